@@ -1,0 +1,1 @@
+"""Proves which clients an Apache httpd with mutual TLS lets in, and which it keeps out."""

@@ -1,0 +1,37 @@
+"""Who comes without a certificate?"""
+
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from harness.cases import case
+from harness.outcome import NO_CERTIFICATE, refused
+from harness.pki import KeyType
+from harness.pki.run import Pki
+from harness.probe import Client
+
+_NOBODY = refused(NO_CERTIFICATE, text="peer did not return a certificate")
+
+
+@case(_NOBODY, source="RFC 8446 4.4.2.4, RFC 5246 7.4.6")
+def none(_pki: Pki) -> Client:
+    """A client that has no certificate at all.
+
+    This is the visitor who clicks Cancel. TLS 1.3 has an alert of its own for it; in TLS 1.2 the server may only say
+    that the handshake failed.
+    """
+    return Client()
+
+
+@case(_NOBODY, source="RFC 8446 4.4.2.3", tls=("1.3",))
+def empty_list(pki: Pki) -> Client:
+    """A client whose certificate fits none of the signature algorithms that the server offers.
+
+    Its key is on secp256k1, a curve that TLS 1.3 has no signature scheme for, so its certificate list stays empty. It
+    is refused as one who brought nothing, not because anything was found wrong with the certificate.
+    """
+    return Client(pki.identity(key=ec.generate_private_key(ec.SECP256K1())))
+
+
+@case(_NOBODY, source="RFC 5246 7.4.6", tls=("1.2",))
+def empty_list_in_tls_1_2(pki: Pki) -> Client:
+    """The same over TLS 1.2, which knows no signature with an ML-DSA key."""
+    return Client(pki.identity(key=KeyType.ML_DSA_65))

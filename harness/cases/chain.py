@@ -1,0 +1,146 @@
+"""Whose certificate does not lead to the trusted authority, and whose does after all?"""
+
+from dataclasses import replace
+
+from cryptography import x509
+
+from harness.cases import case
+from harness.outcome import admitted, refused
+from harness.pki import Authority
+from harness.pki.run import Pki
+from harness.probe import Client
+
+_UNKNOWN = refused("unknown_ca", x509_error=20)
+_NOT_AN_AUTHORITY = refused("unknown_ca", x509_error=79)
+_CRITICAL = x509.Extension(
+    x509.ObjectIdentifier("1.3.6.1.4.1.99999.1"),
+    True,
+    x509.UnrecognizedExtension(x509.ObjectIdentifier("1.3.6.1.4.1.99999.1"), b"\x05\x00"),
+)
+_ONLY_ALLOWED = x509.Extension(
+    x509.NameConstraints.oid,
+    True,
+    x509.NameConstraints(permitted_subtrees=[x509.DNSName("allowed.test")], excluded_subtrees=None),
+)
+
+
+@case(_UNKNOWN, source="RFC 5280 6.1.1 (d)", directive="SSLCACertificateFile")
+def unknown_authority(pki: Pki) -> Client:
+    """A certificate that is right in every detail, by an authority that the server does not trust."""
+    return Client(pki.identity(pki.authority(trusted=False)))
+
+
+@case(refused("decrypt_error", x509_error=7), source="RFC 5280 6.1.3 (a)(1)", directive="SSLCACertificateFile")
+def impostor_authority(pki: Pki) -> Client:
+    """A certificate by somebody who calls himself by the trusted authority's name, but has another key.
+
+    Without an authority key identifier only the signature gives him away.
+    """
+    return Client(pki.identity(pki.root.impostor()))
+
+
+@case(refused("unknown_ca", x509_error=18), source="RFC 5280 6.1")
+def self_signed(pki: Pki) -> Client:
+    """A certificate that the client signed itself."""
+    authority = pki.authority(trusted=False)
+    return Client(replace(pki.identity(authority), certificate=authority.certificate, key=authority.key, chain=()))
+
+
+@case(_UNKNOWN, source="RFC 8446 4.4.2")
+def intermediate_not_sent(pki: Pki) -> Client:
+    """A good certificate below an intermediate that the client forgets to send: no path can be built."""
+    return Client(pki.identity(pki.intermediate()), chain=())
+
+
+@case(admitted(), source="RFC 8446 4.4.2")
+def wrong_order(pki: Pki) -> Client:
+    """Two intermediates sent in the wrong order: servers should sort them, and OpenSSL does."""
+    identity = pki.identity(pki.intermediate(pki.intermediate()))
+    return Client(identity, chain=identity.chain[::-1])
+
+
+@case(admitted(), source="RFC 8446 4.4.2")
+def unrelated_extras(pki: Pki) -> Client:
+    """A complete chain with certificates in between that have nothing to do with it."""
+    identity = pki.identity(pki.intermediate())
+    extra = pki.authority(trusted=False).certificate
+    return Client(identity, chain=(extra, *identity.chain, extra))
+
+
+@case(_NOT_AN_AUTHORITY, source="RFC 5280 4.2.1.9, 6.1.4 (k)")
+def leaf_as_authority(pki: Pki) -> Client:
+    """A certificate signed with the key of an ordinary client certificate: CVE-2002-0862, the oldest mistake."""
+    leaf = pki.identity()
+    forger = Authority(leaf.certificate, leaf.key, pki.root)
+    return Client(pki.identity(forger))
+
+
+@case(refused("unknown_ca", x509_error=25), source="RFC 5280 4.2.1.9")
+def path_length_exceeded(pki: Pki) -> Client:
+    """An intermediate below one that may only issue leaves (pathLenConstraint 0)."""
+    upper = pki.intermediate(basic_constraints=x509.BasicConstraints(ca=True, path_length=0))
+    return Client(pki.identity(pki.intermediate(upper)))
+
+
+@case(admitted(), source="SSLVerifyDepth", directive="SSLVerifyDepth")
+def depth_reached(pki: Pki) -> Client:
+    """A chain exactly as deep as SSLVerifyDepth allows: the root counts, the leaf does not."""
+    return Client(pki.identity(_intermediates(pki, pki.root, pki.depth - 1)))
+
+
+@case(refused("internal_error", ah="AH02040"), source="SSLVerifyDepth", directive="SSLVerifyDepth")
+def depth_exceeded(pki: Pki) -> Client:
+    """A chain one certificate deeper than SSLVerifyDepth allows.
+
+    The alert (internal_error) misleads; httpd's log tells. It names only the root that it began with, so this client
+    has a root of its own and sends it along.
+    """
+    root = pki.authority()
+    identity = pki.identity(_intermediates(pki, root, pki.depth))
+    return Client(identity, chain=(*identity.chain, root.certificate))
+
+
+@case(refused("certificate_unknown", x509_error=47), source="RFC 5280 4.2.1.10")
+def name_constraints_violated(pki: Pki) -> Client:
+    """A name outside the subtree that its authority may issue for."""
+    limited = pki.intermediate(extensions=(_ONLY_ALLOWED,))
+    return Client(pki.identity(limited, names=("client.elsewhere.test",)))
+
+
+@case(admitted(), source="RFC 5280 4.2.1.10")
+def name_constraints_respected(pki: Pki) -> Client:
+    """A name inside the subtree that its authority may issue for."""
+    limited = pki.intermediate(extensions=(_ONLY_ALLOWED,))
+    return Client(pki.identity(limited, names=("client.allowed.test",)))
+
+
+@case(admitted(), source="RFC 4949 cross-certificate, RFC 5280 3.2")
+def cross_signed(pki: Pki) -> Client:
+    """An authority the server does not know, certified by the one that it trusts; the client sends that proof."""
+    other = pki.authority(trusted=False)
+    return Client(pki.identity(other), chain=(pki.root.cross_sign(other),))
+
+
+@case(_UNKNOWN, source="RFC 5280 3.2")
+def cross_signed_by_stranger(pki: Pki) -> Client:
+    """The same, but certified by an authority that is as unknown as the first."""
+    other, stranger = pki.authority(trusted=False), pki.authority(trusted=False)
+    return Client(pki.identity(other), chain=(stranger.cross_sign(other),))
+
+
+@case(refused("certificate_unknown", x509_error=34), source="RFC 5280 4.2")
+def critical_extension_in_leaf(pki: Pki) -> Client:
+    """A critical extension that nobody knows, in the leaf: who cannot process it must reject the certificate."""
+    return Client(pki.identity(extensions=(_CRITICAL,)))
+
+
+@case(refused("certificate_unknown", x509_error=34), source="RFC 5280 4.2")
+def critical_extension_in_intermediate(pki: Pki) -> Client:
+    """A critical extension that nobody knows, in the intermediate."""
+    return Client(pki.identity(pki.intermediate(extensions=(_CRITICAL,))))
+
+
+def _intermediates(pki: Pki, authority: Authority, count: int) -> Authority:
+    for _ in range(count):
+        authority = pki.intermediate(authority)
+    return authority

@@ -1,0 +1,132 @@
+"""The command line."""
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from harness import verify as verification
+from harness.cases import Case, catalogue
+from harness.cli.expression import matcher
+from harness.outcome import TLS_VERSIONS, Tls
+from harness.report import FORMATS
+from harness.report.table import show
+from harness.server import ServerError
+from harness.server.configuration import ConfigurationError
+from harness.verify.plan import NothingToDoError
+
+_EXIT = {"pass": 0, "fail": 1, "inconclusive": 3}
+_NO_VERDICT = 3
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="mtls-harness")
+def main() -> None:
+    """Prove which clients an Apache httpd with mutual TLS lets in, and which it keeps out.
+
+    Exit codes: 0 every promise holds; 1 it does not; 2 the command line or the configuration is wrong; 3 no verdict.
+    """
+
+
+@main.command()
+@click.option("--image", help="Run httpd from this image instead of the project's own.")
+@click.option("--site", "urls", multiple=True, metavar="URL", help="Only this site (repeatable).")
+@click.option("-k", "expression", default="", metavar="EXPRESSION", help="Only cases whose id matches, as pytest's -k.")
+@click.option("--tls", type=click.Choice(TLS_VERSIONS), help="Only this protocol version.")
+@click.option("--jobs", type=click.IntRange(1, 64), default=8, show_default=True, help="Probes at the same time.")
+@click.option("--json", "json_file", type=click.Path(dir_okay=False), help="Write the report as JSON (- is stdout).")
+@click.option(
+    "--junit", "junit_file", type=click.Path(dir_okay=False), help="Write the report as JUnit XML (- is stdout)."
+)
+@click.option("--strict", is_flag=True, help="Warnings count as errors do.")
+@click.option("--keep", is_flag=True, help="Leave the container for a look; `make clean` removes it.")
+@click.option("--no-color", is_flag=True, help="No colours; NO_COLOR, a pipe and CI=true do the same.")
+@click.option("--quiet", is_flag=True, help="Nothing on the terminal but errors.")
+def verify(
+    image: str | None,
+    urls: tuple[str, ...],
+    expression: str,
+    tls: Tls | None,
+    jobs: int,
+    json_file: str | None,
+    junit_file: str | None,
+    strict: bool,
+    keep: bool,
+    no_color: bool,
+    quiet: bool,
+) -> None:
+    """Prove the reference deployment: every case of the catalogue, over TLS 1.2 and 1.3."""
+    files = {name: file for name, file in (("json", json_file), ("junit", junit_file)) if file}
+    plain = no_color or bool(os.environ.get("NO_COLOR")) or os.environ.get("CI") == "true"
+    # A report on standard output must not be mixed with the table.
+    console = Console(no_color=plain, highlight=False, quiet=quiet, stderr="-" in files.values(), soft_wrap=False)
+    with _no_traceback(), _progress(console, silent=plain or quiet) as progress:
+        run = verification.verify(
+            of_image=image,
+            only=matcher(expression),
+            urls=urls,
+            versions=(tls,) if tls else TLS_VERSIONS,
+            jobs=jobs,
+            keep=keep,
+            progress=progress,
+        )
+    show(run, console, strict=strict)
+    for name, file in files.items():
+        with click.open_file(file, "w", encoding="utf-8") as stream:
+            stream.write(FORMATS[name](run, strict))
+    sys.exit(_EXIT[run.verdict(strict=strict)])
+
+
+@main.command()
+@click.argument("case_id", required=False, metavar="[ID]")
+def cases(case_id: str | None) -> None:
+    """List the catalogue, or show one case in full."""
+    known = {case.id: case for case in catalogue()}
+    if case_id is None:
+        width = max(map(len, known))
+        for case in known.values():
+            click.echo(f"{case.id:<{width}}  {case.expected!s:<8}  {case.summary}")
+    elif case_id in known:
+        click.echo(_in_full(known[case_id]))
+    else:
+        raise click.UsageError(f"There is no case {case_id!r}. `mtls-harness cases` lists them.")
+
+
+def _in_full(case: Case) -> str:
+    expected = case.expected
+    lines = [case.id, "", case.text, "", f"Expected: {expected}"]
+    if expected.alerts:
+        lines += [f"Alert over TLS {tls}: {expected.alerts[tls]}" for tls in case.tls]
+        reason = expected.reason
+        number = f", X509_V_ERR {reason.x509_error}" if reason.x509_error is not None else ""
+        lines.append(f"httpd's reason: {reason.ah or reason.text}{number}")
+    lines += [f"Directive: {case.directive}", f"TLS: {', '.join(case.tls)}", f"Source: {case.source}"]
+    return "\n".join(lines)
+
+
+@contextlib.contextmanager
+def _no_traceback() -> Iterator[None]:
+    """Turn what a user can cause into a message and the documented exit code."""
+    try:
+        yield
+    except NothingToDoError as error:
+        raise click.UsageError(str(error)) from None
+    except ConfigurationError as error:
+        click.echo(f"httpd does not accept the configuration:\n{error}", err=True)
+        sys.exit(2)
+    except ServerError as error:
+        click.echo(f"No verdict. {error}", err=True)
+        sys.exit(_NO_VERDICT)
+
+
+@contextlib.contextmanager
+def _progress(console: Console, *, silent: bool) -> Iterator[verification.Progress]:
+    columns = (TextColumn("{task.description:<14}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
+    silent = silent or not console.is_terminal
+    with Progress(*columns, TimeElapsedColumn(), console=console, transient=True, disable=silent) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda step, done, total: bar.update(task, description=step, completed=done, total=total)

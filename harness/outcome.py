@@ -1,0 +1,152 @@
+"""What was expected of a client, what became of it, and do the two agree?"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+Tls = Literal["1.2", "1.3"]
+TLS_VERSIONS: tuple[Tls, ...] = ("1.2", "1.3")
+
+NO_CERTIFICATE: Mapping[Tls, str] = {"1.2": "handshake_failure", "1.3": "certificate_required"}
+"""The alerts that a client without a certificate gets: TLS 1.2 has none of its own for it."""
+
+
+class Outcome(StrEnum):
+    """What became of a probe."""
+
+    REFUSED_IN_HANDSHAKE = "refused-in-handshake"
+    REFUSED_BY_HTTP = "refused-by-http"
+    ADMITTED = "admitted"
+    NO_ANSWER = "no-answer"
+
+
+class Verdict(StrEnum):
+    """The outcome against what was expected."""
+
+    AS_EXPECTED = "as-expected"
+    INTRUDER = "intruder"
+    LOCKED_OUT = "locked-out"
+    OTHERWISE = "otherwise"
+    INCONCLUSIVE = "inconclusive"
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why httpd says that it refused a connection.
+
+    `ah` is its message number, `x509_error` OpenSSL's X509_V_ERR number (AH02276 carries it), `text` the library's
+    own words where there is neither.
+    """
+
+    ah: str | None = None
+    x509_error: int | None = None
+    text: str | None = None
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """What must become of a client; for a refusal also how httpd must say so.
+
+    `alerts` are TLS alert descriptions (RFC 8446 section 6) by protocol version.
+    """
+
+    admitted: bool
+    alerts: Mapping[Tls, str] | None = None
+    reason: Reason = Reason()
+
+    def __str__(self) -> str:
+        return "admitted" if self.admitted else "refused"
+
+
+def admitted() -> Expectation:
+    """Expect the client to be let in, as itself."""
+    return Expectation(admitted=True)
+
+
+def refused(
+    alert: str | Mapping[Tls, str],
+    *,
+    x509_error: int | None = None,
+    ah: str | None = None,
+    text: str | None = None,
+) -> Expectation:
+    """Expect the handshake to be refused with this alert, and httpd to give this reason.
+
+    Args:
+        alert: the TLS alert description, one for both protocol versions or one for each.
+        x509_error: OpenSSL's X509_V_ERR number, as AH02276 reports it.
+        ah: httpd's message number where it is not AH02276.
+        text: a part of the library's own message where httpd gives no number.
+    """
+    alerts: Mapping[Tls, str] = dict.fromkeys(TLS_VERSIONS, alert) if isinstance(alert, str) else alert
+    ah = "AH02276" if x509_error is not None else ah
+    return Expectation(admitted=False, alerts=alerts, reason=Reason(ah, x509_error, text))
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What the client's side saw of one probe; `status` is HTTP's, `duration_ms` from connect to the last byte.
+
+    `server_proven` says that the certificate made for this very run answered and proved that it holds the key.
+    """
+
+    outcome: Outcome
+    server_proven: bool
+    duration_ms: float
+    alert: str | None = None
+    status: int | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class Record:
+    """What httpd's own log says of the same probe: whom it let in, or why it did not.
+
+    `identity` is the serial number (upper-case hex) of the certificate that httpd verified, None without one.
+    """
+
+    identity: str | None = None
+    reason: Reason | None = None
+
+
+def judge(
+    expected: Expectation,
+    tls: Tls,
+    observed: Observation,
+    said: Record,
+    *,
+    serial: str | None,
+    control_admitted: bool,
+) -> Verdict:
+    """Weigh the alert, the HTTP status and httpd's own reason together.
+
+    `serial` is that of the certificate which the client presented (upper-case hex; None if it has none).
+    `control_admitted` says whether the valid client got in at the same site, over the same protocol version, before
+    and after this probe: without that a refusal proves nothing.
+    """
+    if not observed.server_proven or observed.outcome is Outcome.NO_ANSWER:
+        return Verdict.INCONCLUSIVE
+    if observed.outcome is Outcome.ADMITTED:
+        if not expected.admitted:
+            return Verdict.INTRUDER
+        return Verdict.AS_EXPECTED if said.identity == serial else Verdict.OTHERWISE
+    if not control_admitted:
+        return Verdict.INCONCLUSIVE
+    if expected.admitted:
+        return Verdict.LOCKED_OUT
+    if observed.outcome is Outcome.REFUSED_BY_HTTP:
+        return Verdict.OTHERWISE
+    if said.reason is None:
+        return Verdict.INCONCLUSIVE
+    return Verdict.AS_EXPECTED if _same_refusal(expected, tls, observed, said.reason) else Verdict.OTHERWISE
+
+
+def _same_refusal(expected: Expectation, tls: Tls, observed: Observation, reason: Reason) -> bool:
+    wanted = expected.reason
+    return (
+        expected.alerts is not None
+        and observed.alert == expected.alerts[tls]
+        and (wanted.ah, wanted.x509_error) in {(reason.ah, reason.x509_error), (None, None)}
+        and (wanted.text is None or wanted.text in (reason.text or ""))
+    )

@@ -1,0 +1,11 @@
+"""In which forms can a finished run be read?"""
+
+from collections.abc import Callable
+
+from harness.report import json, junit
+from harness.verify import Run
+
+FORMATS: dict[str, Callable[[Run, bool], str]] = {"json": json.render, "junit": junit.render}
+"""A function of the finished run, and of whether warnings count, for each format that is written to a file."""
+
+__all__ = ["FORMATS"]

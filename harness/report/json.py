@@ -1,0 +1,64 @@
+"""What does a program read of a run? The report, version 1."""
+
+import json
+from typing import Any
+
+from harness.server.configuration import Site
+from harness.verify import Finding, Result, Run
+
+VERSION = 1
+
+
+def render(run: Run, strict: bool) -> str:
+    """Write the report as JSON text."""
+    return json.dumps(as_data(run, strict=strict), indent=2, ensure_ascii=False) + "\n"
+
+
+def as_data(run: Run, *, strict: bool = False) -> dict[str, Any]:
+    """Turn a run into the report's plain data; times are in seconds, durations in milliseconds."""
+    return {
+        "version": VERSION,
+        "verdict": run.verdict(strict=strict),
+        "subject": {"config": run.subject.name, "image": run.image, **run.versions},
+        "sites": [_site(site) for site in run.sites],
+        "results": [_result(result) for result in run.results],
+        "findings": [_finding(finding) for finding in run.findings],
+        "timing_s": dict(run.timing_s),
+    }
+
+
+def _site(site: Site) -> dict[str, Any]:
+    guard = site.guard
+    where = guard.responsible("SSLVerifyClient")
+    return {
+        "id": site.id,
+        "url": site.url,
+        "guard": {
+            "verify_client": guard.verify_client,
+            "verify_depth": guard.verify_depth,
+            "revocation": guard.revocation,
+            "file": where.file,
+            "line": where.line,
+        },
+    }
+
+
+def _result(result: Result) -> dict[str, Any]:
+    knock, seen, reason = result.knock, result.observed, result.said.reason
+    return {
+        "case": knock.case.id,
+        "site": knock.site.id,
+        "tls": knock.tls,
+        "expected": str(knock.case.expected),
+        "outcome": seen.outcome,
+        "alert": seen.alert,
+        "status": seen.status,
+        "identity": result.said.identity,
+        "reason": {"ah": reason.ah, "x509_error": reason.x509_error} if reason else None,
+        "verdict": result.verdict,
+        "duration_ms": seen.duration_ms,
+    }
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return vars(finding) | {"cases": list(finding.cases)}

@@ -1,0 +1,40 @@
+"""What does a CI server read of a run?"""
+
+from junitparser import Error, Failure, JUnitXml, TestCase, TestSuite
+
+from harness.outcome import Verdict
+from harness.verify import Result, Run
+
+_FAILED = {Verdict.INTRUDER, Verdict.LOCKED_OUT}
+
+
+def render(run: Run, _strict: bool) -> str:
+    """Write a suite a site and a test a probe; what could not be judged is an error, never a pass or a skip."""
+    report = JUnitXml("mtls-harness")
+    for site in run.sites:
+        suite = TestSuite(f"{run.subject.name} {site.url}")
+        for result in run.results:
+            if result.knock.site.id == site.id:
+                suite.add_testcase(_test(result))
+        report.add_testsuite(suite)
+    if run.trouble:
+        suite = TestSuite(run.subject.name)
+        test = TestCase("the run as a whole")
+        test.result = [Error(run.trouble, "inconclusive")]
+        suite.add_testcase(test)
+        report.add_testsuite(suite)
+    text: bytes = report.tostring()  # type: ignore[no-untyped-call]
+    return text.decode()
+
+
+def _test(result: Result) -> TestCase:
+    knock = result.knock
+    test = TestCase(f"TLS {knock.tls}", f"{knock.case.id}", result.observed.duration_ms / 1000)
+    message = f"{knock.case.summary} Expected {knock.case.expected}, got {result.told()}"
+    if result.verdict is Verdict.INCONCLUSIVE:
+        test.result = [Error(message, str(result.verdict))]
+    elif result.verdict in _FAILED:
+        test.result = [Failure(message, str(result.verdict))]
+    elif result.verdict is not Verdict.AS_EXPECTED:
+        test.system_out = f"{result.verdict}: {message}"
+    return test

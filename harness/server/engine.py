@@ -1,0 +1,94 @@
+"""Which engine do we talk to, and what did an earlier run leave on it?"""
+
+import contextlib
+import functools
+import os
+import socket
+from pathlib import Path
+
+import docker
+import requests
+from docker.errors import APIError, DockerException
+from docker.models.containers import Container
+from docker.models.volumes import Volume
+
+LABEL = "io.mtls-harness"
+"""Every container, volume and image of the project carries it; on a run's own parts its value names the run's
+owner (`host:pid:start`), on everything that is meant to stay it names the part."""
+
+
+class ServerError(Exception):
+    """No verdict is possible: no engine, no image, or a server that did not start. The message is for people."""
+
+
+@functools.cache
+def engine() -> docker.DockerClient:
+    """Connect to the engine that `DOCKER_HOST` names, or to the local one.
+
+    Raises:
+        ServerError: it does not answer, or its socket may not be used by this user.
+    """
+    try:
+        client = docker.from_env(timeout=120)
+        client.ping()
+    except (DockerException, requests.RequestException) as error:
+        raise ServerError(_unreachable(str(error))) from error
+    return client
+
+
+def _unreachable(error: str) -> str:
+    where = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
+    if "Permission denied" in error:
+        return (
+            f"The Docker engine's socket {where} may not be used by this user.\n"
+            "Add the user to the group that owns it (`sudo usermod -aG docker $USER`, then log in again)."
+        )
+    return (
+        f"No Docker engine answers at {where} ({error}).\n"
+        "Start it (`sudo systemctl start docker`) or point DOCKER_HOST at one that runs."
+    )
+
+
+def owner() -> str:
+    """Name this process so that no other, not even a later one with the same number, is taken for it."""
+    return f"{socket.gethostname()}:{os.getpid()}:{_started(os.getpid())}"
+
+
+def sweep() -> int:
+    """Remove what runs of this host left behind whose process is gone; returns how many parts went."""
+    client = engine()
+    parts: list[Container | Volume] = [
+        *client.containers.list(all=True, ignore_removed=True, filters={"label": LABEL}),
+        *client.volumes.list(filters={"label": LABEL}),
+    ]
+    gone = [part for part in parts if _is_orphan(_label(part))]
+    for part in gone:
+        discard(part)
+    return len(gone)
+
+
+def discard(part: Container | Volume) -> None:
+    """Remove a container or volume; one that is gone already is what was wanted."""
+    with contextlib.suppress(APIError):
+        part.remove(force=True)
+
+
+def _label(part: Container | Volume) -> str:
+    labels = part.labels if isinstance(part, Container) else part.attrs.get("Labels")
+    return str((labels or {}).get(LABEL, ""))
+
+
+def _is_orphan(label: str) -> bool:
+    host, _, rest = label.rpartition(":")[0].rpartition(":")
+    started = label.rpartition(":")[2]
+    if host != socket.gethostname() or not rest.isdigit():
+        return False
+    return _started(int(rest)) != started
+
+
+def _started(pid: int) -> str | None:
+    """When the process started, in clock ticks since boot (proc(5), field 22); None when there is none."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except OSError:
+        return None

@@ -1,0 +1,132 @@
+"""From which images do the project's servers start, and how are they made where no registry answers?"""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from docker.errors import APIError, BuildError, ImageNotFound
+
+from harness.server.engine import LABEL, ServerError, engine
+
+ROOT = Path(__file__).parents[2]
+SUITE = "trixie"
+OFFICIAL = f"debian:{SUITE}-slim"
+HOME_MADE = f"mtls-harness/base:{SUITE}"
+"""Never the official image's own name: nobody must take the one for the other."""
+
+
+def image(name: str) -> str:
+    """Build `images/<name>` unless this very content is built already; returns its tag.
+
+    Raises:
+        ServerError: no base image can be had, or the build failed; the message ends with the build's last lines.
+    """
+    folder = ROOT / "images" / name
+    base_image = base()
+    tag = f"mtls-harness/{name}:{_digest(folder, base_image)}"
+    if _exists(tag):
+        return tag
+    try:
+        engine().images.build(
+            path=str(folder),
+            tag=tag,
+            buildargs={"BASE_IMAGE": base_image},
+            labels={LABEL: name},
+            rm=True,
+            forcerm=True,
+        )
+    except BuildError as error:
+        tail = "".join(str(part.get("stream", "")) for part in error.build_log).splitlines()[-15:]
+        raise ServerError(f"images/{name} does not build: {error}\n" + "\n".join(tail)) from error
+    except APIError as error:
+        raise ServerError(f"images/{name} does not build: {error.explanation or error}") from error
+    return tag
+
+
+def base() -> str:
+    """Name the image that the others start from.
+
+    `MTLS_BASE_IMAGE` decides where it is set (a company's mirror); else Debian's slim image, and where no registry
+    answers one made from Debian's packages (from `MTLS_DEBIAN_MIRROR` where that is set).
+
+    Raises:
+        ServerError: none of them can be had; the message says what is missing.
+    """
+    if chosen := os.environ.get("MTLS_BASE_IMAGE"):
+        if not _exists(chosen) and (refusal := _pull(chosen)):
+            raise ServerError(f"MTLS_BASE_IMAGE names {chosen}, which cannot be pulled: {refusal}")
+        return chosen
+    for known in (OFFICIAL, HOME_MADE):
+        if _exists(known):
+            return known
+    if refusal := _pull(OFFICIAL):
+        _make_base(refusal)
+        return HOME_MADE
+    return OFFICIAL
+
+
+def _digest(folder: Path, base_image: str) -> str:
+    if not (folder / "Dockerfile").is_file():
+        raise ServerError(f"{folder} holds no Dockerfile: is this a complete checkout?")
+    digest = hashlib.sha256(str(engine().images.get(base_image).id).encode())
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        digest.update(f"{path.relative_to(folder)}\0{path.stat().st_mode & 0o777:o}\0".encode())
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()[:12]
+
+
+def _exists(tag: str) -> bool:
+    try:
+        engine().images.get(tag)
+    except ImageNotFound:
+        return False
+    return True
+
+
+def _pull(tag: str) -> str | None:
+    """Pull an image; returns the registry's refusal, None when it is there."""
+    try:
+        engine().images.pull(tag)
+    except APIError as error:
+        return str(error.explanation or error)
+    return None
+
+
+def _make_base(refusal: str) -> None:
+    command = [_mmdebstrap(refusal), "--quiet", "--variant=minbase", SUITE]
+    with tempfile.TemporaryDirectory() as folder:
+        archive = Path(folder) / "base.tar"
+        mirror = os.environ.get("MTLS_DEBIAN_MIRROR")
+        made = subprocess.run(
+            [*command, str(archive), *([mirror] if mirror else [])],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if made.returncode:
+            raise ServerError(
+                f"{OFFICIAL} cannot be pulled ({refusal}), and no base image could be made from Debian's packages:\n"
+                f"{made.stderr.strip()}\n"
+                "Name a mirror in MTLS_DEBIAN_MIRROR, or an image in MTLS_BASE_IMAGE."
+            )
+        repository, tag = HOME_MADE.split(":")
+        changes = [f"LABEL {LABEL}=base", 'CMD ["bash"]']
+        with archive.open("rb") as stream:
+            engine().api.import_image_from_data(stream, repository=repository, tag=tag, changes=changes)
+
+
+def _mmdebstrap(refusal: str) -> str:
+    tool = "mmdebstrap"
+    if not shutil.which(tool) and os.geteuid() == 0 and shutil.which("apt-get"):
+        environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+        for arguments in (["update"], ["install", "-y", tool]):
+            subprocess.run(["apt-get", *arguments], env=environment, capture_output=True, check=False)
+    if not shutil.which(tool):
+        raise ServerError(
+            f"{OFFICIAL} cannot be pulled ({refusal}), and {tool}, which makes a base image from Debian's packages, "
+            f"is not installed.\nInstall it (`sudo apt-get install {tool}`), or name an image in MTLS_BASE_IMAGE."
+        )
+    return tool

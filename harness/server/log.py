@@ -1,0 +1,95 @@
+"""What does httpd's log say of each connection and each request?"""
+
+import re
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+
+from harness.outcome import Reason
+from harness.server.httpd import ACCESS
+
+_LINE = re.compile(
+    r"\[(?:ssl|core):\w+\] \[pid (?P<thread>[^\]]+)\] (?:\S+\.c\(\d+\): )?"
+    r"(?:\[(?:client|remote) (?P<client>[^\] ]+)\] )?(?P<text>.*)"
+)
+_NEW = "AH01964"
+# The subject comes from the client and may hold anything, so only the last of these marks counts.
+_SERIAL = re.compile(r".* / serial: (?P<serial>[0-9A-F]+) / notbefore: ")
+_VERIFICATION = re.compile(r"(?P<ah>AH02276): Certificate Verification: Error \((?P<number>\d+)\): ")
+_REFUSAL = re.compile(r"(?P<ah>AH02040|AH02039|AH02261|AH10158): ")
+# Written right after the refusal, by the same thread and without the client's address.
+_LIBRARY = re.compile(r"SSL Library Error: error:[0-9A-F]+:[^:]*:[^:]*:(?P<text>.*?)(?: \(| -- |$)")
+_ACCESS = re.compile(rf"{ACCESS} (?P<mark>\S+) (?P<status>\d+) (?P<verify>\S+) (?P<serial>\S+)$")
+
+
+@dataclass
+class Connection:
+    """What the error log says of one connection: the serial numbers that were looked at and, if it was refused, why."""
+
+    serials: set[str] = field(default_factory=set)
+    reason: Reason | None = None
+
+
+@dataclass(frozen=True)
+class Log:
+    """A whole log: connections in the order in which they came, and for each marked request the identity that httpd
+    verified (upper-case hex serial number; None without one)."""
+
+    connections: tuple[Connection, ...]
+    identities: dict[str, str | None]
+
+    def reason_for(self, serials: Collection[str]) -> Reason | None:
+        """Find why the connection on which these certificates came was refused; None if the log does not say."""
+        reasons = {entry.reason for entry in self.connections if not entry.serials.isdisjoint(serials)}
+        return reasons.pop() if len(reasons) == 1 else None
+
+    def saw(self, serials: Collection[str]) -> bool:
+        """Tell whether any of these certificates reached httpd."""
+        return any(not entry.serials.isdisjoint(serials) for entry in self.connections)
+
+    def reason_without(self, serials: Collection[str], *, certificate: bool) -> Reason | None:
+        """Find why connections were refused on which none of these certificates was looked at, but some other was
+        (or none at all). They cannot be told apart, nor need they be if all have one reason; None if they have not."""
+        reasons = {
+            entry.reason
+            for entry in self.connections
+            if entry.reason and entry.serials.isdisjoint(serials) and bool(entry.serials) == certificate
+        }
+        return reasons.pop() if len(reasons) == 1 else None
+
+
+def read(text: str) -> Log:
+    """Read error and access log, as a container hands them out together."""
+    connections: list[Connection] = []
+    current: dict[str, Connection] = {}
+    served: dict[str, str] = {}
+    identities: dict[str, str | None] = {}
+    for line in text.splitlines():
+        if found := _ACCESS.search(line):
+            identities[found["mark"]] = found["serial"] if found["verify"] == "SUCCESS" else None
+        elif found := _LINE.search(line):
+            client = found["client"] or served.get(found["thread"])
+            if client is None:
+                continue
+            served[found["thread"]] = client
+            if client not in current or _NEW in found["text"]:
+                current[client] = Connection()
+                connections.append(current[client])
+            _note(current[client], found["text"])
+    return Log(tuple(connections), identities)
+
+
+def _note(connection: Connection, text: str) -> None:
+    if serial := _SERIAL.match(text):
+        connection.serials.add(serial["serial"])
+    if found := _VERIFICATION.match(text):
+        connection.reason = Reason(found["ah"], int(found["number"]))
+    elif connection.reason is None and (found := _REFUSAL.match(text)):
+        connection.reason = Reason(found["ah"])
+    elif (connection.reason is None or connection.reason.ah is None) and (found := _LIBRARY.match(text)):
+        earlier = f"{connection.reason.text}; " if connection.reason else ""
+        connection.reason = Reason(None, None, earlier + found["text"].strip())
+
+
+def complaints(lines: Iterable[str]) -> list[str]:
+    """Keep what httpd itself calls worse than a notice."""
+    return [line for line in lines if re.search(r":(?:warn|error|crit|alert|emerg)\]", line)]

@@ -1,0 +1,7 @@
+"""Who gets in at an httpd, and who does not?"""
+
+from harness.verify.findings import Finding
+from harness.verify.judgement import Result
+from harness.verify.run import REFERENCE, Progress, Run, Subject, verify
+
+__all__ = ["REFERENCE", "Finding", "Progress", "Result", "Run", "Subject", "verify"]

@@ -1,0 +1,55 @@
+"""httpd's own dump of its configuration, read back."""
+
+import pytest
+
+from harness.server.configuration import parse, sites
+from harness.server.engine import ServerError
+
+DUMP = """VirtualHost configuration:
+*:8443                 a.test (/etc/httpd/conf/httpd.conf:8)
+# In file: /etc/httpd/conf/httpd.conf
+#   1:
+SSLVerifyDepth 3
+#   8:
+<VirtualHost *:8443>
+  #   9:
+  ServerName a.test
+  #  11:
+  SSLEngine on
+  # In file: /etc/httpd/conf/tls.conf
+  #   2:
+  SSLVerifyClient require
+  # In file: /etc/httpd/conf/httpd.conf
+  #  15:
+  <Location "/x y">
+    #  16:
+    Require all denied
+  </Location>
+</VirtualHost>
+"""
+
+
+def test_every_directive_knows_file_and_line() -> None:
+    host = next(parse(DUMP).find("VirtualHost"))
+    assert (host.file, host.line, host.arguments) == ("httpd.conf", 8, "*:8443")
+    require = next(host.find("sslverifyclient"))
+    assert (require.file, require.line, require.arguments) == ("tls.conf", 2, "require")
+    location = next(host.find("Location"))
+    assert (location.line, location.arguments, location.body[0].line) == (15, '"/x y"', 16)
+
+
+def test_a_virtual_host_inherits_what_it_does_not_say() -> None:
+    (site,) = sites(parse(DUMP))
+    assert (site.url, site.guard.verify_client, site.guard.verify_depth) == ("https://a.test:8443/", "require", 3)
+
+
+def test_the_line_to_change_is_the_directive_or_the_section_that_lacks_it() -> None:
+    (site,) = sites(parse(DUMP))
+    assert site.guard.responsible("SSLVerifyDepth").line == 1
+    assert site.guard.responsible("SSLCARevocationCheck").line == 8
+    assert site.guard.revocation == "none"
+
+
+def test_a_configuration_without_tls_has_no_door() -> None:
+    with pytest.raises(ServerError, match="SSLEngine on"):
+        sites(parse(DUMP.replace("SSLEngine on", "SSLEngine off")))

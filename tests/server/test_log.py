@@ -1,0 +1,57 @@
+"""httpd's log, read back: lines as httpd 2.4.71 writes them."""
+
+from harness.outcome import Reason
+from harness.server.log import read
+
+NEW = (
+    "[Mon Nov 23 18:00:00.000000 2026] [ssl:info] [pid 1:tid 7] [client {0}] AH01964: Connection to child 1 established"
+)
+VERIFICATION = (
+    "[Mon Nov 23 18:00:00.000000 2026] [ssl:info] [pid 1:tid 7] [client {0}] AH02276: Certificate Verification: "
+    "Error ({1}): words [subject: {2} / issuer: CN=root / serial: {3} / notbefore: Nov 1 00:00:00 2026 GMT / "
+    "notafter: Nov 2 00:00:00 2026 GMT]"
+)
+NOBODY = (
+    "[Mon Nov 23 18:00:00.000000 2026] [ssl:info] [pid 1:tid 7] SSL Library Error: error:0A0000C7:"
+    "SSL routines::peer did not return a certificate -- No CAs known to server for verification?"
+)
+
+
+def test_a_refusal_is_found_by_the_serial_number_of_the_certificate() -> None:
+    log = read("\n".join([NEW.format("10.0.0.1:5"), VERIFICATION.format("10.0.0.1:5", 10, "CN=a", "1B")]))
+    assert log.reason_for({"1B"}) == Reason("AH02276", 10)
+    assert log.reason_for({"2C"}) is None
+
+
+def test_a_subject_cannot_pretend_to_be_another_certificate() -> None:
+    forged = "CN=a / serial: 2C / notbefore: x / notafter: y]"
+    log = read("\n".join([NEW.format("10.0.0.1:5"), VERIFICATION.format("10.0.0.1:5", 10, forged, "1B")]))
+    assert log.reason_for({"2C"}) is None
+    assert log.reason_for({"1B"}) == Reason("AH02276", 10)
+
+
+def test_two_connections_from_one_port_are_kept_apart() -> None:
+    lines = [
+        NEW.format("10.0.0.1:5"),
+        VERIFICATION.format("10.0.0.1:5", 10, "CN=a", "1B"),
+        NEW.format("10.0.0.1:5"),
+        VERIFICATION.format("10.0.0.1:5", 23, "CN=b", "2C"),
+    ]
+    log = read("\n".join(lines))
+    assert (log.reason_for({"1B"}), log.reason_for({"2C"})) == (Reason("AH02276", 10), Reason("AH02276", 23))
+
+
+def test_a_connection_without_a_certificate_is_anonymous() -> None:
+    log = read("\n".join([NEW.format("10.0.0.1:5"), NOBODY]))
+    assert log.reason_without({"1B"}, certificate=False) == Reason(text="peer did not return a certificate")
+    assert log.reason_without({"1B"}, certificate=True) is None
+
+
+def test_connections_that_cannot_be_told_apart_need_one_reason() -> None:
+    lines = [NEW.format("10.0.0.1:5"), NOBODY, NEW.format("10.0.0.1:6"), NOBODY.replace("peer did", "peer perhaps did")]
+    assert read("\n".join(lines)).reason_without(set(), certificate=False) is None
+
+
+def test_only_a_verified_certificate_makes_an_identity() -> None:
+    log = read("mtls-probe a 200 SUCCESS 1B\nmtls-probe b 200 NONE -\nmtls-probe c 200 FAILED:self-signed 2C")
+    assert log.identities == {"a": "1B", "b": None, "c": None}

@@ -1,0 +1,85 @@
+"""The judgement, as a table: what was expected, what both sides saw, and the verdict."""
+
+from dataclasses import replace
+
+import pytest
+
+from harness.outcome import Observation, Outcome, Reason, Record, Verdict, admitted, judge, refused
+
+EXPIRED = refused("certificate_expired", x509_error=10)
+REFUSED = Observation(Outcome.REFUSED_IN_HANDSHAKE, True, 1.0, alert="certificate_expired")
+SAID_EXPIRED = Record(reason=Reason("AH02276", 10))
+IN = Observation(Outcome.ADMITTED, True, 1.0, status=200)
+AS_ITSELF = Record(identity="1B")
+
+
+@pytest.mark.parametrize(
+    ("expected", "observed", "said", "control", "verdict"),
+    [
+        pytest.param(EXPIRED, REFUSED, SAID_EXPIRED, True, Verdict.AS_EXPECTED, id="refused for its reason"),
+        pytest.param(EXPIRED, IN, AS_ITSELF, True, Verdict.INTRUDER, id="let in wrongly"),
+        pytest.param(EXPIRED, IN, AS_ITSELF, False, Verdict.INTRUDER, id="let in, the control shut out"),
+        pytest.param(EXPIRED, IN, Record(), True, Verdict.INTRUDER, id="let in wrongly as nobody"),
+        pytest.param(EXPIRED, REFUSED, SAID_EXPIRED, False, Verdict.INCONCLUSIVE, id="refused as the control was"),
+        pytest.param(EXPIRED, REFUSED, Record(), True, Verdict.INCONCLUSIVE, id="refused, the log silent"),
+        pytest.param(
+            EXPIRED, REFUSED, Record(reason=Reason("AH02276", 9)), True, Verdict.OTHERWISE, id="another number"
+        ),
+        pytest.param(EXPIRED, REFUSED, Record(reason=Reason("AH02040")), True, Verdict.OTHERWISE, id="another message"),
+        pytest.param(
+            EXPIRED, replace(REFUSED, alert="unknown_ca"), SAID_EXPIRED, True, Verdict.OTHERWISE, id="another alert"
+        ),
+        pytest.param(
+            EXPIRED,
+            Observation(Outcome.REFUSED_BY_HTTP, True, 1.0, status=403),
+            AS_ITSELF,
+            True,
+            Verdict.OTHERWISE,
+            id="refused by HTTP instead",
+        ),
+        pytest.param(
+            EXPIRED,
+            replace(REFUSED, server_proven=False),
+            SAID_EXPIRED,
+            True,
+            Verdict.INCONCLUSIVE,
+            id="another server",
+        ),
+        pytest.param(
+            EXPIRED,
+            replace(IN, server_proven=False),
+            AS_ITSELF,
+            True,
+            Verdict.INCONCLUSIVE,
+            id="in elsewhere",
+        ),
+        pytest.param(
+            EXPIRED,
+            Observation(Outcome.NO_ANSWER, True, 1.0, error="connection reset"),
+            SAID_EXPIRED,
+            True,
+            Verdict.INCONCLUSIVE,
+            id="no answer is no refusal",
+        ),
+        pytest.param(admitted(), IN, AS_ITSELF, True, Verdict.AS_EXPECTED, id="let in as itself"),
+        pytest.param(admitted(), IN, Record(identity="2C"), True, Verdict.OTHERWISE, id="let in as another"),
+        pytest.param(admitted(), IN, Record(), True, Verdict.OTHERWISE, id="let in as nobody"),
+        pytest.param(admitted(), REFUSED, SAID_EXPIRED, True, Verdict.LOCKED_OUT, id="refused wrongly"),
+        pytest.param(admitted(), REFUSED, SAID_EXPIRED, False, Verdict.INCONCLUSIVE, id="refused, as the control was"),
+    ],
+)
+def test_a_verdict_needs_every_signal_to_agree(
+    expected: object, observed: Observation, said: Record, control: bool, verdict: Verdict
+) -> None:
+    given = judge(expected, "1.3", observed, said, serial="1B", control_admitted=control)  # type: ignore[arg-type]
+    assert given is verdict
+
+
+def test_a_refusal_may_look_different_on_each_version() -> None:
+    absent = refused({"1.2": "handshake_failure", "1.3": "certificate_required"}, text="did not return a certificate")
+    said = Record(reason=Reason(text="peer did not return a certificate"))
+    seen = Observation(Outcome.REFUSED_IN_HANDSHAKE, True, 1.0, alert="certificate_required")
+    assert judge(absent, "1.3", seen, said, serial=None, control_admitted=True) is Verdict.AS_EXPECTED
+    assert judge(absent, "1.2", seen, said, serial=None, control_admitted=True) is Verdict.OTHERWISE
+    other = Record(reason=Reason(text="unsupported protocol"))
+    assert judge(absent, "1.3", seen, other, serial=None, control_admitted=True) is Verdict.OTHERWISE

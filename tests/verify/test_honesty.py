@@ -1,0 +1,132 @@
+"""The verifier held against configurations that are known to be wrong: each hole must show, in its case and line."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from harness.outcome import Outcome, Verdict
+from harness.verify import REFERENCE, Run, Subject, verify
+
+pytestmark = pytest.mark.engine
+
+Weaken = Callable[[str, str], Subject]
+
+
+@pytest.fixture
+def weakened(tmp_path: Path) -> Weaken:
+    """The reference deployment's configuration with one line replaced by another."""
+
+    def weaken(line: str, by: str) -> Subject:
+        shutil.copytree(REFERENCE.configuration, tmp_path / "conf")
+        file = tmp_path / "conf" / "httpd.conf"
+        text = file.read_text()
+        assert text.count(f"    {line}\n") == 1, line
+        file.write_text(text.replace(f"    {line}\n", f"    {by}\n"))
+        return Subject(tmp_path / "conf", "weakened", REFERENCE.depth)
+
+    return weaken
+
+
+@pytest.fixture(scope="module")
+def reference() -> Run:
+    return verify()
+
+
+def cases(run: Run, verdict: Verdict) -> set[str]:
+    return {result.knock.case.id for result in run.results if result.verdict is verdict}
+
+
+def line_of(subject: Subject, text: str) -> int:
+    lines = (subject.configuration / "httpd.conf").read_text().splitlines()
+    return next(number for number, line in enumerate(lines, 1) if line.strip().startswith(text))
+
+
+def test_the_reference_deployment_keeps_every_promise(reference: Run) -> None:
+    assert [(entry.knock.case.id, entry.told()) for entry in reference.results if entry.verdict != "as-expected"] == []
+    assert (reference.verdict(strict=True), reference.findings, reference.trouble) == ("pass", (), None)
+    assert len(reference.results) > 100
+
+
+def test_every_case_is_probed_over_every_version_that_it_names(reference: Run) -> None:
+    probed = {(result.knock.case.id, result.knock.tls) for result in reference.results}
+    assert len(probed) == len(reference.results)
+    assert {"1.2", "1.3"} == {tls for _, tls in probed}
+
+
+@pytest.mark.parametrize(
+    ("line", "by", "intruders", "directive"),
+    [
+        pytest.param(
+            "SSLVerifyClient require", "SSLVerifyClient optional", {"absent.none"}, "SSLVerifyClient", id="optional"
+        ),
+        pytest.param(
+            "SSLVerifyClient require",
+            "SSLVerifyClient none",
+            {"absent.none", "validity.expired", "chain.unknown_authority", "revocation.revoked_leaf"},
+            "SSLVerifyClient",
+            id="none",
+        ),
+        pytest.param(
+            "SSLVerifyClient require",
+            "SSLVerifyClient optional_no_ca",
+            {"absent.none"},
+            "SSLVerifyClient",
+            id="optional_no_ca",
+        ),
+        pytest.param(
+            "SSLCARevocationCheck chain",
+            "# no revocation check",
+            {"revocation.revoked_leaf", "revocation.revoked_intermediate", "revocation.crl_expired"},
+            "<VirtualHost",
+            id="no revocation check",
+        ),
+        pytest.param(
+            "SSLCARevocationCheck chain",
+            "SSLCARevocationCheck leaf",
+            {"revocation.revoked_intermediate"},
+            "SSLCARevocationCheck",
+            id="only the leaf",
+        ),
+        pytest.param(
+            "SSLCARevocationCheck chain",
+            "SSLCARevocationCheck chain no_crl_for_cert_ok",
+            {"revocation.crl_missing_for_intermediate"},
+            "SSLCARevocationCheck",
+            id="no CRL needed",
+        ),
+        pytest.param("SSLVerifyDepth 3", "SSLVerifyDepth 9", {"chain.depth_exceeded"}, "SSLVerifyDepth", id="depth"),
+    ],
+)
+def test_a_hole_shows_in_the_right_case_and_line(
+    weakened: Weaken, line: str, by: str, intruders: set[str], directive: str
+) -> None:
+    subject = weakened(line, by)
+    run = verify(subject)
+    assert intruders <= cases(run, Verdict.INTRUDER)
+    assert run.verdict() == "fail"
+    errors = [finding for finding in run.findings if finding.level == "error"]
+    assert {(finding.file, finding.line) for finding in errors} == {("httpd.conf", line_of(subject, directive))}
+    assert intruders <= {case for finding in errors for case in finding.cases}
+
+
+def test_a_chain_that_is_promised_but_refused_is_locked_out(weakened: Weaken) -> None:
+    subject = weakened("SSLVerifyDepth 3", "SSLVerifyDepth 1")
+    run = verify(subject)
+    assert {"valid.through_one", "valid.through_two"} <= cases(run, Verdict.LOCKED_OUT)
+    assert cases(run, Verdict.INTRUDER) == set()
+    assert run.verdict() == "fail"
+    assert {finding.line for finding in run.findings if finding.level == "error"} == {
+        line_of(subject, "SSLVerifyDepth")
+    }
+
+
+def test_a_server_that_refuses_the_control_proves_nothing(weakened: Weaken) -> None:
+    run = verify(weakened("SSLVerifyDepth 3", "SSLVerifyDepth 0"), only=lambda case: case.family == "validity")
+    assert run.verdict() == "inconclusive"
+    assert "did not get in" in (run.trouble or "")
+    assert "AH02040" in (run.trouble or "")
+    refused = [entry for entry in run.results if entry.observed.outcome is Outcome.REFUSED_IN_HANDSHAKE]
+    assert refused
+    assert {entry.verdict for entry in refused} == {Verdict.INCONCLUSIVE}
