@@ -2,8 +2,10 @@
 
 import contextlib
 import os
+import signal
 import sys
 from collections.abc import Iterator
+from typing import TextIO
 
 import click
 from rich.console import Console
@@ -21,6 +23,7 @@ from harness.verify.plan import NothingToDoError
 
 _EXIT = {"pass": 0, "fail": 1, "inconclusive": 3}
 _NO_VERDICT = 3
+_REPORT = click.File("w", encoding="utf-8", lazy=False)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -38,10 +41,8 @@ def main() -> None:
 @click.option("-k", "expression", default="", metavar="EXPRESSION", help="Only cases whose id matches, as pytest's -k.")
 @click.option("--tls", type=click.Choice(TLS_VERSIONS), help="Only this protocol version.")
 @click.option("--jobs", type=click.IntRange(1, 64), default=8, show_default=True, help="Probes at the same time.")
-@click.option("--json", "json_file", type=click.Path(dir_okay=False), help="Write the report as JSON (- is stdout).")
-@click.option(
-    "--junit", "junit_file", type=click.Path(dir_okay=False), help="Write the report as JUnit XML (- is stdout)."
-)
+@click.option("--json", "json_file", type=_REPORT, help="Write the report as JSON (- is stdout).")
+@click.option("--junit", "junit_file", type=_REPORT, help="Write the report as JUnit XML (- is stdout).")
 @click.option("--strict", is_flag=True, help="Warnings count as errors do.")
 @click.option("--keep", is_flag=True, help="Leave the container for a look; `make clean` removes it.")
 @click.option("--no-color", is_flag=True, help="No colours; NO_COLOR, a pipe and CI=true do the same.")
@@ -52,8 +53,8 @@ def verify(
     expression: str,
     tls: Tls | None,
     jobs: int,
-    json_file: str | None,
-    junit_file: str | None,
+    json_file: TextIO | None,
+    junit_file: TextIO | None,
     strict: bool,
     keep: bool,
     no_color: bool,
@@ -63,7 +64,8 @@ def verify(
     files = {name: file for name, file in (("json", json_file), ("junit", junit_file)) if file}
     plain = no_color or bool(os.environ.get("NO_COLOR")) or os.environ.get("CI") == "true"
     # A report on standard output must not be mixed with the table.
-    console = Console(no_color=plain, highlight=False, quiet=quiet, stderr="-" in files.values(), soft_wrap=False)
+    aside = any(file.name == "<stdout>" for file in files.values())
+    console = Console(no_color=plain, highlight=False, quiet=quiet, stderr=aside)
     with _no_traceback(), _progress(console, silent=plain or quiet) as progress:
         run = verification.verify(
             of_image=image,
@@ -76,8 +78,7 @@ def verify(
         )
     show(run, console, strict=strict)
     for name, file in files.items():
-        with click.open_file(file, "w", encoding="utf-8") as stream:
-            stream.write(FORMATS[name](run, strict))
+        file.write(FORMATS[name](run, strict))
     sys.exit(_EXIT[run.verdict(strict=strict)])
 
 
@@ -111,8 +112,12 @@ def _in_full(case: Case) -> str:
 @contextlib.contextmanager
 def _no_traceback() -> Iterator[None]:
     """Turn what a user can cause into a message and the documented exit code."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield
+    except KeyboardInterrupt:
+        click.echo("No verdict. Interrupted; the run's container is removed.", err=True)
+        sys.exit(_NO_VERDICT)
     except NothingToDoError as error:
         raise click.UsageError(str(error)) from None
     except ConfigurationError as error:

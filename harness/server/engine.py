@@ -4,6 +4,8 @@ import contextlib
 import functools
 import os
 import socket
+import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 import docker
@@ -49,22 +51,47 @@ def _unreachable(error: str) -> str:
     )
 
 
+@contextlib.contextmanager
+def said_plainly() -> Iterator[None]:
+    """Turn whatever the engine refuses into a message for people.
+
+    Raises:
+        ServerError: the engine refused, or could no longer be reached.
+    """
+    try:
+        yield
+    except APIError as error:
+        raise ServerError(f"The engine refuses: {error.explanation or error}") from error
+    except (DockerException, requests.RequestException) as error:
+        raise ServerError(_unreachable(str(error))) from error
+
+
 def owner() -> str:
-    """Name this process so that no other, not even a later one with the same number, is taken for it."""
-    return f"{socket.gethostname()}:{os.getpid()}:{_started(os.getpid())}"
+    """Name this process so that no other, not even a later one with the same number, is taken for it; the last part
+    tells its own runs apart."""
+    return f"{socket.gethostname()}:{os.getpid()}:{_started(os.getpid())}:{uuid.uuid4().hex[:12]}"
 
 
 def sweep() -> int:
     """Remove what runs of this host left behind whose process is gone; returns how many parts went."""
-    client = engine()
-    parts: list[Container | Volume] = [
-        *client.containers.list(all=True, ignore_removed=True, filters={"label": LABEL}),
-        *client.volumes.list(filters={"label": LABEL}),
-    ]
-    gone = [part for part in parts if _is_orphan(_label(part))]
+    gone = [part for part in _labelled(LABEL) if _is_orphan(_label(part))]
     for part in gone:
         discard(part)
     return len(gone)
+
+
+def clear(label: str) -> None:
+    """Remove every container and volume whose label has this value."""
+    for part in _labelled(f"{LABEL}={label}"):
+        discard(part)
+
+
+def _labelled(label: str) -> list[Container | Volume]:
+    """Find containers, then volumes: a volume goes only after the container that uses it."""
+    return [
+        *engine().containers.list(all=True, ignore_removed=True, filters={"label": label}),
+        *engine().volumes.list(filters={"label": label}),
+    ]
 
 
 def discard(part: Container | Volume) -> None:
@@ -79,11 +106,8 @@ def _label(part: Container | Volume) -> str:
 
 
 def _is_orphan(label: str) -> bool:
-    host, _, rest = label.rpartition(":")[0].rpartition(":")
-    started = label.rpartition(":")[2]
-    if host != socket.gethostname() or not rest.isdigit():
-        return False
-    return _started(int(rest)) != started
+    host, *process = label.split(":")
+    return host == socket.gethostname() and len(process) == 3 and _started(int(process[0])) != process[1]
 
 
 def _started(pid: int) -> str | None:

@@ -4,7 +4,6 @@ import contextlib
 import io
 import tarfile
 import time
-import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from docker.models.containers import Container
 from docker.models.volumes import Volume
 from docker.types import Healthcheck
 
-from harness.server.engine import LABEL, ServerError, discard, engine, owner
+from harness.server.engine import LABEL, ServerError, clear, discard, engine, owner, said_plainly
 
 HOME = "/etc/httpd"
 """Where the image keeps its configuration and looks for its PKI: a volume of the run's own, since the root file
@@ -105,18 +104,19 @@ def stage(image: str, *, keep: bool = False) -> Iterator[Stage]:
     """Prepare a volume for a run and remove it, however the run ends, unless it is to be kept.
 
     Raises:
-        ServerError: the engine refused.
+        ServerError: the engine refused something, here or while the stage was in use.
     """
     label = "kept" if keep else owner()
-    try:
-        volume = engine().volumes.create(f"mtls-harness-{uuid.uuid4().hex[:12]}", labels={LABEL: label})
-    except APIError as error:
-        raise ServerError(f"The engine makes no volume: {error.explanation}") from error
-    try:
-        yield Stage(image, volume, label)
-    finally:
-        if not keep:
-            discard(volume)
+    with said_plainly():
+        try:
+            yield Stage(image, engine().volumes.create(labels={LABEL: label}), label)
+        except KeyboardInterrupt:
+            # The engine still finishes the request that was interrupted: what it makes must be there to be removed.
+            time.sleep(1)
+            raise
+        finally:
+            if not keep:
+                clear(label)
 
 
 @contextmanager
@@ -130,10 +130,7 @@ def running(on: Stage, files: Mapping[str, bytes], *, keep: bool = False) -> Ite
     container = on.container(*options, ports=True)
     try:
         on.put(files, through=container)
-        try:
-            container.start()
-        except APIError as error:
-            raise ServerError(f"The engine does not start {on.image}: {error.explanation}") from error
+        container.start()
         yield Httpd(container, _published(container))
     finally:
         if not keep:

@@ -46,6 +46,17 @@ def image(name: str) -> str:
     return tag
 
 
+def given(tag: str) -> str:
+    """Take an image that the user names, pulled if it is not there.
+
+    Raises:
+        ServerError: it is neither here nor to be had.
+    """
+    if not _exists(tag) and (refusal := _pull(tag)):
+        raise ServerError(f"There is no image {tag} here, and it cannot be pulled: {refusal}")
+    return tag
+
+
 def base() -> str:
     """Name the image that the others start from.
 
@@ -56,9 +67,7 @@ def base() -> str:
         ServerError: none of them can be had; the message says what is missing.
     """
     if chosen := os.environ.get("MTLS_BASE_IMAGE"):
-        if not _exists(chosen) and (refusal := _pull(chosen)):
-            raise ServerError(f"MTLS_BASE_IMAGE names {chosen}, which cannot be pulled: {refusal}")
-        return chosen
+        return given(chosen)
     for known in (OFFICIAL, HOME_MADE):
         if _exists(known):
             return known

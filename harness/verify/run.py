@@ -16,7 +16,7 @@ from harness.probe import Door, probe
 from harness.server import ServerError, image, sweep
 from harness.server.configuration import Site, effective, sites
 from harness.server.httpd import Httpd, running, stage
-from harness.server.images import ROOT
+from harness.server.images import ROOT, given
 from harness.server.log import read
 from harness.verify.findings import Finding, findings
 from harness.verify.judgement import Result, weigh
@@ -102,7 +102,7 @@ def verify(
     clock = _Clock()
     pki = Pki(subject.depth)
     progress("images", 0, 1)
-    tag = of_image or image("httpd")
+    tag = given(of_image) if of_image else image("httpd")
     sweep()
     files = subject.files()
     with stage(tag, keep=keep) as on:

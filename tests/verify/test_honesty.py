@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 
 from harness.outcome import Outcome, Verdict
+from harness.server import LABEL, ServerError, engine
+from harness.server.configuration import ConfigurationError
+from harness.server.engine import owner
 from harness.verify import REFERENCE, Run, Subject, verify
 
 pytestmark = pytest.mark.engine
@@ -130,3 +133,31 @@ def test_a_server_that_refuses_the_control_proves_nothing(weakened: Weaken) -> N
     refused = [entry for entry in run.results if entry.observed.outcome is Outcome.REFUSED_IN_HANDSHAKE]
     assert refused
     assert {entry.verdict for entry in refused} == {Verdict.INCONCLUSIVE}
+
+
+def test_a_server_that_dies_half_way_is_inconclusive() -> None:
+    def kill_half_way(step: str, done: int, total: int) -> None:
+        if step == "probes" and done == total // 2:
+            mine = owner().rpartition(":")[0]
+            (container,) = [
+                entry for entry in engine().containers.list() if entry.labels.get(LABEL, "").startswith(mine)
+            ]
+            container.kill()
+
+    run = verify(progress=kill_half_way, jobs=1)
+    assert run.verdict() == "inconclusive"
+    assert "the container stopped" in (run.trouble or "")
+    assert "The log's last words" in (run.trouble or "")
+    unanswered = [entry for entry in run.results if entry.observed.outcome is Outcome.NO_ANSWER]
+    assert unanswered
+    assert {entry.verdict for entry in unanswered} == {Verdict.INCONCLUSIVE}
+
+
+def test_a_server_that_never_starts_gives_no_verdict(weakened: Weaken) -> None:
+    with pytest.raises(ServerError, match=r"stopped with exit code 1(.|\n)*AH\d+"):
+        verify(weakened("SSLCARevocationFile /etc/httpd/pki/crl.pem", "# no CRL"))
+
+
+def test_a_syntax_error_is_shown_in_httpds_own_words(weakened: Weaken) -> None:
+    with pytest.raises(ConfigurationError, match=r"line \d+ of httpd.conf(.|\n)*SSLVerifyClyent"):
+        verify(weakened("SSLVerifyClient require", "SSLVerifyClyent require"))

@@ -1,0 +1,124 @@
+"""`mtls-harness verify` as its users call it: exit codes, reports, and what it leaves behind."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from harness.server.engine import LABEL, engine, sweep
+
+pytestmark = pytest.mark.engine
+VERIFY = [sys.executable, "-m", "harness", "verify"]
+
+
+def verify(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*VERIFY, *arguments], env=os.environ | environment, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def left_behind(pid: int) -> list[str]:
+    """What carries the label of this process."""
+    parts = [
+        *engine().containers.list(all=True, ignore_removed=True, filters={"label": LABEL}),
+        *engine().volumes.list(filters={"label": LABEL}),
+    ]
+    labels = [(part.attrs.get("Labels") or part.attrs["Config"]["Labels"])[LABEL] for part in parts]
+    return [label for label in labels if label.split(":")[1:2] == [str(pid)]]
+
+
+def started(*arguments: str) -> subprocess.Popen[str]:
+    """Start a run and come back when its container runs."""
+    running = subprocess.Popen([*VERIFY, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 30
+    while not left_behind(running.pid):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    return running
+
+
+def test_the_reference_deployment_passes_with_exit_code_0() -> None:
+    done = verify()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "PASS" in done.stdout
+    assert "\x1b" not in done.stdout, "a pipe gets no colours"
+
+
+def test_the_report_has_the_documented_shape(tmp_path: Path) -> None:
+    done = verify("--json", str(tmp_path / "r.json"), "-k", "validity or absent.none", "--quiet")
+    assert (done.returncode, done.stdout) == (0, "")
+    report = json.loads((tmp_path / "r.json").read_text())
+    assert list(report) == ["version", "verdict", "subject", "sites", "results", "findings", "timing_s"]
+    assert (report["version"], report["verdict"]) == (1, "pass")
+    assert list(report["subject"]) == ["config", "image", "httpd", "openssl"]
+    assert report["subject"]["httpd"].startswith("2.4.")
+    (site,) = report["sites"]
+    assert site["url"] == "https://localhost:8443/"
+    guard = site["guard"]
+    assert (guard["verify_client"], guard["verify_depth"], guard["revocation"]) == ("require", 3, "chain")
+    assert guard["file"] == "httpd.conf"
+    result = next(entry for entry in report["results"] if (entry["case"], entry["tls"]) == ("validity.expired", "1.3"))
+    assert result.pop("duration_ms") > 0
+    assert result == {
+        "case": "validity.expired",
+        "site": "s1",
+        "tls": "1.3",
+        "expected": "refused",
+        "outcome": "refused-in-handshake",
+        "alert": "certificate_expired",
+        "status": None,
+        "identity": None,
+        "reason": {"ah": "AH02276", "x509_error": 10},
+        "verdict": "as-expected",
+    }
+    assert set(report["timing_s"]) == {"total", "engine", "pki", "probes"}
+
+
+def test_a_report_on_standard_output_stands_alone() -> None:
+    done = verify("--json", "-", "-k", "absent.none", "--tls", "1.3")
+    assert [entry["tls"] for entry in json.loads(done.stdout)["results"]] == ["1.3"]
+    assert "PASS" in done.stderr
+
+
+def test_junit_counts_every_probe(tmp_path: Path) -> None:
+    verify("--junit", str(tmp_path / "r.xml"), "-k", "validity")
+    suite = ElementTree.parse(tmp_path / "r.xml").getroot().find("testsuite")
+    assert suite is not None
+    assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("12", "0", "0")
+
+
+def test_nothing_is_left_behind_by_a_run() -> None:
+    running = started("-k", "absent.none")
+    running.communicate(timeout=30)
+    assert left_behind(running.pid) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_cleans_up_and_gives_no_verdict(number: signal.Signals) -> None:
+    running = started()
+    running.send_signal(number)
+    output, errors = running.communicate(timeout=30)
+    assert (running.returncode, "Interrupted" in errors, "Traceback" in errors) == (3, True, False), output + errors
+    assert left_behind(running.pid) == []
+
+
+def test_the_next_run_sweeps_what_a_killed_one_left() -> None:
+    running = started()
+    running.kill()
+    running.communicate()
+    assert left_behind(running.pid) != []
+    sweep()
+    assert left_behind(running.pid) == []
+
+
+def test_a_sweep_leaves_a_run_alone_that_is_alive() -> None:
+    running = started()
+    sweep()
+    output, errors = running.communicate(timeout=60)
+    assert running.returncode == 0, output + errors
