@@ -26,7 +26,8 @@ _OBSERVE = (
     # Denial reasons appear from `info` on; `debug` adds the serial number of every certificate that was looked at.
     "LogLevel ssl:debug",
     # GlobalLog is written for every virtual host, whatever logs of its own that has.
-    f'GlobalLog /proc/self/fd/1 "{ACCESS} %{{X-MTLS-Probe}}i %>s %{{SSL_CLIENT_VERIFY}}x %{{SSL_CLIENT_M_SERIAL}}x"',
+    f'GlobalLog /proc/self/fd/1 "{ACCESS} %{{X-MTLS-Probe}}i %>s %{{SSL_CLIENT_VERIFY}}x %{{SSL_CLIENT_M_SERIAL}}x '
+    '%{SSL_VERSION_INTERFACE}x %{SSL_VERSION_LIBRARY}x"',
 )
 
 

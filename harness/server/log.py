@@ -1,7 +1,7 @@
 """What does httpd's log say of each connection and each request?"""
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from harness.outcome import Reason
@@ -18,7 +18,10 @@ _VERIFICATION = re.compile(r"(?P<ah>AH02276): Certificate Verification: Error \(
 _REFUSAL = re.compile(r"(?P<ah>AH02040|AH02039|AH02261|AH10158): ")
 # Written right after the refusal, by the same thread and without the client's address.
 _LIBRARY = re.compile(r"SSL Library Error: error:[0-9A-F]+:[^:]*:[^:]*:(?P<text>.*?)(?: \(| -- |$)")
-_ACCESS = re.compile(rf"{ACCESS} (?P<mark>\S+) (?P<status>\d+) (?P<verify>\S+) (?P<serial>\S+)$")
+_ACCESS = re.compile(
+    rf"{ACCESS} (?P<mark>\S+) (?P<status>\d+) (?P<verify>\S+) (?P<serial>\S+) "
+    r"\S+/(?P<httpd>\S+) \S+/(?P<openssl>\S+)$"
+)
 
 
 @dataclass
@@ -32,10 +35,11 @@ class Connection:
 @dataclass(frozen=True)
 class Log:
     """A whole log: connections in the order in which they came, and for each marked request the identity that httpd
-    verified (upper-case hex serial number; None without one)."""
+    verified (upper-case hex serial number; None without one). `versions` are those that run, of httpd and OpenSSL."""
 
     connections: tuple[Connection, ...]
     identities: dict[str, str | None]
+    versions: dict[str, str]
 
     def reason_for(self, serials: Collection[str]) -> Reason | None:
         """Find why the connection on which these certificates came was refused; None if the log does not say."""
@@ -63,9 +67,11 @@ def read(text: str) -> Log:
     current: dict[str, Connection] = {}
     served: dict[str, str] = {}
     identities: dict[str, str | None] = {}
+    versions = {"httpd": "unknown", "openssl": "unknown"}
     for line in text.splitlines():
         if found := _ACCESS.search(line):
             identities[found["mark"]] = found["serial"] if found["verify"] == "SUCCESS" else None
+            versions = {name: found[name] for name in versions}
         elif found := _LINE.search(line):
             client = found["client"] or served.get(found["thread"])
             if client is None:
@@ -75,7 +81,7 @@ def read(text: str) -> Log:
                 current[client] = Connection()
                 connections.append(current[client])
             _note(current[client], found["text"])
-    return Log(tuple(connections), identities)
+    return Log(tuple(connections), identities, versions)
 
 
 def _note(connection: Connection, text: str) -> None:
@@ -88,8 +94,3 @@ def _note(connection: Connection, text: str) -> None:
     elif (connection.reason is None or connection.reason.ah is None) and (found := _LIBRARY.match(text)):
         earlier = f"{connection.reason.text}; " if connection.reason else ""
         connection.reason = Reason(None, None, earlier + found["text"].strip())
-
-
-def complaints(lines: Iterable[str]) -> list[str]:
-    """Keep what httpd itself calls worse than a notice."""
-    return [line for line in lines if re.search(r":(?:warn|error|crit|alert|emerg)\]", line)]

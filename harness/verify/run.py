@@ -1,6 +1,5 @@
 """How is a configuration proved: read, planned, issued for, run, probed and judged?"""
 
-import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -24,7 +23,6 @@ from harness.verify.plan import Knock, controls, plan
 
 PKI_FILES = ("pki/server.crt", "pki/server.key", "pki/ca.crt", "pki/crl.pem")
 """What the configuration expects of its PKI, below httpd's home."""
-_PRODUCTS = {"httpd": "Apache", "openssl": "OpenSSL"}
 _START = 15
 """Seconds that httpd may take until it answers the control."""
 
@@ -128,12 +126,13 @@ def verify(
             ended = httpd.state()
             text = httpd.finish(keep=keep)
     clock.lap("engine")
-    results, shut = weigh(knocks, (*before, *after), observed, read(text))
+    log = read(text)
+    results, shut = weigh(knocks, (*before, *after), observed, log)
     trouble = ended or (_shut(shut[0], observed) if shut else None)
     return Run(
         subject=subject,
         image=tag,
-        versions=_versions(text),
+        versions=log.versions,
         sites=places,
         results=results,
         findings=findings(results, subject.depth),
@@ -200,12 +199,6 @@ def _shut(control: Knock, observed: Mapping[str, Observation]) -> str:
         f"The control, a client with everything in order, did not get in at {control.site.url} "
         f"over TLS {control.tls} ({seen.outcome}: {what}), so no refusal means anything."
     )
-
-
-def _versions(log: str) -> dict[str, str]:
-    """Read httpd's own start-up line, which names its version and OpenSSL's."""
-    found = {name: re.search(rf"{product}/([\d.]+)", log) for name, product in _PRODUCTS.items()}
-    return {name: match[1] if match else "unknown" for name, match in found.items()}
 
 
 def _last_words(log: str, lines: int = 8) -> str:

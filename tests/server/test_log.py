@@ -53,5 +53,7 @@ def test_connections_that_cannot_be_told_apart_need_one_reason() -> None:
 
 
 def test_only_a_verified_certificate_makes_an_identity() -> None:
-    log = read("mtls-probe a 200 SUCCESS 1B\nmtls-probe b 200 NONE -\nmtls-probe c 200 FAILED:self-signed 2C")
+    lines = ["a 200 SUCCESS 1B", "b 200 NONE -", "c 200 FAILED:self-signed 2C"]
+    log = read("\n".join(f"mtls-probe {line} mod_ssl/2.4.71 OpenSSL/3.5.9" for line in lines))
+    assert log.versions == {"httpd": "2.4.71", "openssl": "3.5.9"}
     assert log.identities == {"a": "1B", "b": None, "c": None}
