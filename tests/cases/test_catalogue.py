@@ -1,0 +1,49 @@
+"""The catalogue, checked without running it."""
+
+import pytest
+
+from harness.cases import Case, case, catalogue
+from harness.outcome import admitted, refused
+from harness.pki.run import Pki
+from harness.probe import Client
+
+CATALOGUE = catalogue()
+PKI = Pki(3)
+
+
+def test_ids_are_unique() -> None:
+    assert len({entry.id for entry in CATALOGUE}) == len(CATALOGUE) > 50
+
+
+def test_every_family_that_can_be_refused_has_someone_who_is() -> None:
+    families = {entry.family for entry in CATALOGUE}
+    assert families == {"absent", "chain", "proof", "revocation", "strength", "usage", "valid", "validity"}
+    assert {entry.family for entry in CATALOGUE if not entry.expected.admitted} == families - {"valid"}
+
+
+@pytest.mark.parametrize("entry", CATALOGUE, ids=lambda entry: str(entry.id))
+def test_a_case_says_what_it_is_and_makes_a_client_of_its_own_each_time(entry: Case) -> None:
+    assert entry.summary.endswith((".", ".)")) or ":" in entry.summary
+    assert entry.source
+    clients = []
+    for _ in range(2):
+        PKI.begin(entry.id)
+        clients.append(entry.build(PKI))
+    first, second = clients
+    if first.identity and second.identity and not entry.id.startswith("valid.tutorial"):
+        assert first.certificates != second.certificates or entry.id == "chain.self_signed"
+
+
+def test_a_case_that_could_not_be_judged_is_not_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nameless(_pki: Pki) -> Client:
+        return Client()
+
+    import harness.cases.absent as family
+
+    monkeypatch.setattr(family, "nameless", case(admitted(), source="RFC 5280")(nameless), raising=False)
+    with pytest.raises(ValueError, match="lacks a docstring"):
+        catalogue()
+    nameless.__doc__ = "Somebody."
+    monkeypatch.setattr(family, "nameless", case(refused({"1.2": "unknown_ca"}), source="RFC 5280")(nameless))
+    with pytest.raises(ValueError, match="not with which alert"):
+        catalogue()

@@ -1,0 +1,114 @@
+"""The client's side against servers of every temper: what it sees, and that it never takes silence for a refusal."""
+
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from harness.outcome import TLS_VERSIONS, Outcome, Tls
+from harness.pki import Authority, Identity, KeyType, generate, mismatched_key
+from harness.probe import Client, Door, probe
+
+ROOT = Authority.root()
+SERVER = ROOT.server(subject="localhost", names=("localhost",))
+PAGE = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+
+
+@contextmanager
+def listening(serve: Callable[[socket.socket], None]) -> Iterator[tuple[str, int]]:
+    """A server on 127.0.0.1 that treats one connection as told."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                serve(connection)
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        yield listener.getsockname()
+        thread.join(10)
+
+
+def tls_server(folder: Path, identity: Identity, answer: bytes = PAGE) -> Callable[[socket.socket], None]:
+    """TLS with a required client certificate of `ROOT`, and one answer."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    (folder / "all.pem").write_bytes(identity.certificate_pem() + identity.key_pem())
+    context.load_cert_chain(folder / "all.pem")
+    (folder / "ca.pem").write_bytes(Identity(ROOT.certificate, ROOT.key).certificate_pem())
+    context.load_verify_locations(folder / "ca.pem")
+    context.verify_mode = ssl.CERT_REQUIRED
+
+    def serve(connection: socket.socket) -> None:
+        try:
+            with context.wrap_socket(connection, server_side=True) as tls:
+                tls.recv(4096)
+                tls.sendall(answer)
+        except OSError:
+            pass  # The client was refused, or went away: what it saw is what counts here.
+
+    return serve
+
+
+def knock(address: tuple[str, int], client: Client, tls: Tls = "1.3") -> tuple[Outcome, bool, str | None, int | None]:
+    seen = probe(Door(address, "localhost", 8443, "/", SERVER.certificate), client, tls, "mark")
+    return seen.outcome, seen.server_proven, seen.alert, seen.status
+
+
+@pytest.mark.parametrize("tls", TLS_VERSIONS)
+def test_a_good_client_is_admitted_by_the_very_server(tmp_path: Path, tls: Tls) -> None:
+    with listening(tls_server(tmp_path, SERVER)) as address:
+        assert knock(address, Client(ROOT.client(subject="me")), tls) == (Outcome.ADMITTED, True, None, 200)
+
+
+@pytest.mark.parametrize("tls", TLS_VERSIONS)
+def test_a_server_with_another_certificate_is_not_taken_for_it(tmp_path: Path, tls: Tls) -> None:
+    other = ROOT.server(subject="localhost", names=("localhost",))
+    with listening(tls_server(tmp_path, other)) as address:
+        assert knock(address, Client(ROOT.client(subject="me")), tls) == (Outcome.ADMITTED, False, None, 200)
+
+
+@pytest.mark.parametrize(
+    ("tls", "alert"), [("1.2", "handshake_failure"), ("1.3", "certificate_required")], ids=TLS_VERSIONS
+)
+def test_who_brings_nothing_reads_the_alert(tmp_path: Path, tls: Tls, alert: str) -> None:
+    with listening(tls_server(tmp_path, SERVER)) as address:
+        assert knock(address, Client(), tls) == (Outcome.REFUSED_IN_HANDSHAKE, True, alert, None)
+
+
+@pytest.mark.parametrize("tls", TLS_VERSIONS)
+def test_somebody_elses_key_signs_a_handshake_that_does_not_verify(tmp_path: Path, tls: Tls) -> None:
+    identity = ROOT.client(subject="me")
+    client = Client(identity, key_pem=mismatched_key(identity.certificate, generate(KeyType.P_256)))
+    with listening(tls_server(tmp_path, SERVER)) as address:
+        assert knock(address, client, tls) == (Outcome.REFUSED_IN_HANDSHAKE, True, "decrypt_error", None)
+
+
+def test_a_refusal_by_http_is_told_from_one_in_the_handshake(tmp_path: Path) -> None:
+    with listening(tls_server(tmp_path, SERVER, PAGE.replace(b"200 OK", b"403 Forbidden"))) as address:
+        assert knock(address, Client(ROOT.client(subject="me"))) == (Outcome.REFUSED_BY_HTTP, True, None, 403)
+
+
+def test_a_closed_port_is_no_answer() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = listener.getsockname()
+    assert knock(address, Client())[:2] == (Outcome.NO_ANSWER, False)
+
+
+def test_a_server_that_hangs_up_is_no_answer() -> None:
+    with listening(lambda connection: connection.close()) as address:
+        assert knock(address, Client())[:2] == (Outcome.NO_ANSWER, False)
+
+
+def test_a_server_that_hangs_up_after_the_handshake_is_no_answer(tmp_path: Path) -> None:
+    with listening(tls_server(tmp_path, SERVER, b"")) as address:
+        assert knock(address, Client(ROOT.client(subject="me"))) == (Outcome.NO_ANSWER, True, None, None)
+
+
+def test_a_server_that_speaks_no_tls_is_no_refusal() -> None:
+    with listening(lambda connection: connection.sendall(b"HTTP/1.1 403 Forbidden\r\n\r\n")) as address:
+        assert knock(address, Client())[:2] == (Outcome.NO_ANSWER, False)

@@ -1,0 +1,53 @@
+"""The reports of a run that fails: a hole must be red in each of them."""
+
+import io
+import json
+import shutil
+from xml.etree import ElementTree
+
+import pytest
+from rich.console import Console
+
+from harness.report import FORMATS
+from harness.report.table import show
+from harness.verify import REFERENCE, Run, Subject, verify
+
+pytestmark = pytest.mark.engine
+
+
+@pytest.fixture(scope="module")
+def failed(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run of the reference deployment with `optional` in the place of `require`."""
+    folder = tmp_path_factory.mktemp("weakened") / "conf"
+    shutil.copytree(REFERENCE.configuration, folder)
+    file = folder / "httpd.conf"
+    file.write_text(file.read_text().replace("SSLVerifyClient require", "SSLVerifyClient optional"))
+    return verify(Subject(folder, "sites", 3), only=lambda case: case.family in {"absent", "validity"})
+
+
+def test_the_table_names_the_intruder_and_the_line(failed: Run) -> None:
+    console = Console(width=80, no_color=True, highlight=False, file=io.StringIO())
+    show(failed, console)
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    finding = failed.findings[0]
+    assert "FAIL" in text
+    assert f"sites/httpd.conf:{finding.line}" in text
+    assert "Write `SSLVerifyClient require` here." in text
+    assert "intruder: admitted" in text
+
+
+def test_junit_fails_for_each_intruder_and_no_other(failed: Run) -> None:
+    root = ElementTree.fromstring(FORMATS["junit"](failed, False))
+    red = {test.get("classname") for test in root.iter("testcase") if test.find("failure") is not None}
+    assert red == {"absent.none", "absent.empty_list", "absent.empty_list_in_tls_1_2"}
+    assert [suite.get("errors") for suite in root.iter("testsuite")] == ["0"]
+
+
+def test_json_holds_the_finding(failed: Run) -> None:
+    report = json.loads(FORMATS["json"](failed, False))
+    assert report["verdict"] == "fail"
+    (finding,) = report["findings"]
+    assert (finding["level"], finding["site"], finding["file"]) == ("error", "s1", "httpd.conf")
+    assert "absent.none" in finding["cases"]
+    intruder = next(entry for entry in report["results"] if entry["verdict"] == "intruder")
+    assert (intruder["outcome"], intruder["status"], intruder["identity"]) == ("admitted", 200, None)
