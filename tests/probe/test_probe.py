@@ -44,12 +44,16 @@ def tls_server(folder: Path, identity: Identity, answer: bytes = PAGE) -> Callab
     context.verify_mode = ssl.CERT_REQUIRED
 
     def serve(connection: socket.socket) -> None:
-        try:
-            with context.wrap_socket(connection, server_side=True) as tls:
+        with context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False) as tls:
+            try:
+                tls.do_handshake()
                 tls.recv(4096)
                 tls.sendall(answer)
-        except OSError:
-            pass  # The client was refused, or went away: what it saw is what counts here.
+            except ssl.SSLError:
+                # As httpd does: a socket that is closed with something unread takes the alert back (RFC 1122 4.2.2.13).
+                tls.shutdown(socket.SHUT_WR)
+                while socket.socket.recv(tls, 4096):
+                    pass
 
     return serve
 
