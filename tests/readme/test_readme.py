@@ -1,0 +1,81 @@
+"""The README's own commands, typed in a fresh clone: they work, and print what the README shows."""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+TEXT = (ROOT / "README.md").read_text()
+# This very test runs below it.
+NOT_AGAIN = {"make test"}
+
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
+
+
+def examples() -> list[tuple[str, list[str]]]:
+    """Each `$ command` of the README, with the lines of output that it shows."""
+    found: list[tuple[str, list[str]]] = []
+    for block in re.findall(r"```console\n(.*?)```", TEXT, re.DOTALL):
+        for line in block.splitlines():
+            if line.startswith("$ "):
+                found.append((line[2:], []))
+            else:
+                found[-1][1].append(line)
+    return [(command, shown) for command, shown in found if command not in NOT_AGAIN]
+
+
+def tidy(text: str) -> str:
+    """Fold white space, and make every figure of a measurement the same."""
+    return re.sub(r"\d+\.\d+ s\b", "N s", " ".join(text.split()))
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a clone of the present state would hold: no environment, no PKI, nothing built."""
+    folder = tmp_path_factory.mktemp("clone")
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    for name in filter(None, listed.stdout.split("\0")):
+        if (ROOT / name).exists():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name)
+    return folder
+
+
+def test_every_command_works_in_a_fresh_clone_and_prints_what_is_shown(clone: Path) -> None:
+    listed = examples()
+    assert "make verify" in [command for command, _ in listed]
+    environment = os.environ | {"PATH": f"{clone}/.venv/bin:{os.environ['PATH']}", "COLUMNS": "80", "NO_COLOR": "1"}
+    for command, shown in listed:
+        done = subprocess.run(
+            ["bash", "-c", command], cwd=clone, env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+        printed, at = tidy(done.stdout), 0
+        for piece in re.split(r"\n\s*…\n", "\n".join(shown)):
+            at = printed.find(tidy(piece), at)
+            assert at >= 0, f"{command} does not print:\n{piece}\nbut:\n{done.stdout}"
+
+
+def test_every_command_that_is_named_in_a_sentence_exists() -> None:
+    for command in re.findall(r"`(mtls-harness [^`]+|make [a-z]+)`", TEXT):
+        words = shlex.split(command)
+        if words[0] == "make":
+            assert (
+                subprocess.run(["make", "--dry-run", words[1]], cwd=ROOT, capture_output=True, check=False).returncode
+                == 0
+            )
+        else:
+            tool = [str(Path(sys.executable).with_name(words[0])), words[1], "--help"]
+            assert subprocess.run(tool, capture_output=True, check=False).returncode == 0, command
