@@ -71,7 +71,7 @@ def unrelated_extras(pki: Pki) -> Client:
 def leaf_as_authority(pki: Pki) -> Client:
     """A certificate signed with the key of an ordinary client certificate: CVE-2002-0862, the oldest mistake."""
     leaf = pki.identity()
-    forger = Authority(leaf.certificate, leaf.key, pki.root)
+    forger = Authority(leaf.certificate, leaf.key, (leaf.certificate,))
     return Client(pki.identity(forger))
 
 

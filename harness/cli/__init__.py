@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from harness import verify as verification
 from harness.cases import Case, catalogue
 from harness.cli.expression import matcher
+from harness.cli.pki import pki
 from harness.outcome import TLS_VERSIONS, Tls
 from harness.report import FORMATS
 from harness.report.table import show
@@ -33,6 +34,9 @@ def main() -> None:
 
     Exit codes: 0 every promise holds; 1 it does not; 2 the command line or the configuration is wrong; 3 no verdict.
     """
+
+
+main.add_command(pki)
 
 
 @main.command()

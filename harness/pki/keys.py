@@ -3,9 +3,13 @@
 from enum import StrEnum
 
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mldsa, rsa
-from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
+from cryptography.hazmat.primitives.asymmetric.types import (
+    CertificateIssuerPrivateKeyTypes,
+    CertificatePublicKeyTypes,
+)
 
 PrivateKey = CertificateIssuerPrivateKeyTypes
+PublicKey = CertificatePublicKeyTypes
 
 
 class KeyType(StrEnum):

@@ -98,3 +98,8 @@ def general_name(name: str | x509.GeneralName) -> x509.GeneralName:
         return x509.IPAddress(ipaddress.ip_address(name))
     except ValueError:
         return x509.RFC822Name(name) if "@" in name else x509.DNSName(name)
+
+
+def written(name: x509.Name) -> str:
+    """Write a distinguished name as httpd does (RFC 4514), with the email address by its name."""
+    return name.rfc4514_string({NameOID.EMAIL_ADDRESS: "emailAddress"})

@@ -1,0 +1,62 @@
+"""How are files written so that nobody else reads a key, and a crash leaves the old file or the new one, never half?"""
+
+import contextlib
+import fcntl
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+
+class PkiError(Exception):
+    """What a user can mend: a file that is missing, foreign or in the way, a wrong passphrase. The message is for
+    people."""
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Write a file that only its owner reads (0600).
+
+    Raises:
+        OSError: it could not be written whole; what was there before is still there.
+    """
+    _write(path, content, 0o600)
+
+
+def write_public(path: Path, content: bytes) -> None:
+    """Write a file that everybody may read (0644), if the folder lets him in.
+
+    Raises:
+        OSError: it could not be written whole; what was there before is still there.
+    """
+    _write(path, content, 0o644)
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Let one process at a time into a folder; the others wait. The lock goes with the process, however it ends."""
+    with (folder / ".lock").open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def _write(path: Path, content: bytes, mode: int) -> None:
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fchmod(stream.fileno(), mode)
+            if os.geteuid() == 0 and path.exists():
+                os.fchown(
+                    stream.fileno(), path.stat().st_uid, path.stat().st_gid
+                )  # Whoever reads the old, reads the new.
+            os.fsync(stream.fileno())
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)  # The new name, too, must survive a power failure.
+    finally:
+        os.close(folder)

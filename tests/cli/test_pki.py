@@ -1,0 +1,256 @@
+"""The pki commands, as a user types them."""
+
+import os
+import pty
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.hazmat.primitives.serialization.pkcs12 import load_pkcs12
+
+from harness.cli import main
+
+TOOL = str(Path(sys.executable).with_name("mtls-harness"))
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Type the commands in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    for variable in ("MTLS_CA_PASSPHRASE", "MTLS_EXPORT_PASSWORD"):
+        monkeypatch.delenv(variable, raising=False)
+    return tmp_path / "pki"
+
+
+def pki(*arguments: str, code: int = 0, **environment: str) -> Result:
+    done = CliRunner().invoke(main, ["pki", *arguments], env=environment)
+    assert done.exit_code == code, done.output
+    assert code == 0 or done.stderr.count("Error: ") == 1
+    return done
+
+
+def at_a_terminal(*arguments: str, answers: list[str]) -> str:
+    """Run the command at a terminal; type each answer once the command has asked for it."""
+    child, terminal = pty.fork()
+    if child == 0:
+        os.execv(TOOL, [TOOL, "pki", *arguments])
+    shown, asked, end = "", 0, time.monotonic() + 20
+    while time.monotonic() < end:
+        try:
+            shown += os.read(terminal, 1000).decode()
+        except OSError:  # The terminal is gone with its process.
+            break
+        while answers and shown.count(": ", asked) and shown.endswith(": "):
+            asked = len(shown)
+            os.write(terminal, f"{answers.pop(0)}\n".encode())
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 0, shown
+    return shown
+
+
+def certificate(file: Path) -> x509.Certificate:
+    return x509.load_pem_x509_certificate(file.read_bytes())
+
+
+def openssl(*arguments: str | Path, **environment: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        ["openssl", *arguments], env=os.environ | environment, capture_output=True, text=True, check=False
+    )
+
+
+def test_the_tutorials_steps_one_after_another(folder: Path) -> None:
+    subject = ["-C", "DE", "-ST", "Hessen", "-L", "Fulda", "-O", "Example", "-OU", "IT", "-CN", "Example root"]
+    pki("init", *subject, "--email", "ca@example.test", "--days", "700")
+    pki("server", "--name", "www.example.test", "--name", "192.0.2.1")
+    pki("client", "alice", "-O", "Example", "--email", "alice@example.test")
+    root = certificate(folder / "ca.crt")
+    assert [entry.value for entry in root.subject] == [
+        "DE", "Hessen", "Fulda", "Example", "IT", "Example root", "ca@example.test",
+    ]  # fmt: skip
+    assert (root.not_valid_after_utc - root.not_valid_before_utc).days == 700
+    for file, purpose in (("server/server.crt", "sslserver"), ("clients/alice/client.crt", "sslclient")):
+        done = openssl("verify", "-x509_strict", "-purpose", purpose, "-CAfile", folder / "ca.crt", folder / file)
+        assert done.returncode == 0, done.stderr
+    names = certificate(folder / "server/server.crt").extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    assert [str(name.value) for name in names.value] == ["www.example.test", "192.0.2.1"]
+
+
+def test_rsa_4096_on_request(folder: Path) -> None:
+    pki("init", "--key-type", "rsa-4096")
+    assert "4096 bit" in openssl("x509", "-in", folder / "ca.crt", "-noout", "-text").stdout
+    assert "rsa-1024" not in pki("init", "--help").output
+
+
+def test_an_intermediate_issues_and_its_chain_verifies(folder: Path) -> None:
+    pki("init", "--intermediate")
+    (folder / "private" / "ca.key").rename(folder.parent / "offline.key")
+    pki("client", "alice")
+    file = folder / "clients" / "alice" / "client.crt"
+    done = openssl("verify", "-x509_strict", "-CAfile", folder / "ca.crt", "-untrusted", file, file)
+    assert done.returncode == 0, done.stderr
+    assert "key offline" in pki("show").output
+    assert "--path-length 1 or more" in pki("init", "--intermediate", "--path-length", "0", code=2).stderr
+
+
+def test_an_authority_is_not_made_twice(folder: Path) -> None:
+    pki("init")
+    before = (folder / "ca.crt").read_bytes()
+    assert "never overwritten" in pki("init", code=2).stderr
+    assert (folder / "ca.crt").read_bytes() == before
+
+
+# --- Secrets
+
+
+def test_a_passphrase_comes_from_a_file_or_the_environment_or_a_terminal(folder: Path, tmp_path: Path) -> None:
+    pki("init", MTLS_CA_PASSPHRASE="correct horse")
+    with pytest.raises(TypeError):
+        load_pem_private_key((folder / "private" / "ca.key").read_bytes(), None)
+    pki("client", "alice", MTLS_CA_PASSPHRASE="correct horse")
+    (tmp_path / "secret").write_text("correct horse\n")
+    pki("client", "bob", "--passphrase-file", "secret")
+    at_a_terminal("client", "carol", answers=["correct horse"])
+    assert "encrypted. Put its passphrase into" in pki("client", "dave", code=2).stderr
+    assert "passphrase is wrong" in pki("client", "dave", code=2, MTLS_CA_PASSPHRASE="x").stderr
+    assert [path.name for path in sorted((folder / "clients").iterdir())] == ["alice", "bob", "carol"]
+
+
+def test_encryption_is_asked_for_twice_and_never_echoed(folder: Path) -> None:
+    shown = at_a_terminal("init", "--encrypt", answers=["correct horse", "correct horse"])
+    assert "Repeat for confirmation" in shown
+    assert "correct horse" not in shown
+    load_pem_private_key((folder / "private" / "ca.key").read_bytes(), b"correct horse")
+    assert "Nobody can be asked" in pki("init", "--dir", "other", "--encrypt", code=2).stderr
+
+
+def test_no_secret_can_be_given_on_the_command_line() -> None:
+    for command in ("init", "client", "export"):
+        options = re.findall(r"--[a-z-]*(?:pass|secret)[a-z-]*", pki(command, "--help").output)
+        assert set(options) <= {"--passphrase-file", "--password-file"}
+
+
+@pytest.mark.parametrize("encryption", [[], ["--compatible"]], ids=["modern", "compatible"])
+def test_a_pfx_opens_with_its_password_only(folder: Path, encryption: list[str]) -> None:
+    pki("init")
+    pki("client", "alice")
+    pki("export", "alice", *encryption, MTLS_EXPORT_PASSWORD="secret")
+    file = folder / "clients" / "alice" / "alice.pfx"
+    assert file.stat().st_mode & 0o777 == 0o600
+    command = ["pkcs12", "-in", str(file), "-noenc", "-passin", "env:PFX"]
+    opened = openssl(*command, PFX="secret")
+    assert opened.stdout.count("BEGIN CERTIFICATE") == 2
+    assert "BEGIN PRIVATE KEY" in opened.stdout
+    assert openssl(*command, PFX="Secret").returncode != 0
+
+
+def test_without_a_password_a_strong_one_is_made_and_shown_once(folder: Path) -> None:
+    pki("init")
+    pki("client", "alice")
+    output = pki("export", "alice", "--without-ca").output
+    password = re.search(r"shown this once: (\S+)", output)
+    assert password
+    assert re.fullmatch(r"([a-z2-9]{5}-){3}[a-z2-9]{5}", password[1])
+    read = load_pkcs12((folder / "clients/alice/alice.pfx").read_bytes(), password[1].encode())
+    assert read.additional_certs == []
+    assert not [file for file in folder.rglob("*") if file.is_file() and password[1].encode() in file.read_bytes()]
+
+
+def test_a_pfx_goes_where_it_is_wanted_and_over_nothing(folder: Path, tmp_path: Path) -> None:
+    pki("init")
+    pki("client", "alice")
+    tmp_path.chmod(0o755)
+    pki("export", "alice", "--out", "alice.pfx", MTLS_EXPORT_PASSWORD="secret")
+    assert (tmp_path / "alice.pfx").stat().st_mode & 0o777 == 0o600
+    assert tmp_path.stat().st_mode & 0o777 == 0o755
+    assert "not overwritten" in pki("export", "alice", "--out", "alice.pfx", code=2).stderr
+
+
+def test_a_key_that_no_pfx_can_hold_is_said(folder: Path) -> None:
+    pki("init")
+    pki("client", "alice", "--key-type", "ml-dsa-65")
+    assert "a .pfx cannot hold" in pki("export", "alice", code=2).stderr
+
+
+# --- Requests made elsewhere
+
+
+def test_a_request_made_by_openssl_is_signed(folder: Path) -> None:
+    pki("init")
+    openssl("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc", "-keyout", "k.pem",
+            "-out", "carol.csr", "-subj", "/O=Example/CN=carol", "-addext", "basicConstraints=CA:TRUE",
+            "-addext", "subjectAltName=email:carol@example.test")  # fmt: skip
+    assert "asks for carol@example.test" in pki("sign", "carol.csr", code=2).stderr
+    output = pki("sign", "carol.csr", "--name", "carol@example.test").output
+    assert "Not taken from the request: BasicConstraints." in output
+    done = openssl("verify", "-x509_strict", "-purpose", "sslclient", "-CAfile", folder / "ca.crt", "carol.crt")
+    assert done.returncode == 0, done.stderr
+    pki("sign", "carol.csr", "--for", "server", "--out", "s.crt", "--renew", "--name", "carol@example.test")
+    assert openssl("verify", "-purpose", "sslserver", "-CAfile", folder / "ca.crt", "s.crt").returncode == 0
+
+
+# --- Revocation and what is shown
+
+
+def test_a_revoked_client_is_on_the_crl_and_shown(folder: Path) -> None:
+    pki("init")
+    pki("client", "alice")
+    pki("revoke", "alice", "--reason", "keyCompromise")
+    assert "Key Compromise" in openssl("crl", "-in", folder / "server" / "crl.pem", "-noout", "-text").stdout
+    assert re.search(r"client +revoked +alice", pki("show").output)
+    assert "reason     keyCompromise" in pki("show", "alice").output
+    assert "subject    CN=alice" in pki("show", str(folder / "clients/alice/client.crt")).output
+    assert "revoked already" in pki("revoke", "alice", code=2).stderr
+    assert "valid until" in pki("crl", "--days", "7").output
+
+
+# --- Wrong input
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["client", "alice", "-C", "Germany"], "--country 'Germany'"),
+        (["client", "alice", "-CN", "x" * 65], "--common-name"),
+        (["client", "alice", "-CN", "x\x1b[2K"], "cannot be printed"),
+        (["client", "alice", "-CN", ""], "would be nobody's"),
+        (["client", "../alice"], "must do for a folder"),
+        (["server", "--name", "two words"], "'two words' is no DNS name"),
+        (["server", "--name", "bücher.example.test"], "--name"),
+        (["server", "--crl-url", "https://crl.example.test/"], "http:// address"),
+        (["client", "alice", "--days", "0"], "--days"),
+        (["client", "alice", "--key-type", "rsa-1024"], "rsa-1024"),
+        (["sign", "nothing.csr"], "nothing.csr"),
+        (["sign", "binary"], "cannot be read as a certificate signing request"),
+        (["revoke", "nobody"], "never issued"),
+        (["export", "nobody"], "No client nobody was made"),
+        (["show", "nobody"], "never issued"),
+        (["show", "binary"], "no certificate in PEM form"),
+        (["show", "--dir", "elsewhere"], "There is no authority in elsewhere"),
+        (["export", "alice", "--password-file", "empty"], "No client alice"),
+    ],
+)
+def test_wrong_input_is_a_message_and_exit_code_2(tmp_path: Path, arguments: list[str], words: str) -> None:
+    pki("init")
+    (tmp_path / "binary").write_bytes(bytes(range(256)))
+    (tmp_path / "empty").write_bytes(b"")
+    assert words in pki(*arguments, code=2).stderr
+
+
+def test_a_folder_that_may_not_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    assert "file/pki" in pki("init", "--dir", "file/pki", code=2).stderr
+
+
+def test_a_certificate_does_not_outlive_its_authority(folder: Path) -> None:
+    pki("init", "--days", "10")
+    assert "with the authority itself" in pki("client", "alice").stderr
+    assert (
+        certificate(folder / "clients/alice/client.crt").not_valid_after_utc
+        == certificate(folder / "ca.crt").not_valid_after_utc
+    )
