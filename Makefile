@@ -11,14 +11,21 @@ help: ## List the verbs
 verify: $(READY) ## Prove who gets in at the reference deployment, and who does not
 	@$(BIN)/mtls-harness verify $(ARGS)
 
+up: $(READY) ## Start the reference deployment, with a PKI of its own in pki/
+	@$(BIN)/python -m harness.deployment up
+
+down: $(READY) ## Stop it; pki/ stays
+	@$(BIN)/python -m harness.deployment down
+
 test: $(READY) ## Run all tests
 	@$(BIN)/pytest $(ARGS)
 
 lint: $(READY) ## Check style and types
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
-clean: ## Remove all that the project made on this machine: environment, caches; not pki/
-	@rm -rf .venv build .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info
+clean: ## Remove all that the project made on this machine: containers, images, caches; not pki/
+	@! test -f $(READY) || $(BIN)/python -m harness.deployment clean
+	@rm -rf .env .venv build .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info
 
 # The versions are pinned with hashes, so that two machines test the same thing.
 $(READY): requirements.txt pyproject.toml
@@ -30,4 +37,4 @@ $(READY): requirements.txt pyproject.toml
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-.PHONY: help verify  test lint clean
+.PHONY: help verify up down test lint clean

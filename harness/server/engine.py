@@ -80,10 +80,12 @@ def sweep() -> int:
     return len(gone)
 
 
-def clear(label: str) -> None:
-    """Remove every container and volume whose label has this value."""
-    for part in _labelled(f"{LABEL}={label}"):
+def clear(label: str) -> int:
+    """Remove every container and volume whose label has this value; returns how many parts went."""
+    found = _labelled(f"{LABEL}={label}")
+    for part in found:
         discard(part)
+    return len(found)
 
 
 def _labelled(label: str) -> list[Container | Volume]:

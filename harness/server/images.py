@@ -1,5 +1,6 @@
 """From which images do the project's servers start, and how are they made where no registry answers?"""
 
+import contextlib
 import hashlib
 import os
 import shutil
@@ -9,7 +10,7 @@ from pathlib import Path
 
 from docker.errors import APIError, BuildError, ImageNotFound
 
-from harness.server.engine import LABEL, ServerError, engine
+from harness.server.engine import LABEL, ServerError, clear, engine, sweep
 
 ROOT = Path(__file__).parents[2]
 SUITE = "trixie"
@@ -44,6 +45,21 @@ def image(name: str) -> str:
     except APIError as error:
         raise ServerError(f"images/{name} does not build: {error.explanation or error}") from error
     return tag
+
+
+def purge() -> int:
+    """Remove what finished runs left or were told to keep, and every image of the project that no container uses;
+    returns how many parts went.
+
+    Raises:
+        ServerError: the engine does not answer.
+    """
+    gone = sweep() + clear("kept")
+    for tag in {tag for found in engine().images.list(filters={"reference": "mtls-harness/*"}) for tag in found.tags}:
+        with contextlib.suppress(APIError):
+            engine().images.remove(tag)
+            gone += 1
+    return gone
 
 
 def given(tag: str) -> str:

@@ -1,0 +1,107 @@
+"""`make up` and `make down`, as a user types them in a folder that holds nothing yet."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+from cryptography import x509
+
+from harness.pki.store import Store
+
+ROOT = Path(__file__).parents[2]
+
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
+
+
+class Folder:
+    """A folder with compose.yaml in it, a project name and a port of its own."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            self.port = int(listener.getsockname()[1])
+        self.project = f"mtls{uuid.uuid4().hex[:8]}"
+
+    def type(self, verb: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+        variables = {"MTLS_PORT": str(self.port), "COMPOSE_PROJECT_NAME": self.project}
+        return subprocess.run(
+            [sys.executable, "-m", "harness.deployment", verb],
+            cwd=self.path,
+            env=os.environ | variables | environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def get(self) -> requests.Response:
+        client = self.path / "pki" / "clients" / "visitor"
+        pair = (str(client / "client.crt"), str(client / "client.key"))
+        url = f"https://localhost:{self.port}/whoami"
+        return requests.get(url, cert=pair, verify=str(self.path / "pki" / "ca.crt"), timeout=5)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, compose: list[str]) -> Iterator[Folder]:
+    """Either generation of Compose; `up` finds the one that is there by itself."""
+    (tmp_path / "images").symlink_to(ROOT / "images")
+    shutil.copy2(ROOT / "compose.yaml", tmp_path)
+    made = Folder(tmp_path)
+    yield made
+    made.type("down")
+
+
+def test_up_makes_what_is_missing_and_a_second_up_takes_what_has_changed(folder: Folder) -> None:
+    done = folder.type("up")
+    assert done.returncode == 0, done.stderr
+    assert folder.get().json()["subject"] == "CN=visitor"
+    authority = (folder.path / "pki" / "ca.crt").read_bytes()
+    Store(folder.path / "pki", lambda _key: b"").revoke("visitor", x509.ReasonFlags.unspecified)
+    assert folder.type("up").returncode == 0
+    assert (folder.path / "pki" / "ca.crt").read_bytes() == authority
+    with pytest.raises(requests.ConnectionError, match="certificate revoked"):
+        folder.get()
+    assert folder.type("down").returncode == 0
+    with pytest.raises(requests.ConnectionError, match="refused"):
+        folder.get()
+
+
+def test_a_variable_of_the_users_own_stays_in_the_environment_file(folder: Folder) -> None:
+    (folder.path / ".env").write_text(f"MTLS_PORT={folder.port}\n# a comment\n")
+    assert folder.type("up").returncode == 0
+    text = (folder.path / ".env").read_text()
+    assert f"MTLS_PORT={folder.port}\n# a comment\n" in text
+    assert "MTLS_HTTPD_IMAGE=mtls-harness/httpd:" in text
+
+
+def test_a_port_that_is_taken_is_said_with_the_way_out(folder: Folder) -> None:
+    with socket.create_server(("127.0.0.1", folder.port)):
+        done = folder.type("up")
+    assert done.returncode == 3
+    assert f"port {folder.port} is taken" in done.stderr
+    assert "MTLS_PORT=" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_without_compose_it_says_which_package_to_install(folder: Folder, tmp_path: Path) -> None:
+    done = folder.type("up", PATH=str(tmp_path))
+    assert done.returncode == 3
+    assert "apt-get install docker-compose" in done.stderr
+
+
+def test_an_encrypted_key_that_is_needed_is_said(folder: Folder) -> None:
+    environment = {"MTLS_CA_PASSPHRASE": "correct horse"}
+    tool = str(Path(sys.executable).with_name("mtls-harness"))
+    subprocess.run(
+        [tool, "pki", "init"], cwd=folder.path, env=os.environ | environment, check=True, capture_output=True
+    )
+    done = folder.type("up")
+    assert done.returncode == 2
+    assert "is encrypted" in done.stderr
+    assert "mtls-harness pki server" in done.stderr
