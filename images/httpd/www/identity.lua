@@ -10,11 +10,12 @@ for number, name in ipairs { "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "A
   MONTHS[name] = number
 end
 
--- Characters that show nothing but change how others are shown: controls, and those that turn the direction of text.
+-- Characters that show nothing, or change how others are shown: controls, spaces that are not the usual one, and those
+-- that turn the direction of text.
 local function invisible(code)
-  return code < 0x20 or (code >= 0x7F and code < 0xA0) or code == 0xAD or code == 0x061C or code == 0xFEFF
-    or (code >= 0x200B and code <= 0x200F) or (code >= 0x2028 and code <= 0x202E) or (code >= 0x2060 and code <= 0x206F)
-    or (code >= 0xE0000 and code <= 0xE007F)
+  return code < 0x20 or (code >= 0x7F and code <= 0xA0) or code == 0xAD or code == 0x061C or code == 0x1680
+    or (code >= 0x2000 and code <= 0x200F) or (code >= 0x2028 and code <= 0x202F) or (code >= 0x205F and code <= 0x206F)
+    or code == 0x3000 or code == 0xFEFF or (code >= 0xE0000 and code <= 0xE007F)
 end
 
 -- Bytes that are no UTF-8 become U+FFFD, so that neither HTML nor JSON is ever malformed.
