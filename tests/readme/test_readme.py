@@ -4,8 +4,11 @@ import os
 import re
 import shlex
 import shutil
+import socket
 import subprocess
 import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -14,6 +17,8 @@ ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "README.md").read_text()
 # This very test runs below it.
 NOT_AGAIN = {"make test"}
+PORT = "localhost:8443"
+"""As the README has it; here another one is taken, for this may be in use."""
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
 
@@ -35,8 +40,15 @@ def tidy(text: str) -> str:
     return re.sub(r"\d+\.\d+ s\b", "N s", " ".join(text.split()))
 
 
+@dataclass(frozen=True)
+class Clone:
+    folder: Path
+    port: str
+    environment: dict[str, str]
+
+
 @pytest.fixture(scope="module")
-def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
     """What a clone of the present state would hold: no environment, no PKI, nothing built."""
     folder = tmp_path_factory.mktemp("clone")
     listed = subprocess.run(
@@ -50,20 +62,30 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if (ROOT / name).exists():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, folder / name)
-    return folder
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = str(listener.getsockname()[1])
+    environment = os.environ | {
+        "COLUMNS": "80",
+        "NO_COLOR": "1",
+        "MTLS_PORT": port,
+        "MTLS_BENCH_SECONDS": "0.3",
+        "COMPOSE_PROJECT_NAME": f"readme{port}",
+    }
+    yield Clone(folder, port, environment)
+    subprocess.run(["make", "down"], cwd=folder, env=environment, capture_output=True, check=False)
 
 
-def test_every_command_works_in_a_fresh_clone_and_prints_what_is_shown(clone: Path) -> None:
+def test_every_command_works_in_a_fresh_clone_and_prints_what_is_shown(clone: Clone) -> None:
     listed = examples()
     assert "make verify" in [command for command, _ in listed]
-    environment = os.environ | {"PATH": f"{clone}/.venv/bin:{os.environ['PATH']}", "COLUMNS": "80", "NO_COLOR": "1"}
     for command, shown in listed:
+        here = command if command.startswith("make") else command.replace(PORT, f"localhost:{clone.port}")
         done = subprocess.run(
-            ["bash", "-c", command], cwd=clone, env=environment, capture_output=True, text=True, check=False
+            ["bash", "-c", here], cwd=clone.folder, env=clone.environment, capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
-        printed, at = tidy(done.stdout), 0
-        for piece in re.split(r"\n\s*…\n", "\n".join(shown)):
+        printed, at = tidy(done.stdout.replace(f"localhost:{clone.port}", PORT)), 0
+        for piece in re.split(r"(?m)^\s*…$", "\n".join(shown)):
             at = printed.find(tidy(piece), at)
             assert at >= 0, f"{command} does not print:\n{piece}\nbut:\n{done.stdout}"
 
