@@ -1,0 +1,304 @@
+"""The commands that make and keep an authority on disk: the tutorial's openssl steps, done right."""
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import click
+from cryptography import x509
+
+from harness.cli.pki import options
+from harness.cli.pki.listing import in_full, say_until, show_all, show_entry
+from harness.cli.pki.secret import ask, opened, secret, strong_password
+from harness.cli.pki.subject import CN_LENGTH, alternative_names, called, distinguished_name
+from harness.pki import AUTHORITY, CLIENT, SERVER, KeyType, Profile
+from harness.pki.files import PkiError, write_private
+from harness.pki.profile import written
+from harness.pki.request import Request
+from harness.pki.store import CRL_DAYS, Store, load_certificates
+
+_REASONS = [flag.value for flag in x509.ReasonFlags if flag is not x509.ReasonFlags.remove_from_crl]
+
+
+@click.group()
+def pki() -> None:
+    """Make and keep an authority: its certificates, its clients, and whom it has revoked.
+
+    Everything is in one folder (--dir, by default pki/); `mtls-harness pki show` lists it.
+    """
+
+
+@pki.command()
+@options.in_folder
+@options.passphrase
+@options.subject_options
+@options.days(3650)
+@options.key_type
+@click.option("--path-length", type=click.IntRange(0, 8), help="How many authorities may stand below the root.")
+@click.option("--intermediate", is_flag=True, help="Let an authority below the root issue, so that its key can rest.")
+@click.option("--encrypt", is_flag=True, help="Ask for a passphrase and encrypt the keys with it.")
+def init(
+    folder: Path,
+    passphrase_file: Path | None,
+    days: int,
+    key_type: KeyType,
+    path_length: int | None,
+    intermediate: bool,
+    encrypt: bool,
+    **subject: str | None,
+) -> None:
+    """Make a new authority."""
+    below = 1 if intermediate else 0
+    path_length = below if path_length is None else path_length
+    if path_length < below:
+        raise click.UsageError("An intermediate needs --path-length 1 or more.")
+    with _plainly():
+        name = distinguished_name(subject | {"common_name": subject["common_name"] or "mTLS root"}, "")
+        root = _authority(name, path_length, days, key_type)
+        between = _authority(called(name, "issuing"), 0, days, key_type) if intermediate else None
+        passphrase = secret(passphrase_file, "MTLS_CA_PASSPHRASE")
+        if passphrase is None and encrypt:
+            if not sys.stdin.isatty():
+                raise PkiError(
+                    "Nobody can be asked for a passphrase here: use --passphrase-file or MTLS_CA_PASSPHRASE."
+                )
+            passphrase = ask("Passphrase for the authority's keys", confirm=True)
+            if not passphrase:
+                raise PkiError("An empty passphrase protects nothing. Leave --encrypt out if none is wanted.")
+        store = opened(folder, None)
+        store.create(root, between, passphrase)
+        where = folder / "private" / "ca.key"
+        click.echo(f"{folder / 'ca.crt'} is the new authority: {written(name)}")
+        click.echo(f"{where} is its key{'' if passphrase else ', not encrypted'}: whoever reads it can let anybody in.")
+        if intermediate:
+            click.echo("Certificates are issued by the intermediate: move that key to a safe place, the root can rest.")
+
+
+@pki.command()
+@options.in_folder
+@options.passphrase
+@options.subject_options
+@options.names
+@options.days(397)
+@options.key_type
+@options.crl_url
+def server(
+    folder: Path,
+    passphrase_file: Path | None,
+    names: tuple[str, ...],
+    days: int,
+    key_type: KeyType,
+    crl_url: str | None,
+    **subject: str | None,
+) -> None:
+    """Issue the server's certificate, for localhost unless told otherwise."""
+    with _plainly():
+        names = names or ("localhost", "127.0.0.1", "::1")
+        profile = replace(
+            SERVER,
+            subject=distinguished_name(subject, names[0] if len(names[0]) <= CN_LENGTH else ""),
+            names=alternative_names(names),
+            crl_url=crl_url,
+        )
+        store = opened(folder, passphrase_file)
+        identity = store.issue_server(_timed(profile, days, key_type, store))
+        _warn_when_cut(identity.certificate, days)
+        click.echo(f"{folder / 'server'} holds what the web server needs, for {', '.join(names)}.")
+
+
+@pki.command()
+@click.argument("name")
+@options.in_folder
+@options.passphrase
+@options.subject_options
+@options.names
+@options.days(365)
+@options.key_type
+@options.crl_url
+@options.renew
+def client(
+    name: str,
+    folder: Path,
+    passphrase_file: Path | None,
+    names: tuple[str, ...],
+    days: int,
+    key_type: KeyType,
+    crl_url: str | None,
+    renew: bool,
+    **subject: str | None,
+) -> None:
+    """Issue a certificate for the client NAME."""
+    with _plainly():
+        email = subject.get("email")
+        names = tuple(dict.fromkeys((*names, *([email] if email else []))))
+        profile = replace(
+            CLIENT, subject=distinguished_name(subject, name), names=alternative_names(names), crl_url=crl_url
+        )
+        if not profile.name.rdns and not names:
+            raise PkiError("Without a subject and without a --name, the certificate would be nobody's.")
+        store = opened(folder, passphrase_file)
+        identity, made = store.issue_client(name, _timed(profile, days, key_type, store), renew=renew)
+        _warn_when_cut(identity.certificate, days)
+        click.echo(f"{made} holds the certificate and the key of {written(identity.certificate.subject)}.")
+        click.echo(f"`mtls-harness pki export {name}` makes the .pfx for a browser.")
+
+
+@pki.command()
+@click.argument("csr", type=options.EXISTING)
+@options.in_folder
+@options.passphrase
+@options.names
+@options.days(365)
+@options.crl_url
+@options.renew
+@click.option("--for", "purpose", type=click.Choice(["client", "server"]), default="client", show_default=True)
+@click.option(
+    "--out", type=click.Path(dir_okay=False, path_type=Path), help="The certificate; default: CSR's name with .crt."
+)
+def sign(
+    csr: Path,
+    folder: Path,
+    passphrase_file: Path | None,
+    names: tuple[str, ...],
+    days: int,
+    crl_url: str | None,
+    renew: bool,
+    purpose: str,
+    out: Path | None,
+) -> None:
+    """Issue a certificate for a request that was made elsewhere.
+
+    The request gives subject and key. Names that it asks for must be allowed with --name; every other extension is
+    decided here.
+    """
+    with _plainly():
+        request = Request.load(csr)
+        profile = replace({"client": CLIENT, "server": SERVER}[purpose], crl_url=crl_url)
+        store = opened(folder, passphrase_file)
+        out = out or csr.with_suffix(".crt")
+        profile = _timed(profile, days, KeyType.P_256, store)
+        alternative_names(names)
+        certificate = store.sign(request, profile, out, allowed=names, renew=renew)
+        _warn_when_cut(certificate, days)
+        click.echo(f"{out} is the certificate of {written(certificate.subject)}, for a {purpose}.")
+        if request.ignored:
+            click.echo(f"Not taken from the request: {', '.join(request.ignored)}.")
+
+
+@pki.command()
+@click.argument("which", metavar="NAME|SERIAL")
+@options.in_folder
+@options.passphrase
+@click.option("--reason", type=click.Choice(_REASONS), default="unspecified", show_default=True)
+def revoke(which: str, folder: Path, passphrase_file: Path | None, reason: str) -> None:
+    """Revoke a certificate and renew the CRL. It counts once the web server has reloaded."""
+    with _plainly():
+        store = opened(folder, passphrase_file)
+        entry = store.revoke(which, x509.ReasonFlags(reason))
+        click.echo(f"{entry.subject} (serial {entry.serial}) is revoked.")
+        click.echo(f"{folder / 'server' / 'crl.pem'} says so: copy it to the web server, and reload that.")
+        say_until(store, [entry.issuer])
+
+
+@pki.command()
+@options.in_folder
+@options.passphrase
+@click.option("--days", type=click.IntRange(1, 3650), default=CRL_DAYS.days, show_default=True, help="Until the next.")
+def crl(folder: Path, passphrase_file: Path | None, days: int) -> None:
+    """Renew the CRLs. With an expired one, httpd refuses everybody."""
+    with _plainly():
+        store = opened(folder, passphrase_file)
+        say_until(store, store.renew_crls(timedelta(days=days)))
+
+
+@pki.command()
+@click.argument("name")
+@options.in_folder
+@click.option(
+    "--out", type=click.Path(dir_okay=False, path_type=Path), help="Default: NAME.pfx in the client's folder."
+)
+@click.option("--password-file", type=options.EXISTING, help="Where the password stands (or in MTLS_EXPORT_PASSWORD).")
+@click.option("--compatible", is_flag=True, help="Encrypt as older macOS, Windows and Android read it.")
+@click.option("--with-ca/--without-ca", default=True, show_default=True, help="Put the root's certificate into it.")
+def export(
+    name: str, folder: Path, out: Path | None, password_file: Path | None, compatible: bool, with_ca: bool
+) -> None:
+    """Pack a client's key and certificates into a .pfx (PKCS#12), for a browser.
+
+    Without a password a strong one is made and shown once.
+    """
+    with _plainly():
+        store = opened(folder, None)
+        identity = store.client(name)
+        password = secret(password_file, "MTLS_EXPORT_PASSWORD")
+        if password is None and sys.stdin.isatty():
+            password = ask(f"Password for {name}.pfx (empty: a strong one is made)", confirm=True)
+        made = "" if password else strong_password()
+        root = store.certificate("ca") if with_ca else None
+        try:
+            content = identity.pkcs12(password or made.encode(), root=root, compatible=compatible)
+        except TypeError as error:
+            raise PkiError(f"The key of {name} is of a kind that a .pfx cannot hold: {error}") from error
+        if out and out.exists():
+            raise PkiError(f"{out} exists, and is not overwritten. Name another file with --out.")
+        out = out or folder / "clients" / name / f"{name}.pfx"
+        write_private(out, content)
+        click.echo(f"{out} is ready to be imported.")
+        if made:
+            click.echo(f"Its password, shown this once: {made}")
+
+
+@pki.command()
+@click.argument("which", metavar="[NAME|SERIAL|FILE]", required=False)
+@options.in_folder
+def show(which: str | None, folder: Path) -> None:
+    """List what was issued, or show one certificate in full."""
+    with _plainly():
+        store = opened(folder, None)
+        if which is None:
+            show_all(store)
+        elif Path(which).is_file():
+            for certificate in load_certificates(Path(which)):
+                click.echo(in_full(certificate))
+        else:
+            show_entry(store.find(which))
+
+
+# --- What the commands share
+
+
+class _Wrong(click.ClickException):
+    exit_code = 2
+
+
+@contextlib.contextmanager
+def _plainly() -> Iterator[None]:
+    """Turn what a user can cause into a message and exit code 2."""
+    try:
+        yield
+    except PkiError as error:
+        raise _Wrong(str(error)) from None
+    except (click.Abort, KeyboardInterrupt):
+        raise _Wrong("Interrupted. What was there is as it was.") from None
+    except OSError as error:
+        raise _Wrong(f"{error.filename or 'The file system'}: {error.strerror}. What was there is as it was.") from None
+
+
+def _authority(name: x509.Name, path_length: int, days: int, key_type: KeyType) -> Profile:
+    limits = x509.BasicConstraints(ca=True, path_length=path_length)
+    return replace(AUTHORITY, subject=name, basic_constraints=limits, not_after=timedelta(days=days), key=key_type)
+
+
+def _timed(profile: Profile, days: int, key_type: KeyType, store: Store) -> Profile:
+    """A certificate that outlives its issuer helps nobody: it ends with it at the latest."""
+    end = min(store.certificate(level).not_valid_after_utc for level in store.levels())
+    return replace(profile, not_after=min(end, datetime.now(UTC) + timedelta(days=days)), key=key_type)
+
+
+def _warn_when_cut(certificate: x509.Certificate, days: int) -> None:
+    end = certificate.not_valid_after_utc
+    if end < datetime.now(UTC) + timedelta(days=days, minutes=-1):
+        click.echo(f"It ends on {end:%Y-%m-%d}, with the authority itself.", err=True)

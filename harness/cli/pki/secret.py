@@ -1,0 +1,47 @@
+"""Where do passphrases and passwords come from? Never from the command line."""
+
+import os
+import secrets
+import sys
+from pathlib import Path
+
+import click
+
+from harness.pki.files import PkiError
+from harness.pki.store import Store
+
+
+def secret(file: Path | None, variable: str) -> bytes | None:
+    """Take a secret from a file (its first line) or the environment; None where neither has one."""
+    if file:
+        lines = file.read_bytes().splitlines()
+        if not lines or not lines[0]:
+            raise PkiError(f"{file} is empty: its first line must be the secret.")
+        return lines[0]
+    return os.environ[variable].encode() if os.environ.get(variable) else None
+
+
+def ask(what: str, *, confirm: bool = False) -> bytes:
+    """Ask at the terminal, without showing what is typed."""
+    answer: str = click.prompt(
+        what, hide_input=True, confirmation_prompt=confirm, default="", show_default=False, err=True
+    )
+    return answer.encode()
+
+
+def strong_password() -> str:
+    """Make a password of 100 bits that can be read out over the telephone."""
+    letters = "abcdefghijkmnpqrstuvwxyz23456789"
+    return "-".join("".join(secrets.choice(letters) for _ in range(5)) for _ in range(4))
+
+
+def opened(folder: Path, passphrase_file: Path | None) -> Store:
+    """Open the store in a folder; whoever needs an encrypted key is asked for its passphrase then."""
+
+    def passphrase(key: Path) -> bytes:
+        given = secret(passphrase_file, "MTLS_CA_PASSPHRASE")
+        if given is None and not sys.stdin.isatty():
+            raise PkiError(f"{key} is encrypted. Put its passphrase into --passphrase-file or MTLS_CA_PASSPHRASE.")
+        return ask(f"Passphrase of {key}") if given is None else given
+
+    return Store(folder, passphrase)
