@@ -47,6 +47,7 @@ main.add_command(pki)
 @click.option("--jobs", type=click.IntRange(1, 64), default=8, show_default=True, help="Probes at the same time.")
 @click.option("--json", "json_file", type=_REPORT, help="Write the report as JSON (- is stdout).")
 @click.option("--junit", "junit_file", type=_REPORT, help="Write the report as JUnit XML (- is stdout).")
+@click.option("--html", "html_file", type=_REPORT, help="Write the report as one HTML page (- is stdout).")
 @click.option("--strict", is_flag=True, help="Warnings count as errors do.")
 @click.option("--keep", is_flag=True, help="Leave the container for a look; `make clean` removes it.")
 @click.option("--no-color", is_flag=True, help="No colours; NO_COLOR, a pipe and CI=true do the same.")
@@ -59,13 +60,15 @@ def verify(
     jobs: int,
     json_file: TextIO | None,
     junit_file: TextIO | None,
+    html_file: TextIO | None,
     strict: bool,
     keep: bool,
     no_color: bool,
     quiet: bool,
 ) -> None:
     """Prove the reference deployment: every case of the catalogue, over TLS 1.2 and 1.3."""
-    files = {name: file for name, file in (("json", json_file), ("junit", junit_file)) if file}
+    asked = {"json": json_file, "junit": junit_file, "html": html_file}
+    files = {name: file for name, file in asked.items() if file}
     plain = no_color or bool(os.environ.get("NO_COLOR")) or os.environ.get("CI") == "true"
     # A report on standard output must not be mixed with the table.
     aside = any(file.name == "<stdout>" for file in files.values())

@@ -50,9 +50,9 @@ def findings(results: Iterable[Result], depth: int) -> tuple[Finding, ...]:
 
 
 def _directive(result: Result) -> str:
-    """Name the directive that answers for it: whatever a case is about, without `require` nothing else can hold."""
+    """Name the directive that answers for it: who got in unverified did so because it is not `require`."""
     guard = result.knock.site.guard
-    if result.verdict is Verdict.INTRUDER and guard.verify_client != "require":
+    if result.verdict is Verdict.INTRUDER and guard.verify_client != "require" and not result.said.identity:
         return "SSLVerifyClient"
     reason = result.said.reason
     blamed = reason and (_BY_MESSAGE.get(reason.ah or "") or _BY_ERROR.get(reason.x509_error or 0))

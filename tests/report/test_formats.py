@@ -3,6 +3,9 @@
 import io
 import json
 import shutil
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
@@ -51,3 +54,37 @@ def test_json_holds_the_finding(failed: Run) -> None:
     assert "absent.none" in finding["cases"]
     intruder = next(entry for entry in report["results"] if entry["verdict"] == "intruder")
     assert (intruder["outcome"], intruder["status"], intruder["identity"]) == ("admitted", 200, None)
+
+
+class Page(HTMLParser):
+    """Every element with its attributes, and the text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def test_each_cell_of_the_page_opens_to_its_evidence(failed: Run) -> None:
+    page = Page(FORMATS["html"](failed, False))
+    cells = [attributes for tag, attributes in page.elements if tag == "button"]
+    assert [cell["class"] for cell in cells] == [entry.verdict for entry in failed.results]
+    opened = {attributes["id"] for _, attributes in page.elements if "popover" in attributes}
+    assert {cell["popovertarget"] for cell in cells} == opened
+    assert "FAIL The configuration does not keep what it promises." in page.text
+    assert f"httpd.conf:{failed.findings[0].line}" in page.text
+
+
+def test_the_page_needs_nothing_from_elsewhere_and_runs_no_script(failed: Run) -> None:
+    page = Page(FORMATS["html"](replace(failed, subject=Subject(Path(), "<script>alert(1)</script>", 3)), False))
+    assert not {tag for tag, _ in page.elements} & {"script", "img", "link", "iframe", "object"}
+    attributes = {name for _, found in page.elements for name in found}
+    assert not {name for name in attributes if name in {"src", "href", "style"} or name.startswith("on")}
+    assert "<script>alert(1)</script>: " in page.text

@@ -126,6 +126,17 @@ def test_a_chain_that_is_promised_but_refused_is_locked_out(weakened: Weaken) ->
     }
 
 
+def test_of_two_holes_each_is_found_in_its_own_line(weakened: Weaken) -> None:
+    subject = weakened("SSLVerifyClient require", "SSLVerifyClient optional")
+    file = subject.configuration / "httpd.conf"
+    file.write_text(file.read_text().replace("SSLCARevocationCheck chain", "SSLCARevocationCheck none"))
+    run = verify(subject, only=lambda case: case.id in {"absent.none", "revocation.revoked_leaf"})
+    assert {(finding.cases, finding.line) for finding in run.findings} == {
+        (("absent.none",), line_of(subject, "SSLVerifyClient")),
+        (("revocation.revoked_leaf",), line_of(subject, "SSLCARevocationCheck none")),
+    }
+
+
 def test_a_server_that_refuses_the_control_proves_nothing(weakened: Weaken) -> None:
     run = verify(weakened("SSLVerifyDepth 3", "SSLVerifyDepth 0"), only=lambda case: case.family == "validity")
     assert run.verdict() == "inconclusive"
