@@ -47,8 +47,8 @@ def up() -> None:
     store = Store(PKI, _no_passphrase)
     _prepare(store)
     user = own(PKI / "server")
-    _remember({"MTLS_HTTPD_IMAGE": tag, "MTLS_BASE_IMAGE": base(), "MTLS_USER": user})
-    port = int(os.environ.get("MTLS_PORT") or _remembered().get("MTLS_PORT") or _PORT)
+    port = _port()
+    _remember({"MTLS_HTTPD_IMAGE": tag, "MTLS_BASE_IMAGE": base(), "MTLS_USER": user, "MTLS_PORT": str(port)})
     command = _compose_command()
     was_up = bool(_compose(command, "ps", "-q", quiet=True))
     if not was_up and _taken(port):
@@ -102,6 +102,18 @@ def own(folder: Path) -> str:
     for path in (folder, *folder.iterdir()):
         os.chown(path, _CONTAINERS_USER, _CONTAINERS_USER)
     return f"{_CONTAINERS_USER}:{_CONTAINERS_USER}"
+
+
+def _port() -> int:
+    """The port that the user names now or named before; 8443 if he never did.
+
+    Raises:
+        PkiError: it is none.
+    """
+    text = os.environ.get("MTLS_PORT") or _remembered().get("MTLS_PORT") or _PORT
+    if not text.isdecimal() or not 0 < int(text) < 1 << 16:
+        raise PkiError(f"MTLS_PORT is {text!r}, and must be a port number: MTLS_PORT=9443 make up")
+    return int(text)
 
 
 def _remembered() -> dict[str, str]:
@@ -198,9 +210,15 @@ def main() -> None:
     """Run a command; what a user can cause ends in a message."""
     try:
         deployment()
-    except (PkiError, ServerError) as error:
+    except ServerError as error:
         click.echo(str(error), err=True)
-        sys.exit(2 if isinstance(error, PkiError) else 3)
+        sys.exit(3)
+    except PkiError as error:
+        click.echo(str(error), err=True)
+        sys.exit(2)
+    except OSError as error:
+        click.echo(f"{error.filename or 'The file system'}: {error.strerror}.", err=True)
+        sys.exit(2)
 
 
 if __name__ == "__main__":

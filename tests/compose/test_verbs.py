@@ -73,10 +73,11 @@ def test_up_makes_what_is_missing_and_a_second_up_takes_what_has_changed(folder:
 
 
 def test_a_variable_of_the_users_own_stays_in_the_environment_file(folder: Folder) -> None:
-    (folder.path / ".env").write_text(f"MTLS_PORT={folder.port}\n# a comment\n")
+    (folder.path / ".env").write_text("THEIRS=1\n# a comment\n")
     assert folder.type("up").returncode == 0
     text = (folder.path / ".env").read_text()
-    assert f"MTLS_PORT={folder.port}\n# a comment\n" in text
+    assert text.startswith("THEIRS=1\n# a comment\n")
+    assert f"MTLS_PORT={folder.port}\n" in text
     assert "MTLS_HTTPD_IMAGE=mtls-harness/httpd:" in text
 
 
@@ -87,6 +88,13 @@ def test_a_port_that_is_taken_is_said_with_the_way_out(folder: Folder) -> None:
     assert f"port {folder.port} is taken" in done.stderr
     assert "MTLS_PORT=" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("port", ["http", "0", "65536", "-1"])
+def test_a_port_that_is_none_is_said(folder: Folder, port: str) -> None:
+    done = folder.type("up", MTLS_PORT=port)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"MTLS_PORT is '{port}'" in done.stderr
 
 
 def test_without_compose_it_says_which_package_to_install(folder: Folder, tmp_path: Path) -> None:
