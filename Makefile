@@ -20,6 +20,9 @@ down: $(READY) ## Stop it; pki/ stays
 test: $(READY) ## Run all tests
 	@$(BIN)/pytest $(ARGS)
 
+bench: $(READY) ## Measure speed, side by side with what others use
+	@$(BIN)/python -m harness.bench $(ARGS)
+
 lint: $(READY) ## Check style and types
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
@@ -37,4 +40,4 @@ $(READY): requirements.txt pyproject.toml
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-.PHONY: help verify up down test lint clean
+.PHONY: help verify up down test bench lint clean

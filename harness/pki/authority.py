@@ -176,33 +176,31 @@ def _certificate(profile: Profile, key: PublicKey, issuer: x509.Certificate | No
         .not_valid_before(moment(profile.not_before))
         .not_valid_after(moment(profile.not_after))
     )
-    above = _key_identifier(issuer) if issuer else own
-    for extension in (*_extensions(profile), _make(own), _make(_authority_key_identifier(above))):
-        builder = builder.add_extension(extension.value, extension.critical)
+    for value, critical in (*_extensions(profile), (own, False)):
+        builder = builder.add_extension(value, critical)
+    if issuer:  # RFC 5280 section 4.2.1.1: a self-signed one may go without.
+        builder = builder.add_extension(_authority_key_identifier(_key_identifier(issuer)), critical=False)
     usual = builder.sign(by, _digest(by))
     if profile.version == 3 and not isinstance(profile.digest, _UNUSUAL):
         return usual
     return resign(usual, by, profile.digest or hashes.SHA256(), version=profile.version)
 
 
-def _make(value: x509.ExtensionType, critical: bool = False) -> x509.Extension[Any]:
-    return x509.Extension(value.oid, critical, value)
-
-
-def _extensions(profile: Profile) -> Iterable[x509.Extension[Any]]:
+def _extensions(profile: Profile) -> Iterable[tuple[x509.ExtensionType, bool]]:
+    """Each with whether it is critical."""
     if profile.basic_constraints:
-        yield _make(profile.basic_constraints, True)
+        yield profile.basic_constraints, True
     if profile.key_usage:
-        yield _make(profile.key_usage, True)
+        yield profile.key_usage, True
     if profile.extended_key_usage:
-        yield _make(x509.ExtendedKeyUsage(profile.extended_key_usage))
+        yield x509.ExtendedKeyUsage(profile.extended_key_usage), False
     if profile.names:
         # RFC 5280 section 4.2.1.6: critical where the subject is empty.
-        yield _make(x509.SubjectAlternativeName(map(general_name, profile.names)), not profile.name.rdns)
+        yield x509.SubjectAlternativeName(map(general_name, profile.names)), not profile.name.rdns
     if profile.crl_url:
         point = x509.DistributionPoint([x509.UniformResourceIdentifier(profile.crl_url)], None, None, None)
-        yield _make(x509.CRLDistributionPoints([point]))
-    yield from profile.extensions
+        yield x509.CRLDistributionPoints([point]), False
+    yield from ((entry.value, entry.critical) for entry in profile.extensions)
 
 
 def _key_identifier(certificate: x509.Certificate) -> x509.SubjectKeyIdentifier:

@@ -3,6 +3,7 @@
 import ipaddress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -60,7 +61,7 @@ class Profile:
     key_identifier: bytes | None = None
     digest: hashes.HashAlgorithm | None = None
 
-    @property
+    @cached_property
     def name(self) -> x509.Name:
         """The subject as a distinguished name; a plain string is the common name, the empty one no name at all."""
         if isinstance(self.subject, x509.Name):
@@ -94,10 +95,12 @@ def general_name(name: str | x509.GeneralName) -> x509.GeneralName:
     """Read an address, an email address or a DNS name by its looks."""
     if isinstance(name, x509.GeneralName):
         return name
+    if "@" in name:
+        return x509.RFC822Name(name)
     try:
         return x509.IPAddress(ipaddress.ip_address(name))
     except ValueError:
-        return x509.RFC822Name(name) if "@" in name else x509.DNSName(name)
+        return x509.DNSName(name)
 
 
 def written(name: x509.Name) -> str:

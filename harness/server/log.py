@@ -3,6 +3,7 @@
 import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from harness.outcome import Reason
 from harness.server.httpd import ACCESS
@@ -41,14 +42,23 @@ class Log:
     identities: dict[str, str | None]
     versions: dict[str, str]
 
+    @cached_property
+    def _came_on(self) -> dict[str, list[Connection]]:
+        """The connections on which each serial number was looked at."""
+        found: dict[str, list[Connection]] = {}
+        for entry in self.connections:
+            for serial in entry.serials:
+                found.setdefault(serial, []).append(entry)
+        return found
+
     def reason_for(self, serials: Collection[str]) -> Reason | None:
         """Find why the connection on which these certificates came was refused; None if the log does not say."""
-        reasons = {entry.reason for entry in self.connections if not entry.serials.isdisjoint(serials)}
+        reasons = {entry.reason for serial in serials for entry in self._came_on.get(serial, ())}
         return reasons.pop() if len(reasons) == 1 else None
 
     def saw(self, serials: Collection[str]) -> bool:
         """Tell whether any of these certificates reached httpd."""
-        return any(not entry.serials.isdisjoint(serials) for entry in self.connections)
+        return any(serial in self._came_on for serial in serials)
 
     def reason_without(self, serials: Collection[str], *, certificate: bool) -> Reason | None:
         """Find why connections were refused on which none of these certificates was looked at, but some other was

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.outcome import NO_CERTIFICATE, Observation, Outcome, Record, Verdict, judge
+from harness.outcome import NO_CERTIFICATE, Observation, Outcome, Reason, Record, Verdict, judge
 from harness.pki import serial
 from harness.server.log import Log
 from harness.verify.plan import Knock
@@ -41,10 +41,11 @@ def weigh(
     refused = tuple(knock for knock in controls if not _got_in(observed[knock.mark]))
     shut = {knock.door for knock in refused}
     sent = {serial(certificate) for knock in (*knocks, *controls) for certificate in knock.client.certificates}
+    nameless = {certificate: log.reason_without(sent, certificate=certificate) for certificate in (True, False)}
     results = []
     for knock in knocks:
         seen = observed[knock.mark]
-        said = _record(knock, seen, log, sent)
+        said = _record(knock, seen, log, nameless)
         verdict = judge(
             knock.case.expected,
             knock.tls,
@@ -61,13 +62,15 @@ def _got_in(seen: Observation) -> bool:
     return seen.outcome is Outcome.ADMITTED and seen.server_proven
 
 
-def _record(knock: Knock, seen: Observation, log: Log, sent: set[str]) -> Record:
+def _record(knock: Knock, seen: Observation, log: Log, nameless: Mapping[bool, Reason | None]) -> Record:
+    """Find what httpd wrote of this probe; `nameless` says why connections were refused that no certificate tells
+    apart, by whether any was looked at."""
     if knock.mark in log.identities:
         return Record(identity=log.identities[knock.mark])
     serials = {serial(certificate) for certificate in knock.client.certificates}
     if seen.outcome is Outcome.REFUSED_IN_HANDSHAKE and not log.saw(serials):
         # The client sent no certificate, whatever it had; or httpd gave up at a root, before it saw any that was sent.
-        return Record(reason=log.reason_without(sent, certificate=seen.alert not in NO_CERTIFICATE.values()))
+        return Record(reason=nameless[seen.alert not in NO_CERTIFICATE.values()])
     return Record(reason=log.reason_for(serials))
 
 

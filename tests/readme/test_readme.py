@@ -36,8 +36,9 @@ def examples() -> list[tuple[str, list[str]]]:
 
 
 def tidy(text: str) -> str:
-    """Fold white space, and make every figure of a measurement the same."""
-    return re.sub(r"\d+\.\d+ s\b", "N s", " ".join(text.split()))
+    """Fold white space, and make every figure of a measurement the same, whether it meets its goal or not."""
+    text = re.sub(r"\d[\d.]* (s|ms|1/s)(?!\w)", r"N \1", " ".join(text.split()))
+    return re.sub(r"(not )?\bmet\b", "met or not", re.sub(r"(?<![.\d])\d+\.\d\d\b", "N", text))
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
         "COLUMNS": "80",
         "NO_COLOR": "1",
         "MTLS_PORT": port,
-        "MTLS_BENCH_SECONDS": "0.3",
+        "MTLS_BENCH_SECONDS": "1",
         "COMPOSE_PROJECT_NAME": f"readme{port}",
     }
     yield Clone(folder, port, environment)
@@ -77,7 +78,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
 
 def test_every_command_works_in_a_fresh_clone_and_prints_what_is_shown(clone: Clone) -> None:
     listed = examples()
-    assert "make verify" in [command for command, _ in listed]
+    assert {"make verify", "make bench"} <= {command for command, _ in listed}
     for command, shown in listed:
         here = command if command.startswith("make") else command.replace(PORT, f"localhost:{clone.port}")
         done = subprocess.run(

@@ -1,0 +1,1 @@
+"""How fast is the harness, next to what others use for the same work?"""

@@ -1,0 +1,87 @@
+"""How many probes a second does the harness make, next to openssl's own load generator?"""
+
+import multiprocessing
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from typing import cast
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from harness.bench.rig import CORES, NAME, PATH, Material, loader, published, s_time
+from harness.bench.row import Row, middle, spread
+from harness.outcome import TLS_VERSIONS, Outcome, Tls
+from harness.pki import Identity, PrivateKey
+from harness.probe import Client, Door, probe
+from harness.server import ServerError
+from harness.server.httpd import PORT
+
+_JOBS = 8
+"""As many probes at the same time as `verify` makes."""
+_START = 15
+
+
+def rows(given: Material, rounds: int) -> Iterator[Row]:
+    """Knock in turn, a second each, in rounds: the threads of one process, a process a core, and s_time."""
+    spawn = multiprocessing.get_context("spawn")
+    with published(given) as port, loader(given, "host") as load, ProcessPoolExecutor(CORES, spawn) as processes:
+        knock = _Knock.of(given, port)
+        knock.wait()
+        share = max(1, _JOBS // CORES)
+        for tls in TLS_VERSIONS:
+            threads, a_core, theirs = [], [], []
+            list(processes.map(knock.rate, [tls] * CORES, [1] * CORES, [0.2] * CORES))  # They have to start, too.
+            for _ in range(rounds):
+                threads.append(knock.rate(tls, _JOBS, 1))
+                a_core.append(sum(processes.map(knock.rate, [tls] * CORES, [share] * CORES, [1] * CORES)))
+                theirs.append(s_time(load, port, tls, 1, _JOBS))
+            for way, ours in ((f"{_JOBS} threads", threads), (f"{CORES} processes", a_core)):
+                yield Row(
+                    f"TLS {tls}, {way}",
+                    middle(ours),
+                    "1/s",
+                    "s_time",
+                    middle(theirs),
+                    at_least=0.8,
+                    detail=f"ours {spread(ours)}, s_time {spread(theirs)}",
+                )
+
+
+class _Knock:
+    """A good client at the reference deployment, made so that it can be handed to another process."""
+
+    def __init__(self, port: int, server: bytes, certificate: bytes, key: bytes) -> None:
+        self._parts = port, server, certificate, key
+        self._door = Door(("127.0.0.1", port), NAME, PORT, PATH, x509.load_pem_x509_certificate(server))
+        private = cast("PrivateKey", load_pem_private_key(key, None))
+        self._client = Client(Identity(x509.load_pem_x509_certificate(certificate), private))
+
+    @classmethod
+    def of(cls, given: Material, port: int) -> "_Knock":
+        return cls(port, given.server.certificate_pem(), given.client.certificate_pem(), given.client.key_pem())
+
+    def __reduce__(self) -> tuple[type["_Knock"], tuple[int, bytes, bytes, bytes]]:
+        return _Knock, self._parts
+
+    def wait(self) -> None:
+        deadline = time.monotonic() + _START
+        while (seen := probe(self._door, self._client, "1.3", "wait")).outcome is not Outcome.ADMITTED:
+            if time.monotonic() > deadline:
+                raise ServerError(f"The reference deployment does not let a good client in: {seen}")
+            time.sleep(0.05)
+
+    def rate(self, tls: Tls, jobs: int, seconds: float) -> float:
+        """Probe from this many threads for so long; returns probes per second."""
+        start = time.perf_counter()
+        with ThreadPoolExecutor(jobs) as workers:
+            count = sum(workers.map(lambda _: self._count(tls, start + seconds), range(jobs)))
+        return count / (time.perf_counter() - start)
+
+    def _count(self, tls: Tls, until: float) -> int:
+        count = 0
+        while time.perf_counter() < until:
+            if (seen := probe(self._door, self._client, tls, "bench")).outcome is not Outcome.ADMITTED:
+                raise ServerError(f"The reference deployment does not let a good client in: {seen}")
+            count += 1
+        return count
