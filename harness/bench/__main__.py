@@ -37,17 +37,18 @@ def bench(json_file: Path, seconds: int) -> None:
     console = Console(highlight=False)
     start = time.perf_counter()
     try:
-        rows = []
+        sections: dict[str, list[Row]] = {}
         for section, found in _sections(seconds):
             with console.status(section):
-                rows += [(section, row) for row in found]
+                sections[section] = list(found)
     except (ServerError, ConfigurationError) as error:
         click.echo(f"Not measured. {error}", err=True)
         sys.exit(3)
-    console.print(_table(rows))
+    console.print(_table(sections))
     taken = time.perf_counter() - start
     data = {"version": VERSION, "machine": _machine(), "taken_s": round(taken, 1),
-            "rows": [{"section": section, **row.as_data()} for section, row in rows]}  # fmt: skip
+            "rows": [{"section": section, **row.as_data()}
+                     for section, rows in sections.items() for row in rows]}  # fmt: skip
     json_file.parent.mkdir(parents=True, exist_ok=True)
     json_file.write_text(json.dumps(data, indent=2) + "\n")
     console.print(f"Measured in {taken:.0f} s on {CORES} cores; all of it is in {json_file}.", style="dim")
@@ -63,17 +64,14 @@ def _sections(seconds: int) -> Iterator[tuple[str, Iterator[Row]]]:
     yield "sites, three cases each", sites.rows(_SITES if whole else _SITES[:3])
 
 
-def _table(rows: list[tuple[str, Row]]) -> Table:
+def _table(sections: dict[str, list[Row]]) -> Table:
     table = Table("", "ours", "next to", "theirs", "ratio", "goal", box=None, pad_edge=False)
     for column in (1, 3, 4):
         table.columns[column].justify = "right"
-    last = ""
-    for section, row in rows:
-        if section != last:
-            last = section
-            table.add_section()
-            table.add_row(f"[bold]{section}[/]")
-        table.add_row(*_line(row))
+    for section, rows in sections.items():
+        table.add_row(f"[bold]{section}[/]")
+        for row in rows:
+            table.add_row(*_line(row))
     return table
 
 

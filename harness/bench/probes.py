@@ -9,7 +9,7 @@ from typing import cast
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from harness.bench.rig import CORES, NAME, PATH, Material, loader, published, s_time
+from harness.bench.rig import CORES, NAME, PATH, Material, deployed, loader, s_time
 from harness.bench.row import Row, middle, spread
 from harness.outcome import TLS_VERSIONS, Outcome, Tls
 from harness.pki import Identity, PrivateKey
@@ -25,7 +25,7 @@ _START = 15
 def rows(given: Material, rounds: int) -> Iterator[Row]:
     """Knock in turn, a second each, in rounds: the threads of one process, a process a core, and s_time."""
     spawn = multiprocessing.get_context("spawn")
-    with published(given) as port, loader(given, "host") as load, ProcessPoolExecutor(CORES, spawn) as processes:
+    with deployed(given) as port, loader(given, "host") as load, ProcessPoolExecutor(CORES, spawn) as processes:
         knock = _Knock.of(given, port)
         knock.wait()
         share = max(1, _JOBS // CORES)

@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from docker.models.containers import Container
 
 from harness.pki import Authority, Identity
-from harness.server import LABEL, ServerError, engine, image
-from harness.server.httpd import HOME, PORT, Stage, stage
+from harness.server import ServerError, image
+from harness.server.httpd import HOME, PORT, published, stage
 
 CORES = len(os.sched_getaffinity(0))
 NAME = "localhost"
@@ -129,37 +129,23 @@ def loaded(given: Material) -> Iterator[dict[str, Loaded]]:
 
 
 @contextlib.contextmanager
-def published(given: Material) -> Iterator[int]:
+def deployed(given: Material) -> Iterator[int]:
     """Start the reference deployment as a user runs it; yields its port on 127.0.0.1."""
     with stage(image("httpd")) as on:
         server = on.container(ports=True)
         on.put(given.files, through=server)
         server.start()
-        server.reload()
-        yield int(server.attrs["NetworkSettings"]["Ports"][f"{PORT}/tcp"][0]["HostPort"])
+        yield published(server)
 
 
 @contextlib.contextmanager
 def loader(given: Material, network: str) -> Iterator[Container]:
     """Start a container that waits for commands in the network of another, or of this machine ("host")."""
     with stage(image("bench")) as on:
-        container = _idle(on, network)
+        container = on.container("sleep", "600", network=network)
         on.put(given.files, through=container)
         container.start()
         yield container
-
-
-def _idle(on: Stage, network: str) -> Container:
-    return engine().containers.create(
-        on.image,
-        ["sleep", "600"],
-        read_only=True,
-        cap_drop=["ALL"],
-        security_opt=["no-new-privileges:true"],
-        volumes={on.volume.name: {"bind": HOME, "mode": "rw"}},
-        network_mode=network,
-        labels={LABEL: on.label},
-    )
 
 
 def _wait(one: Loaded) -> None:

@@ -82,8 +82,12 @@ class Stage:
                 archive.addfile(entry, io.BytesIO(content))
         through.put_archive(HOME, stream.getvalue())
 
-    def container(self, *arguments: str, ports: bool = False) -> Container:
-        """Create, not start, a container as locked down as the reference deployment's."""
+    def container(self, *arguments: str, ports: bool = False, network: str | None = None) -> Container:
+        """Create, not start, a container as locked down as the reference deployment's.
+
+        Its network is the one named ("container:ID", "host"), else the engine's where its ports are published, else
+        none.
+        """
         return engine().containers.create(
             self.image,
             [*arguments],
@@ -94,7 +98,7 @@ class Stage:
             tmpfs={"/run": f"uid={_USER},gid={_USER},mode=0755"},
             volumes={self.volume.name: {"bind": HOME, "mode": "rw"}},
             ports={f"{PORT}/tcp": ("127.0.0.1", 0)} if ports else None,
-            network_mode=None if ports else "none",
+            network_mode=network or (None if ports else "none"),
             labels={LABEL: self.label},
             healthcheck=Healthcheck(test=["NONE"]),
         )
@@ -132,13 +136,18 @@ def running(on: Stage, files: Mapping[str, bytes], *, keep: bool = False) -> Ite
     try:
         on.put(files, through=container)
         container.start()
-        yield Httpd(container, _published(container))
+        yield Httpd(container, published(container))
     finally:
         if not keep:
             discard(container)
 
 
-def _published(container: Container) -> int:
+def published(container: Container) -> int:
+    """Wait until a server that was just started has its TLS port published; returns the port on 127.0.0.1.
+
+    Raises:
+        ServerError: it did not start; the message holds its log's last words.
+    """
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
         container.reload()
