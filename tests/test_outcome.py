@@ -4,7 +4,18 @@ from dataclasses import replace
 
 import pytest
 
-from harness.outcome import Observation, Outcome, Reason, Record, Verdict, admitted, judge, refused
+from harness.outcome import (
+    Expectation,
+    Observation,
+    Outcome,
+    Reason,
+    Record,
+    Verdict,
+    admitted,
+    judge,
+    refused,
+    refused_by_rule,
+)
 
 EXPIRED = refused("certificate_expired", x509_error=10)
 REFUSED = Observation(Outcome.REFUSED_IN_HANDSHAKE, True, 1.0, alert="certificate_expired")
@@ -83,3 +94,47 @@ def test_a_refusal_may_look_different_on_each_version() -> None:
     assert judge(absent, "1.2", seen, said, serial=None, control_admitted=True) is Verdict.OTHERWISE
     other = Record(reason=Reason(text="unsupported protocol"))
     assert judge(absent, "1.3", seen, other, serial=None, control_admitted=True) is Verdict.OTHERWISE
+
+
+NOBODY = refused({"1.2": "handshake_failure", "1.3": "certificate_required"}, text="peer did not return", status=421)
+FORBIDDEN = Observation(Outcome.REFUSED_BY_HTTP, True, 1.0, status=403)
+MISDIRECTED = replace(FORBIDDEN, status=421)
+
+
+@pytest.mark.parametrize(
+    ("expected", "observed", "said", "in_handshake", "verdict"),
+    [
+        pytest.param(NOBODY, FORBIDDEN, Record(status=403), False, Verdict.AS_EXPECTED, id="a rule refuses nobody"),
+        pytest.param(NOBODY, FORBIDDEN, Record(), False, Verdict.INCONCLUSIVE, id="the log knows no such request"),
+        pytest.param(NOBODY, FORBIDDEN, Record(status=403), True, Verdict.OTHERWISE, id="the handshake let it pass"),
+        pytest.param(NOBODY, MISDIRECTED, Record(status=421), True, Verdict.AS_EXPECTED, id="sent to its own site"),
+        pytest.param(
+            EXPIRED, FORBIDDEN, Record(identity="1B", status=403), False, Verdict.OTHERWISE, id="verified, yet refused"
+        ),
+        pytest.param(
+            refused_by_rule(),
+            FORBIDDEN,
+            Record(identity="1B", status=403),
+            False,
+            Verdict.AS_EXPECTED,
+            id="by the rule",
+        ),
+        pytest.param(
+            refused_by_rule(), FORBIDDEN, Record(status=403), False, Verdict.OTHERWISE, id="not because of the rule"
+        ),
+        pytest.param(
+            admitted(),
+            FORBIDDEN,
+            Record(identity="1B", status=403),
+            False,
+            Verdict.OTHERWISE,
+            id="good, but no rule fits",
+        ),
+        pytest.param(admitted(), FORBIDDEN, Record(status=403), False, Verdict.LOCKED_OUT, id="good, but not verified"),
+    ],
+)
+def test_a_guard_behind_the_handshake_answers_by_http(
+    expected: Expectation, observed: Observation, said: Record, in_handshake: bool, verdict: Verdict
+) -> None:
+    given = judge(expected, "1.3", observed, said, serial="1B", control_admitted=True, in_handshake=in_handshake)
+    assert given is verdict

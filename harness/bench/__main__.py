@@ -18,7 +18,7 @@ from harness.bench import certificates, probes, servers, sites, verdict
 from harness.bench.rig import CORES, material
 from harness.bench.row import Row
 from harness.server import ServerError, sweep
-from harness.server.configuration import ConfigurationError
+from harness.server.layout import ConfigurationError
 
 VERSION = 1
 _SITES = (1, 10, 100, 1000)

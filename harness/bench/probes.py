@@ -53,7 +53,7 @@ class _Knock:
 
     def __init__(self, port: int, server: bytes, certificate: bytes, key: bytes) -> None:
         self._parts = port, server, certificate, key
-        self._door = Door(("127.0.0.1", port), NAME, PORT, PATH, x509.load_pem_x509_certificate(server))
+        self._door = Door(("127.0.0.1", port), NAME, PORT, PATH, frozenset([x509.load_pem_x509_certificate(server)]))
         private = cast("PrivateKey", load_pem_private_key(key, None))
         self._client = Client(Identity(x509.load_pem_x509_certificate(certificate), private))
 

@@ -16,7 +16,7 @@ Build = Callable[[Pki], Client]
 @dataclass(frozen=True)
 class Case:
     """One kind of client. `directive` is the one that answers for the outcome, `tls` the versions it makes sense on,
-    `source` where the rule is written down."""
+    `source` where the rule is written down, `depth` how many certificates stand above the client's own."""
 
     id: str
     build: Build
@@ -24,6 +24,7 @@ class Case:
     source: str
     directive: str
     tls: tuple[Tls, ...]
+    depth: int
 
     @property
     def family(self) -> str:
@@ -42,13 +43,18 @@ class Case:
 
 
 def case(
-    expected: Expectation, *, source: str, directive: str = "SSLVerifyClient", tls: tuple[Tls, ...] = TLS_VERSIONS
+    expected: Expectation,
+    *,
+    source: str,
+    directive: str = "SSLVerifyClient",
+    tls: tuple[Tls, ...] = TLS_VERSIONS,
+    depth: int = 1,
 ) -> Callable[[Build], Case]:
     """Make a function that returns a client into a case; its module and name are the case's id."""
 
     def decorate(build: Build) -> Case:
         family = build.__module__.rpartition(".")[2]
-        return Case(f"{family}.{build.__name__}", build, expected, source, directive, tls)
+        return Case(f"{family}.{build.__name__}", build, expected, source, directive, tls, depth)
 
     return decorate
 
@@ -65,6 +71,6 @@ def catalogue() -> tuple[Case, ...]:
         refusal = entry.expected.alerts or {}
         if not (entry.text and entry.source and entry.tls):
             raise ValueError(f"{entry.id} lacks a docstring, a source or a protocol version")
-        if not entry.expected.admitted and not set(entry.tls) <= set(refusal):
+        if not (entry.expected.admitted or entry.expected.by_rule or set(entry.tls) <= set(refusal)):
             raise ValueError(f"{entry.id} expects a refusal, but not with which alert")
     return cases

@@ -35,3 +35,15 @@ def empty_list(pki: Pki) -> Client:
 def empty_list_in_tls_1_2(pki: Pki) -> Client:
     """The same over TLS 1.2, which knows no signature with an ML-DSA key."""
     return Client(pki.identity(key=KeyType.ML_DSA_65))
+
+
+@case(_NOBODY, source="RFC 9110 9.3.3, Limit", directive="Require")
+def with_post(_pki: Pki) -> Client:
+    """A client without a certificate that posts: a rule inside `<Limit GET>` does not see it."""
+    return Client(method="POST")
+
+
+@case(_NOBODY, source="RFC 9110 9.1, LimitExcept", directive="Require")
+def with_unknown_method(_pki: Pki) -> Client:
+    """A client without a certificate that uses a method which httpd has never heard of."""
+    return Client(method="KNOCK")

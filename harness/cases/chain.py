@@ -52,14 +52,14 @@ def intermediate_not_sent(pki: Pki) -> Client:
     return Client(pki.identity(pki.intermediate()), chain=())
 
 
-@case(admitted(), source="RFC 8446 4.4.2")
+@case(admitted(), source="RFC 8446 4.4.2", depth=3)
 def wrong_order(pki: Pki) -> Client:
     """Two intermediates sent in the wrong order: servers should sort them, and OpenSSL does."""
     identity = pki.identity(pki.intermediate(pki.intermediate()))
     return Client(identity, chain=identity.chain[::-1])
 
 
-@case(admitted(), source="RFC 8446 4.4.2")
+@case(admitted(), source="RFC 8446 4.4.2", depth=2)
 def unrelated_extras(pki: Pki) -> Client:
     """A complete chain with certificates in between that have nothing to do with it."""
     identity = pki.identity(pki.intermediate())
@@ -67,7 +67,7 @@ def unrelated_extras(pki: Pki) -> Client:
     return Client(identity, chain=(extra, *identity.chain, extra))
 
 
-@case(_NOT_AN_AUTHORITY, source="RFC 5280 4.2.1.9, 6.1.4 (k)")
+@case(_NOT_AN_AUTHORITY, source="RFC 5280 4.2.1.9, 6.1.4 (k)", depth=2)
 def leaf_as_authority(pki: Pki) -> Client:
     """A certificate signed with the key of an ordinary client certificate: CVE-2002-0862, the oldest mistake."""
     leaf = pki.identity()
@@ -75,7 +75,7 @@ def leaf_as_authority(pki: Pki) -> Client:
     return Client(pki.identity(forger))
 
 
-@case(refused("unknown_ca", x509_error=25), source="RFC 5280 4.2.1.9")
+@case(refused("unknown_ca", x509_error=25), source="RFC 5280 4.2.1.9", depth=3)
 def path_length_exceeded(pki: Pki) -> Client:
     """An intermediate below one that may only issue leaves (pathLenConstraint 0)."""
     upper = pki.intermediate(basic_constraints=x509.BasicConstraints(ca=True, path_length=0))
@@ -85,7 +85,7 @@ def path_length_exceeded(pki: Pki) -> Client:
 @case(admitted(), source="SSLVerifyDepth", directive="SSLVerifyDepth")
 def depth_reached(pki: Pki) -> Client:
     """A chain exactly as deep as SSLVerifyDepth allows: the root counts, the leaf does not."""
-    return Client(pki.identity(_intermediates(pki, pki.root, pki.depth - 1)))
+    return Client(pki.identity(_intermediates(pki, pki.root, pki.room)))
 
 
 @case(refused("internal_error", ah="AH02040"), source="SSLVerifyDepth", directive="SSLVerifyDepth")
@@ -100,28 +100,28 @@ def depth_exceeded(pki: Pki) -> Client:
     return Client(identity, chain=(*identity.chain, root.certificate))
 
 
-@case(refused("certificate_unknown", x509_error=47), source="RFC 5280 4.2.1.10")
+@case(refused("certificate_unknown", x509_error=47), source="RFC 5280 4.2.1.10", depth=2)
 def name_constraints_violated(pki: Pki) -> Client:
     """A name outside the subtree that its authority may issue for."""
     limited = pki.intermediate(extensions=(_ONLY_ALLOWED,))
     return Client(pki.identity(limited, names=("client.elsewhere.test",)))
 
 
-@case(admitted(), source="RFC 5280 4.2.1.10")
+@case(admitted(), source="RFC 5280 4.2.1.10", depth=2)
 def name_constraints_respected(pki: Pki) -> Client:
     """A name inside the subtree that its authority may issue for."""
     limited = pki.intermediate(extensions=(_ONLY_ALLOWED,))
     return Client(pki.identity(limited, names=("client.allowed.test",)))
 
 
-@case(admitted(), source="RFC 4949 cross-certificate, RFC 5280 3.2")
+@case(admitted(), source="RFC 4949 cross-certificate, RFC 5280 3.2", depth=2)
 def cross_signed(pki: Pki) -> Client:
     """An authority the server does not know, certified by the one that it trusts; the client sends that proof."""
     other = pki.authority(trusted=False)
     return Client(pki.identity(other), chain=(pki.root.cross_sign(other),))
 
 
-@case(_UNKNOWN, source="RFC 5280 3.2")
+@case(_UNKNOWN, source="RFC 5280 3.2", depth=2)
 def cross_signed_by_stranger(pki: Pki) -> Client:
     """The same, but certified by an authority that is as unknown as the first."""
     other, stranger = pki.authority(trusted=False), pki.authority(trusted=False)
@@ -134,7 +134,7 @@ def critical_extension_in_leaf(pki: Pki) -> Client:
     return Client(pki.identity(extensions=(_CRITICAL,)))
 
 
-@case(refused("certificate_unknown", x509_error=34), source="RFC 5280 4.2")
+@case(refused("certificate_unknown", x509_error=34), source="RFC 5280 4.2", depth=2)
 def critical_extension_in_intermediate(pki: Pki) -> Client:
     """A critical extension that nobody knows, in the intermediate."""
     return Client(pki.identity(pki.intermediate(extensions=(_CRITICAL,))))

@@ -20,7 +20,7 @@ def revoked_leaf(pki: Pki) -> Client:
     return Client(identity)
 
 
-@case(_REVOKED, source="RFC 5280 6.3", directive=_CHECK)
+@case(_REVOKED, source="RFC 5280 6.3", directive=_CHECK, depth=2)
 def revoked_intermediate(pki: Pki) -> Client:
     """A good certificate below an intermediate that is on the root's CRL: `SSLCARevocationCheck leaf` misses it."""
     intermediate = pki.intermediate()
@@ -40,7 +40,7 @@ def crl_not_yet_valid(pki: Pki) -> Client:
     return Client(pki.identity(pki.authority(crls=_tomorrow)))
 
 
-@case(refused("unknown_ca", x509_error=3), source="SSLCARevocationCheck", directive=_CHECK)
+@case(refused("unknown_ca", x509_error=3), source="SSLCARevocationCheck", directive=_CHECK, depth=2)
 def crl_missing_for_intermediate(pki: Pki) -> Client:
     """A good certificate below an intermediate of which the server has no CRL: `no_crl_for_cert_ok` lets it in."""
     return Client(pki.identity(pki.intermediate(crls=absent)))
@@ -52,7 +52,7 @@ def crl_by_wrong_issuer(pki: Pki) -> Client:
     return Client(pki.identity(pki.authority(crls=_forged)))
 
 
-@case(admitted(), source="RFC 5280 6.3", directive=_CHECK)
+@case(admitted(), source="RFC 5280 6.3", directive=_CHECK, depth=2)
 def not_revoked(pki: Pki) -> Client:
     """A certificate below an intermediate, both authorities with a current CRL that lists others."""
     intermediate = pki.intermediate()

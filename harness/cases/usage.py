@@ -56,14 +56,14 @@ def key_agreement_only(pki: Pki) -> Client:
     return Client(pki.identity(key_usage=key_usage("key_agreement")))
 
 
-@case(_NOT_AN_AUTHORITY, source="RFC 5280 4.2.1.3, 6.1.4 (n)")
+@case(_NOT_AN_AUTHORITY, source="RFC 5280 4.2.1.3, 6.1.4 (n)", depth=2)
 def intermediate_without_cert_sign(pki: Pki) -> Client:
     """An intermediate whose keyUsage lacks keyCertSign."""
     usage = key_usage("crl_sign")
     return Client(pki.identity(pki.intermediate(key_usage=usage)))
 
 
-@case(_NOT_AN_AUTHORITY, source="RFC 5280 4.2.1.9, 6.1.4 (k)")
+@case(_NOT_AN_AUTHORITY, source="RFC 5280 4.2.1.9, 6.1.4 (k)", depth=2)
 def intermediate_not_authority(pki: Pki) -> Client:
     """An intermediate whose basicConstraints say CA:FALSE."""
     return Client(pki.identity(pki.intermediate(basic_constraints=x509.BasicConstraints(ca=False, path_length=None))))

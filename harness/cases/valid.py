@@ -51,13 +51,13 @@ def ml_dsa_65(pki: Pki) -> Client:
     return Client(pki.identity(key=KeyType.ML_DSA_65))
 
 
-@case(admitted(), source="RFC 5280 6.1", directive="SSLVerifyDepth")
+@case(admitted(), source="RFC 5280 6.1", directive="SSLVerifyDepth", depth=2)
 def through_one(pki: Pki) -> Client:
     """A certificate below an intermediate, which the client sends along."""
     return Client(pki.identity(pki.intermediate()))
 
 
-@case(admitted(), source="RFC 5280 6.1", directive="SSLVerifyDepth")
+@case(admitted(), source="RFC 5280 6.1", directive="SSLVerifyDepth", depth=3)
 def through_two(pki: Pki) -> Client:
     """A certificate below two intermediates, which the client sends along."""
     return Client(pki.identity(pki.intermediate(pki.intermediate())))
@@ -85,3 +85,12 @@ def tutorial_v3(pki: Pki) -> Client:
     authority = pki.authority(key_usage=None)
     plain = {"basic_constraints": None, "key_usage": None, "extended_key_usage": ()}
     return Client(pki.identity(authority, serial=1, **plain))
+
+
+@case(admitted(), source="RFC 8446 4.2.6, SSLVerifyClient", tls=("1.3",))
+def browser(pki: Pki) -> Client:
+    """A client that, like every browser, cannot be asked for a certificate after the handshake.
+
+    `SSLVerifyClient require` at a Location asks only then, and such a client gets 403, whatever it has.
+    """
+    return Client(pki.identity(), post_handshake=False)

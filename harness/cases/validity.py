@@ -29,7 +29,7 @@ def not_yet_valid(pki: Pki) -> Client:
     return Client(pki.identity(not_before=DAY, not_after=2 * DAY))
 
 
-@case(_EXPIRED, source="RFC 5280 6.1.3 (a)(2)")
+@case(_EXPIRED, source="RFC 5280 6.1.3 (a)(2)", depth=2)
 def expired_intermediate(pki: Pki) -> Client:
     """A good certificate below an intermediate that has expired: every certificate of the path must be valid."""
     return Client(pki.identity(pki.intermediate(not_before=-2 * DAY, not_after=-DAY)))

@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TextIO
 
 import click
@@ -19,7 +20,7 @@ from harness.outcome import TLS_VERSIONS, Tls
 from harness.report import FORMATS
 from harness.report.table import show
 from harness.server import ServerError
-from harness.server.configuration import ConfigurationError
+from harness.server.layout import ConfigurationError
 from harness.verify.plan import NothingToDoError
 
 _EXIT = {"pass": 0, "fail": 1, "inconclusive": 3}
@@ -40,6 +41,7 @@ main.add_command(pki)
 
 
 @main.command()
+@click.argument("config", required=False, type=click.Path(path_type=Path), metavar="[CONFIG]")
 @click.option("--image", help="Run httpd from this image instead of the project's own.")
 @click.option("--site", "urls", multiple=True, metavar="URL", help="Only this site (repeatable).")
 @click.option("-k", "expression", default="", metavar="EXPRESSION", help="Only cases whose id matches, as pytest's -k.")
@@ -53,6 +55,7 @@ main.add_command(pki)
 @click.option("--no-color", is_flag=True, help="No colours; NO_COLOR, a pipe and CI=true do the same.")
 @click.option("--quiet", is_flag=True, help="Nothing on the terminal but errors.")
 def verify(
+    config: Path | None,
     image: str | None,
     urls: tuple[str, ...],
     expression: str,
@@ -66,7 +69,11 @@ def verify(
     no_color: bool,
     quiet: bool,
 ) -> None:
-    """Prove the reference deployment: every case of the catalogue, over TLS 1.2 and 1.3."""
+    """Prove who gets in at CONFIG, and who does not; without CONFIG, at the reference deployment.
+
+    CONFIG is a snippet, a whole httpd.conf, or a folder laid out as Debian's /etc/apache2, Red Hat's /etc/httpd or
+    upstream's /usr/local/apache2/conf. It is copied, never changed, and its private keys are not read.
+    """
     asked = {"json": json_file, "junit": junit_file, "html": html_file}
     files = {name: file for name, file in asked.items() if file}
     plain = no_color or bool(os.environ.get("NO_COLOR")) or os.environ.get("CI") == "true"
@@ -75,6 +82,7 @@ def verify(
     console = Console(no_color=plain, highlight=False, quiet=quiet, stderr=aside)
     with _no_traceback(), _progress(console, silent=plain or quiet) as progress:
         run = verification.verify(
+            verification.of(config) if config else verification.REFERENCE,
             of_image=image,
             only=matcher(expression),
             urls=urls,
@@ -128,7 +136,7 @@ def _no_traceback() -> Iterator[None]:
     except NothingToDoError as error:
         raise click.UsageError(str(error)) from None
     except ConfigurationError as error:
-        click.echo(f"httpd does not accept the configuration:\n{error}", err=True)
+        click.echo(f"The configuration cannot be used.\n{error}", err=True)
         sys.exit(2)
     except ServerError as error:
         click.echo(f"No verdict. {error}", err=True)

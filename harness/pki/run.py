@@ -11,6 +11,7 @@ from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
 
 from harness.pki import Authority, Identity, KeyType, PrivateKey, generate
 
@@ -45,23 +46,110 @@ def absent(_authority: Authority, _revoked: Revoked) -> list[x509.CertificateRev
     return []
 
 
-class Pki:
-    """All that is issued for one run. `root` is the authority that the server trusts; what a case asks of it beyond
-    that belongs to that case alone."""
+@dataclass(frozen=True)
+class Model:
+    """What a good client must be like beside being issued by the right authority: attributes of its subject and of its
+    issuer's by their type, and names in subjectAltName. `taken` is what CONFIG holds of the authorities and their CRLs:
+    they are made again under the same names."""
 
-    def __init__(self, depth: int) -> None:
-        """Start with the root; `depth` is how many certificates above the leaf the server promises to accept."""
-        self.depth = depth
-        # RSA keys take up to a second. One of each size serves the whole run, made while other things are waited for.
+    subject: tuple[tuple[x509.ObjectIdentifier, str], ...] = ()
+    issuer: tuple[tuple[x509.ObjectIdentifier, str], ...] = ()
+    names: tuple[str, ...] = ()
+    authorities: tuple[x509.Certificate, ...] = ()
+    crls: tuple[x509.CertificateRevocationList, ...] = ()
+
+    @property
+    def demanding(self) -> bool:
+        """Whether a good certificate alone is not enough."""
+        return bool(self.subject or self.names)
+
+
+class SlowKeys:
+    """RSA keys take up to a second. One of each size serves a whole run, made while other things are waited for."""
+
+    def __init__(self) -> None:
         workers = ThreadPoolExecutor(max_workers=2)
         self._keys = {kind: workers.submit(generate, kind) for kind in _SLOW}
         workers.shutdown(wait=False)
+
+    def __getitem__(self, kind: KeyType) -> PrivateKey:
+        return self._keys[kind].result()
+
+
+class Pki:
+    """All that is issued for one trust store. `root` is the authority that issues what a case does not want otherwise:
+    the trusted root, or where CONFIG trusts an intermediate, that. What a case asks for beyond belongs to it alone."""
+
+    def __init__(self, depth: int, *, model: Model | None = None, keys: SlowKeys | None = None) -> None:
+        """Start with the root; `depth` is how many certificates above the leaf the server promises to accept."""
+        self.depth = depth
+        self.model = model or Model()
+        self._keys = keys or SlowKeys()
         self._known: dict[bytes, _Known] = {}
         self._roots: dict[str, Authority] = {}
         self._case = ""
         self._asked = 0
         self._count = 0
-        self.root = self._enter(Authority.root(subject="Verification root"), True, current)
+        self.root = self._recreate() if self.model.authorities else self._first()
+
+    @property
+    def room(self) -> int:
+        """How many intermediates may stand between `root` and a leaf."""
+        below = self.depth - 1 - len(self.root.chain)
+        try:
+            limit = self.root.certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.path_length
+        except x509.ExtensionNotFound:
+            limit = None
+        return max(0, below if limit is None else min(below, limit))
+
+    def _first(self) -> Authority:
+        wanted = [x509.NameAttribute(kind, value) for kind, value in self.model.issuer]
+        subject = x509.Name(wanted) if wanted else "Verification root"
+        return self._enter(Authority.root(subject=subject), True, self._crls_like(None))
+
+    def _recreate(self) -> Authority:
+        """Make the authorities of CONFIG again: names, constraints, kinds of key and validity, with other keys; returns
+        the lowest of them, whose clients need every other one above it."""
+        made: dict[x509.Name, Authority] = {}
+        waiting = list(dict.fromkeys(self.model.authorities))
+        names = {certificate.subject for certificate in waiting}
+        while waiting:
+            certificate = next(
+                (one for one in waiting if one.issuer not in names - made.keys() - {one.subject}), waiting[0]
+            )
+            waiting.remove(certificate)
+            above = made.get(certificate.issuer)
+            changes = self._likeness(certificate)
+            authority = above.subauthority(**changes) if above else Authority.root(**changes)
+            made.setdefault(certificate.subject, self._enter(authority, True, self._crls_like(certificate)))
+        issuers = {one.issuer for one in self.model.authorities if one.issuer != one.subject}
+        return next((made[name] for name in made if name not in issuers), next(iter(made.values())))
+
+    def _likeness(self, certificate: x509.Certificate) -> dict[str, Any]:
+        own = (x509.SubjectKeyIdentifier, x509.AuthorityKeyIdentifier, x509.BasicConstraints, x509.KeyUsage)
+        by_kind = {type(entry.value): entry for entry in certificate.extensions}
+        constraints, usage = by_kind.get(x509.BasicConstraints), by_kind.get(x509.KeyUsage)
+        size = getattr(certificate.public_key(), "key_size", 0)
+        rsa = next((kind for kind in _SLOW[:3] if kind.value == f"rsa-{size}"), None)
+        return {
+            "subject": certificate.subject,
+            "not_before": certificate.not_valid_before_utc,
+            "not_after": certificate.not_valid_after_utc,
+            "basic_constraints": constraints.value if constraints else None,
+            "key_usage": usage.value if usage else None,
+            "extensions": tuple(entry for kind, entry in by_kind.items() if kind not in own),
+            "key": self._keys[rsa] if rsa else KeyType.P_256,
+        }
+
+    def _crls_like(self, certificate: x509.Certificate | None) -> MakeCrls:
+        """Make the CRLs of CONFIG again, with their dates; an authority that has none there has none here."""
+        if certificate is None or not self.model.crls:
+            return current
+        theirs = [crl for crl in self.model.crls if crl.issuer == certificate.subject]
+        return lambda authority, revoked: [
+            authority.crl(revoked, last_update=crl.last_update_utc, next_update=crl.next_update_utc or 30 * DAY)
+            for crl in theirs
+        ]
 
     def begin(self, case: str) -> None:
         """Start another probe of a case: the roots that its earlier probes made are used again."""
@@ -89,7 +177,20 @@ class Pki:
 
     def identity(self, under: Authority | None = None, **changes: Any) -> Identity:
         """Issue a client certificate that is right in all that `changes` do not say (below `root` by default)."""
-        return (under or self.root).client(**{"subject": self._case or "control"} | changes)
+        like = {"subject": self._subject(), "names": self.model.names}
+        return (under or self.root).client(**like | changes)
+
+    def stranger(self) -> Identity:
+        """Issue a certificate that is good in itself and has nothing of what the model demands."""
+        return self.root.client(subject="nobody in particular")
+
+    def _subject(self) -> x509.Name | str:
+        name = self._case or "control"
+        if not self.model.subject:
+            return name
+        given = [x509.NameAttribute(kind, value) for kind, value in self.model.subject]
+        own = [] if any(kind == NameOID.COMMON_NAME for kind, _ in self.model.subject) else [name]
+        return x509.Name([*given, *(x509.NameAttribute(NameOID.COMMON_NAME, one) for one in own)])
 
     def server(self, names: tuple[str, ...]) -> Identity:
         """Issue the server's certificate, below a root that no client of the run is issued by."""
@@ -97,25 +198,19 @@ class Pki:
 
     def key(self, kind: KeyType) -> PrivateKey:
         """The run's RSA key of this size."""
-        return self._keys[kind].result()
+        return self._keys[kind]
 
     def revoke(self, revoked: Identity | Authority, by: Authority | None = None) -> None:
         """Put a certificate on the CRL of the authority that issued it (`root` when none is named)."""
         self._known[_print(by or self.root)].revoked.append(revoked.certificate)
 
-    def trust_pem(self) -> bytes:
+    def trusted(self) -> list[x509.Certificate]:
         """The trust bundle: for `SSLCACertificateFile`."""
-        return b"".join(
-            known.authority.certificate.public_bytes(Encoding.PEM) for known in self._known.values() if known.trusted
-        )
+        return [known.authority.certificate for known in self._known.values() if known.trusted]
 
-    def crl_pem(self) -> bytes:
+    def crls(self) -> list[x509.CertificateRevocationList]:
         """The CRLs of every authority: for `SSLCARevocationFile`."""
-        return b"".join(
-            crl.public_bytes(Encoding.PEM)
-            for known in self._known.values()
-            for crl in known.crls(known.authority, known.revoked)
-        )
+        return [crl for known in self._known.values() for crl in known.crls(known.authority, known.revoked)]
 
     def _enter(self, authority: Authority, trusted: bool, crls: MakeCrls) -> Authority:
         self._known[_print(authority)] = _Known(authority, trusted, crls)

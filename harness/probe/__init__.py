@@ -12,12 +12,15 @@ from dataclasses import dataclass, field
 
 from cryptography import x509
 from OpenSSL import SSL, crypto
+from OpenSSL._util import lib
 
 from harness.outcome import Observation, Outcome, Tls
 from harness.pki import Identity
 
 DEADLINE = 10
 """Seconds that one read or write may take."""
+SITE = "the site"
+NEIGHBOUR = "a neighbour"
 _VERSIONS: dict[Tls, int] = {"1.2": SSL.TLS1_2_VERSION, "1.3": SSL.TLS1_3_VERSION}
 _ANY_STRENGTH = b"ALL:@SECLEVEL=0"
 """A hostile client sends what a careful library would refuse to load: judging it is the server's business."""
@@ -26,11 +29,19 @@ _ANY_STRENGTH = b"ALL:@SECLEVEL=0"
 @dataclass(frozen=True)
 class Client:
     """Who knocks: an identity, or nobody. `chain` replaces the certificates that are sent after the leaf,
-    `key_pem` the key that signs."""
+    `key_pem` the key that signs.
+
+    `asks_for` is the server name in the handshake (SNI): `SITE` its own, `NEIGHBOUR` that of another site on the same
+    port, None no name at all. `method` is that of the request. `post_handshake` says whether a certificate can be asked
+    for after the handshake (RFC 8446 section 4.2.6): browsers do not offer it.
+    """
 
     identity: Identity | None = None
     chain: tuple[x509.Certificate, ...] | None = None
     key_pem: bytes | None = field(default=None, repr=False)
+    asks_for: str | None = SITE
+    method: str = "GET"
+    post_handshake: bool = True
 
     @property
     def certificates(self) -> tuple[x509.Certificate, ...]:
@@ -42,14 +53,14 @@ class Client:
 
 @dataclass(frozen=True)
 class Door:
-    """Where to knock: a published address, the name asked for (SNI and Host), the path, and the certificate that
-    only the server under test can have."""
+    """Where to knock: a published address, the name asked for (SNI and Host), the path, and the certificates that
+    only the server under test can have. Without them, the door has no TLS."""
 
     address: tuple[str, int]
     name: str
     port: int
     path: str
-    server: x509.Certificate
+    servers: frozenset[x509.Certificate]
 
 
 def probe(door: Door, client: Client, tls: Tls, mark: str) -> Observation:
@@ -63,24 +74,24 @@ def probe(door: Door, client: Client, tls: Tls, mark: str) -> Observation:
     except OSError as error:
         return Observation(Outcome.NO_ANSWER, False, _since(start), error=str(error))
     connection.set_connect_state()
-    connection.set_tlsext_host_name(door.name.encode())
+    # pyOpenSSL has no word of its own for it.
+    lib.SSL_set_post_handshake_auth(connection._ssl, int(client.post_handshake))
+    if client.asks_for is not None:
+        connection.set_tlsext_host_name((door.name if client.asks_for == SITE else client.asks_for).encode())
     try:
         failure = _shake_hands(connection)
         # TLS 1.2 has checked the server's signature before the client shows its certificate, TLS 1.3 at the end.
-        proven = (tls == "1.2" or failure is None) and connection.get_peer_certificate(
-            as_cryptography=True
-        ) == door.server
+        shown = connection.get_peer_certificate(as_cryptography=True)
+        proven = (tls == "1.2" or failure is None) and shown in door.servers
         answer = b""
         if failure is None:
-            answer, failure = _ask(connection, door, mark)
+            answer, failure = _ask(connection, _request(door, client, mark))
     finally:
         connection.close()
     alert = _alert(failure)
     status = _status(answer)
-    if status is not None:
-        outcome = Outcome.ADMITTED if status < 400 else Outcome.REFUSED_BY_HTTP
-    else:
-        outcome = Outcome.REFUSED_IN_HANDSHAKE if alert else Outcome.NO_ANSWER
+    silent = Outcome.REFUSED_IN_HANDSHAKE if alert else Outcome.NO_ANSWER
+    outcome = silent if status is None else _of_status(status)
     lost = None if status is not None or alert else f"no answer: {failure or 'the connection was closed'}"
     return Observation(outcome, proven, _since(start), alert, status, lost)
 
@@ -122,13 +133,41 @@ def _shake_hands(connection: SSL.Connection) -> Exception | None:
     return None
 
 
-def _ask(connection: SSL.Connection, door: Door, mark: str) -> tuple[bytes, Exception | None]:
+def knock_without_tls(door: Door, mark: str) -> Observation:
+    """Ask for the page in the clear.
+
+    Nothing proves which server answered but that it is the one published there.
+    """
+    start = time.perf_counter()
+    try:
+        with _connect(door.address) as connection:
+            connection.sendall(_request(door, Client(), mark))
+            answer = b""
+            while chunk := connection.recv(65536):
+                answer += chunk
+    except OSError as error:
+        return Observation(Outcome.NO_ANSWER, False, _since(start), error=str(error))
+    status = _status(answer)
+    if status is None:
+        return Observation(Outcome.NO_ANSWER, False, _since(start), error="the answer is not HTTP")
+    return Observation(_of_status(status), False, _since(start), None, status)
+
+
+def _request(door: Door, client: Client, mark: str) -> bytes:
     host = f"{door.name}:{door.port}"
-    request = f"GET {door.path} HTTP/1.1\r\nHost: {host}\r\nX-MTLS-Probe: {mark}\r\nConnection: close\r\n\r\n"
+    lines = (f"{client.method} {door.path} HTTP/1.1", f"Host: {host}", f"X-MTLS-Probe: {mark}", "Connection: close")
+    return "\r\n".join((*lines, "", "")).encode()
+
+
+def _of_status(status: int) -> Outcome:
+    return Outcome.ADMITTED if status < 400 else Outcome.REFUSED_BY_HTTP
+
+
+def _ask(connection: SSL.Connection, request: bytes) -> tuple[bytes, Exception | None]:
     answer = b""
     failure: Exception | None = None
     try:
-        connection.sendall(request.encode())
+        connection.sendall(request)
     except (SSL.Error, OSError) as error:
         failure = error
     try:

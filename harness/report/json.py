@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from harness.server.configuration import Site
+from harness.server.sites import Site
 from harness.verify import Finding, Result, Run
 
 VERSION = 1

@@ -25,7 +25,8 @@ _CLOSING = {
 def show(run: Run, console: Console, *, strict: bool = False) -> None:
     """Print who knocked and what became of him, then the findings, then the verdict."""
     for site in run.sites:
-        console.print(_table([result for result in run.results if result.knock.site.id == site.id], site.url))
+        if results := [result for result in run.results if result.knock.site.id == site.id]:
+            console.print(_table(results, site.url))
     for finding in run.findings:
         place = f"{run.subject.name}/{finding.file}:{finding.line}"
         console.print(f"\n[{_LEVELS[finding.level]}]{finding.level}[/] [bold]{escape(place)}[/]")
@@ -50,7 +51,7 @@ def _table(results: list[Result], url: str) -> Table:
         if case.family != family:
             family = case.family
             table.add_row(f"[bold]{family}[/]")
-        signs = {entry.knock.tls: _SIGNS[entry.verdict] for entry in entries}
+        signs = {entry.knock.tls: _sign(entry) for entry in entries}
         name = case.id.removeprefix(f"{family}.")
         table.add_row(f"  {name}", signs.get("1.2", "-"), signs.get("1.3", "-"), _outcome(entries))
     return table
@@ -75,4 +76,10 @@ def _seen(result: Result) -> str:
         Outcome.REFUSED_IN_HANDSHAKE: result.observed.alert or "",
         Outcome.NO_ANSWER: "no answer",
     }[result.observed.outcome]
-    return word if result.verdict is Verdict.AS_EXPECTED else f"{result.verdict}: {word}"
+    if result.verdict is Verdict.AS_EXPECTED:
+        return word
+    return f"{result.verdict}: {word}" if result.level != "warning" else f"not promised: {word}"
+
+
+def _sign(result: Result) -> str:
+    return "[yellow]![/]" if result.level == "warning" else _SIGNS[result.verdict]

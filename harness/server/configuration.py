@@ -1,24 +1,10 @@
-"""Which directives are in force, where do they stand, and which places do they guard?"""
+"""Which directives are in force, and where do they stand? As httpd itself tells it (mod_info's dump)."""
 
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from harness.server.engine import ServerError, discard
-from harness.server.httpd import HOME, PORT, Stage
-
-CONFIGURATION = f"{HOME}/conf/"
-_DUMP = (
-    "-t",
-    "-D",
-    "DUMP_CONFIG",
-    "-c",
-    "LoadModule info_module /usr/lib/apache2/modules/mod_info.so",
-)
-
-
-class ConfigurationError(Exception):
-    """httpd does not accept the configuration; the message holds httpd's own words, with file and line."""
+_MACRO = re.compile(r"macro '[^']*' \(defined on line (\d+) of \"([^\"]+)\"\)")
 
 
 @dataclass(frozen=True)
@@ -38,84 +24,32 @@ class Directive:
         """Yield the directives of this name that stand directly inside (names of directives ignore case)."""
         return (entry for entry in self.body if entry.name.lower() == name.lower())
 
-
-@dataclass(frozen=True)
-class Guard:
-    """What protects a site: the directives in force, and the section that they are in force for."""
-
-    section: Directive
-    in_force: Mapping[str, Directive]
-
-    @property
-    def verify_client(self) -> str:
-        """`SSLVerifyClient`, httpd's default where it is absent."""
-        return self._value("SSLVerifyClient", "none")
-
-    @property
-    def verify_depth(self) -> int:
-        """`SSLVerifyDepth`, httpd's default where it is absent."""
-        return int(self._value("SSLVerifyDepth", "1"))
-
-    @property
-    def revocation(self) -> str:
-        """`SSLCARevocationCheck`, httpd's default where it is absent."""
-        return self._value("SSLCARevocationCheck", "none")
-
-    def responsible(self, name: str) -> Directive:
-        """Name the line to change: the directive, or the opening line of the section that lacks it."""
-        return self.in_force.get(name.lower(), self.section)
-
-    def _value(self, name: str, default: str) -> str:
-        found = self.in_force.get(name.lower())
-        return found.arguments.split()[0].lower() if found else default
+    def words(self) -> list[str]:
+        """Split the arguments as httpd does: at blanks, but for those in quotes."""
+        return [quoted or bare for quoted, bare in re.findall(r'"((?:[^"\\]|\\.)*)"|(\S+)', self.arguments)]
 
 
-@dataclass(frozen=True)
-class Site:
-    """One place to knock: the server name asked for, the port inside the container, the path, and its guard."""
-
-    id: str
-    name: str
-    port: int
-    path: str
-    guard: Guard
-
-    @property
-    def url(self) -> str:
-        """As a visitor writes it."""
-        return f"https://{self.name}:{self.port}{self.path}"
+def walk(section: Directive) -> Iterator[Directive]:
+    """Yield every directive inside a section, at any depth."""
+    for entry in section.body:
+        yield entry
+        yield from walk(entry)
 
 
-def effective(stage: Stage, files: Mapping[str, bytes]) -> Directive:
-    """Let httpd itself resolve its configuration (mod_info's dump); returns it as one section.
+def parse(dump: str, origin: Mapping[str, str]) -> Directive:
+    """Read what `DUMP_CONFIG` prints: directives, before each its file and line in comments.
 
-    Raises:
-        ConfigurationError: httpd refuses the configuration.
-        ServerError: the engine, or an image that holds no httpd.
+    `origin` names the files as the reader knows them. What a macro holds stands where the macro was written.
     """
-    container = stage.container(*_DUMP)
-    try:
-        stage.put(files, through=container)
-        container.start()
-        code = container.wait(timeout=30)["StatusCode"]
-        dump = container.logs(stderr=False).decode(errors="replace")
-        words = container.logs(stdout=False).decode(errors="replace").strip()
-    finally:
-        discard(container)
-    if code:
-        raise (ConfigurationError if "yntax error" in words else ServerError)(words.replace(CONFIGURATION, ""))
-    return parse(dump)
-
-
-def parse(dump: str) -> Directive:
-    """Read what `DUMP_CONFIG` prints: directives, before each its file and line in comments."""
     stack: list[tuple[str, str, str, int, list[Directive]]] = [("", "", "", 0, [])]
-    file, line = "", 0
+    file, line, above = "", 0, 0
     for text in map(str.strip, dump.splitlines()):
         if found := re.fullmatch(r"# In file: (.*)", text):
-            file = found[1].removeprefix(CONFIGURATION)
+            macro = _MACRO.match(found[1])
+            above, file = (int(macro[1]), macro[2]) if macro else (0, found[1])
+            file = origin.get(file, file)
         elif found := re.fullmatch(r"# +(\d+):", text):
-            line = int(found[1])
+            line = above + int(found[1])
         elif re.fullmatch(r"</\w+>", text) and len(stack) > 1:
             name, arguments, where, opened, body = stack.pop()
             stack[-1][4].append(Directive(name, arguments, where, opened, tuple(body)))
@@ -125,21 +59,3 @@ def parse(dump: str) -> Directive:
             name, _, arguments = text.partition(" ")
             stack[-1][4].append(Directive(name, arguments, file, line))
     return Directive("", "", "", 0, tuple(stack[0][4]))
-
-
-def sites(configuration: Directive) -> tuple[Site, ...]:
-    """Find the places to knock at: every virtual host that speaks TLS.
-
-    Raises:
-        ServerError: there is none.
-    """
-    server = {entry.name.lower(): entry for entry in configuration.body}
-    found: list[Site] = []
-    for host in configuration.find("VirtualHost"):
-        in_force = server | {entry.name.lower(): entry for entry in host.body}
-        if "sslengine" in in_force and in_force["sslengine"].arguments.lower().startswith("on"):
-            name = in_force["servername"].arguments.split(":")[0]
-            found.append(Site(f"s{len(found) + 1}", name, PORT, "/", Guard(host, in_force)))
-    if not found:
-        raise ServerError("The configuration has no virtual host with `SSLEngine on`: there is no door to knock at.")
-    return tuple(found)

@@ -4,6 +4,7 @@ import contextlib
 import functools
 import os
 import socket
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -70,6 +71,26 @@ def owner() -> str:
     """Name this process so that no other, not even a later one with the same number, is taken for it; the last part
     tells its own runs apart."""
     return f"{socket.gethostname()}:{os.getpid()}:{_started(os.getpid())}:{uuid.uuid4().hex[:12]}"
+
+
+@contextlib.contextmanager
+def owned(*, keep: bool = False) -> Iterator[str]:
+    """Yield the label for the parts of one run, and remove them however it ends, unless they are to be kept.
+
+    Raises:
+        ServerError: the engine refused something, or could no longer be reached.
+    """
+    label = "kept" if keep else owner()
+    with said_plainly():
+        try:
+            yield label
+        except KeyboardInterrupt:
+            # The engine still finishes the request that was interrupted: what it makes must be there to be removed.
+            time.sleep(1)
+            raise
+        finally:
+            if not keep:
+                clear(label)
 
 
 def sweep() -> int:

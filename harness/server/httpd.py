@@ -1,6 +1,5 @@
-"""How does one httpd run with files made for it, and how is it known that it is this one that answered?"""
+"""How does the reference deployment's httpd run, as locked down as it is shipped, with files made for it?"""
 
-import contextlib
 import io
 import tarfile
 import time
@@ -8,60 +7,17 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from docker.errors import APIError
 from docker.models.containers import Container
 from docker.models.volumes import Volume
 from docker.types import Healthcheck
 
-from harness.server.engine import LABEL, ServerError, clear, discard, engine, owner, said_plainly
+from harness.server.engine import LABEL, ServerError, engine, owned
 
 HOME = "/etc/httpd"
 """Where the image keeps its configuration and looks for its PKI: a volume of the run's own, since the root file
 system is read-only."""
 PORT = 8443
-ACCESS = "mtls-probe"
-"""Opens each line of the access log that is written for the verifier."""
 _USER = 33
-_OBSERVE = (
-    # Denial reasons appear from `info` on; `debug` adds the serial number of every certificate that was looked at.
-    "LogLevel ssl:debug",
-    # GlobalLog is written for every virtual host, whatever logs of its own that has.
-    f'GlobalLog /proc/self/fd/1 "{ACCESS} %{{X-MTLS-Probe}}i %>s %{{SSL_CLIENT_VERIFY}}x %{{SSL_CLIENT_M_SERIAL}}x '
-    '%{SSL_VERSION_INTERFACE}x %{SSL_VERSION_LIBRARY}x"',
-)
-
-
-@dataclass(frozen=True)
-class Httpd:
-    """A running server: `port` is the one on 127.0.0.1 that its TLS port is published at."""
-
-    container: Container
-    port: int
-
-    def state(self) -> str | None:
-        """None while it runs, undisturbed since its start; else what became of it."""
-        self.container.reload()
-        state = self.container.attrs["State"]
-        if state["Running"] and not self.container.attrs["RestartCount"]:
-            return None
-        return f"the container stopped with exit code {state['ExitCode']}"
-
-    def last_words(self, lines: int = 8) -> str:
-        """The last lines of its log, for a message."""
-        return self.container.logs(tail=lines).decode(errors="replace").strip()
-
-    def finish(self, *, keep: bool = False) -> str:
-        """End it and return all that it has logged: only a log that is closed is known to be whole.
-
-        A server that is to be kept goes on; its log is given a moment to arrive.
-        """
-        if keep:
-            time.sleep(1)
-            return self.container.logs().decode(errors="replace")
-        with contextlib.suppress(APIError):  # It may be dead already; `state` is for those who want to know.
-            self.container.kill()
-        self.container.wait(timeout=10)
-        return self.container.logs().decode(errors="replace")
 
 
 @dataclass(frozen=True)
@@ -105,41 +61,14 @@ class Stage:
 
 
 @contextmanager
-def stage(image: str, *, keep: bool = False) -> Iterator[Stage]:
-    """Prepare a volume for a run and remove it, however the run ends, unless it is to be kept.
+def stage(image: str) -> Iterator[Stage]:
+    """Prepare a volume for a run and remove it, however the run ends.
 
     Raises:
         ServerError: the engine refused something, here or while the stage was in use.
     """
-    label = "kept" if keep else owner()
-    with said_plainly():
-        try:
-            yield Stage(image, engine().volumes.create(labels={LABEL: label}), label)
-        except KeyboardInterrupt:
-            # The engine still finishes the request that was interrupted: what it makes must be there to be removed.
-            time.sleep(1)
-            raise
-        finally:
-            if not keep:
-                clear(label)
-
-
-@contextmanager
-def running(on: Stage, files: Mapping[str, bytes], *, keep: bool = False) -> Iterator[Httpd]:
-    """Start httpd on a stage with these files, wait until its port is bound, and remove it however the run ends.
-
-    Raises:
-        ServerError: it did not start; the message holds its log's last words.
-    """
-    options = [part for directive in _OBSERVE for part in ("-c", directive)]
-    container = on.container(*options, ports=True)
-    try:
-        on.put(files, through=container)
-        container.start()
-        yield Httpd(container, published(container))
-    finally:
-        if not keep:
-            discard(container)
+    with owned() as label:
+        yield Stage(image, engine().volumes.create(labels={LABEL: label}), label)
 
 
 def published(container: Container) -> int:

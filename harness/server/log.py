@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from harness.outcome import Reason
-from harness.server.httpd import ACCESS
+from harness.server.workbench import ACCESS
 
 _LINE = re.compile(
     r"\[(?:ssl|core):\w+\] \[pid (?P<thread>[^\]]+)\] (?:\S+\.c\(\d+\): )?"
@@ -36,10 +36,12 @@ class Connection:
 @dataclass(frozen=True)
 class Log:
     """A whole log: connections in the order in which they came, and for each marked request the identity that httpd
-    verified (upper-case hex serial number; None without one). `versions` are those that run, of httpd and OpenSSL."""
+    verified (upper-case hex serial number; None without one) and the status that it answered. `versions` are those that
+    run, of httpd and OpenSSL."""
 
     connections: tuple[Connection, ...]
     identities: dict[str, str | None]
+    statuses: dict[str, int]
     versions: dict[str, str]
 
     @cached_property
@@ -77,10 +79,12 @@ def read(text: str) -> Log:
     current: dict[str, Connection] = {}
     served: dict[str, str] = {}
     identities: dict[str, str | None] = {}
+    statuses: dict[str, int] = {}
     versions = {"httpd": "unknown", "openssl": "unknown"}
     for line in text.splitlines():
         if found := _ACCESS.search(line):
             identities[found["mark"]] = found["serial"] if found["verify"] == "SUCCESS" else None
+            statuses[found["mark"]] = int(found["status"])
             versions = {name: found[name] for name in versions}
         elif found := _LINE.search(line):
             client = found["client"] or served.get(found["thread"])
@@ -91,7 +95,7 @@ def read(text: str) -> Log:
                 current[client] = Connection()
                 connections.append(current[client])
             _note(current[client], found["text"])
-    return Log(tuple(connections), identities, versions)
+    return Log(tuple(connections), identities, statuses, versions)
 
 
 def _note(connection: Connection, text: str) -> None:

@@ -1,16 +1,20 @@
 """Who will knock where, over which protocol version?"""
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from harness.cases import Case, catalogue
 from harness.outcome import Tls
 from harness.pki.run import Pki
-from harness.probe import Client
-from harness.server.configuration import Site
+from harness.probe import NEIGHBOUR, Client
+from harness.server.sites import Guard, Site
 
 CONTROL = "valid.p256"
 """The good client that must get in at every site before any refusal there means something."""
+STRANGER = "absent.none"
+"""The client without a certificate: who knocks where the configuration promises nothing."""
+
+_WITHOUT_CRL = {"revocation.crl_missing_for_intermediate", "revocation.crl_by_wrong_issuer"}
 
 
 class NothingToDoError(Exception):
@@ -19,13 +23,17 @@ class NothingToDoError(Exception):
 
 @dataclass(frozen=True)
 class Knock:
-    """One probe that is planned: the case, the site, the protocol version, who knocks, and the mark he leaves."""
+    """One probe that is planned: the case, the site, the protocol version, who knocks, and the mark he leaves.
+
+    `promised` says whether the configuration claims the outcome that the case expects.
+    """
 
     case: Case
     site: Site
     tls: Tls
     client: Client
     mark: str
+    promised: bool
 
     @property
     def door(self) -> tuple[str, Tls]:
@@ -33,33 +41,63 @@ class Knock:
         return self.site.id, self.tls
 
 
-def plan(
-    pki: Pki,
-    places: Iterable[Site],
-    versions: Sequence[Tls],
-    *,
-    only: Callable[[Case], bool] = lambda _case: True,
-    mark: str = "probe",
-) -> list[Knock]:
-    """Lay out sites x cases x protocol versions, and issue what each probe needs.
+@dataclass
+class Planner:
+    """Lays out sites x cases x protocol versions, and issues what each probe needs from the site's own PKI.
 
-    Raises:
-        NothingToDoError: there is none.
+    `everything` is promised where the subject is known to be meant so; else what the configuration claims.
     """
-    knocks: list[Knock] = []
-    for site in places:
-        for case in filter(only, catalogue()):
-            for tls in (version for version in case.tls if version in versions):
-                pki.begin(case.id)
-                knocks.append(Knock(case, site, tls, case.build(pki), f"{mark}-{len(knocks)}"))
-    if not knocks:
-        raise NothingToDoError(
-            "No probe is left to make: -k, --site and --tls together exclude every case.\n"
-            "`mtls-harness cases` lists the cases."
-        )
-    return knocks
+
+    pki: Callable[[Site], Pki]
+    versions: Sequence[Tls]
+    everything: bool
+    count: int = 0
+
+    def plan(self, places: Iterable[Site], *, only: Callable[[Case], bool] = lambda _case: True) -> list[Knock]:
+        """Plan every case that can be asked at each of these sites."""
+        return [
+            knock
+            for site in places
+            for case in filter(only, catalogue())
+            for tls in case.tls
+            if tls in self.versions and _can_be_asked(case, self.pki(site))
+            for knock in self._knocks(case, site, tls)
+        ]
+
+    def controls(self, places: Iterable[Site]) -> list[Knock]:
+        """Plan the control at every site over every version."""
+        return self.plan(places, only=lambda case: case.id == CONTROL)
+
+    def strangers(self, places: Iterable[Site]) -> list[Knock]:
+        """Plan who comes without a certificate, over the first version alone where there is no TLS."""
+        knocks = self.plan(places, only=lambda case: case.id == STRANGER)
+        return [knock for knock in knocks if knock.site.tls or knock.tls == self.versions[0]]
+
+    def _knocks(self, case: Case, site: Site, tls: Tls) -> Iterator[Knock]:
+        pki = self.pki(site)
+        pki.begin(case.id)
+        client = case.build(pki)
+        asked = site.neighbours if client.asks_for == NEIGHBOUR else (client.asks_for,)
+        for name in asked:
+            self.count += 1
+            promised = self.everything or _promises(site.guard, case)
+            yield Knock(case, site, tls, replace(client, asks_for=name), f"probe-{self.count}", promised)
 
 
-def controls(pki: Pki, places: Iterable[Site], versions: Sequence[Tls], mark: str) -> list[Knock]:
-    """Plan the control at every site over every version."""
-    return plan(pki, places, versions, only=lambda case: case.id == CONTROL, mark=mark)
+def _promises(guard: Guard, case: Case) -> bool:
+    """Whether the configuration claims what the case expects: that it looks for revoked certificates, and for these;
+    that browsers get in."""
+    if case.id == "valid.browser":
+        return guard.in_handshake
+    if case.directive != "SSLCARevocationCheck":
+        return True
+    if guard.revocation == "none":
+        return guard.has("SSLCARevocationFile") or guard.has("SSLCARevocationPath")
+    if guard.revocation == "leaf" and case.depth > 1:
+        return False
+    return not ("no_crl_for_cert_ok" in guard.arguments("SSLCARevocationCheck") and case.id in _WITHOUT_CRL)
+
+
+def _can_be_asked(case: Case, pki: Pki) -> bool:
+    """A chain that the server never promised to accept shows nothing, nor does a rule that is not there."""
+    return case.depth <= 1 + pki.room and (pki.model.demanding or not case.expected.by_rule)

@@ -10,21 +10,23 @@ from cryptography import x509
 
 from harness.cases import Case
 from harness.outcome import TLS_VERSIONS, Observation, Outcome, Tls, Verdict
-from harness.pki.run import Pki
-from harness.probe import Door, probe
+from harness.pki.run import SlowKeys
+from harness.probe import Door, knock_without_tls, probe
 from harness.server import ServerError, image, sweep
-from harness.server.configuration import Site, effective, sites
-from harness.server.httpd import Httpd, running, stage
 from harness.server.images import ROOT, given
+from harness.server.layout import read as layout
 from harness.server.log import read
-from harness.verify.findings import Finding, findings
+from harness.server.sites import Site, sites
+from harness.server.workbench import Httpd, last_words, workbench
+from harness.verify.findings import Finding, exposed, findings, not_examined
 from harness.verify.judgement import Result, weigh
-from harness.verify.plan import Knock, controls, plan
+from harness.verify.material import Material
+from harness.verify.plan import Knock, NothingToDoError, Planner
 
-PKI_FILES = ("pki/server.crt", "pki/server.key", "pki/ca.crt", "pki/crl.pem")
-"""What the configuration expects of its PKI, below httpd's home."""
 _START = 15
 """Seconds that httpd may take until it answers the control."""
+_OTHER_VERSION = "protocol_version"
+"""The alert of a server that does not speak this version of TLS (RFC 8446 section 6)."""
 
 Progress = Callable[[str, int, int], None]
 """Called with the step that is under way, how much of it is done and how much there is."""
@@ -36,20 +38,23 @@ def quiet(_step: str, _done: int, _total: int) -> None:
 
 @dataclass(frozen=True)
 class Subject:
-    """What is proved: a folder with a configuration, what to call it, and how deep a chain it promises to accept."""
+    """What is proved: a configuration, and what to call it.
+
+    `depth` is how deep a chain it promises to accept; None where its own claims are all that is promised.
+    """
 
     configuration: Path
     name: str
-    depth: int
-
-    def files(self) -> dict[str, bytes]:
-        """The configuration as it goes into the container."""
-        found = sorted(path for path in self.configuration.rglob("*") if path.is_file())
-        return {f"conf/{path.relative_to(self.configuration)}": path.read_bytes() for path in found}
+    depth: int | None = None
 
 
 REFERENCE = Subject(ROOT / "images" / "httpd" / "conf", "images/httpd/conf", depth=3)
 """The reference deployment: what `compose.yaml` runs. It promises the whole catalogue."""
+
+
+def of(config: Path) -> Subject:
+    """Take a user's configuration; what stands in it is named by its path from where the user stands."""
+    return Subject(config, str(config if config.is_dir() else config.parent))
 
 
 @dataclass(frozen=True)
@@ -98,46 +103,76 @@ def verify(
         NothingToDoError: nothing is left after `only`, `urls` and `versions`.
     """
     clock = _Clock()
-    pki = Pki(subject.depth)
+    keys = SlowKeys()
+    laid_out = layout(subject.configuration)
     progress("images", 0, 1)
     tag = given(of_image) if of_image else image("httpd")
     sweep()
-    files = subject.files()
-    with stage(tag, keep=keep) as on:
+    with workbench(tag, laid_out, keep=keep) as bench:
         progress("configuration", 0, 1)
-        configuration = effective(on, files | dict.fromkeys(PKI_FILES, b"-"))
+        configuration = bench.effective()
+        found = sites(configuration)
         clock.lap("engine")
         progress("certificates", 0, 1)
-        places = tuple(site for site in sites(configuration) if not urls or site.url in urls)
-        knocks = plan(pki, places, versions, only=only)
-        before, after = (controls(pki, places, versions, mark) for mark in ("before", "after"))
-        server = pki.server(tuple(site.name for site in places))
-        material = (server.certificate_pem(), server.key_pem(), pki.trust_pem(), pki.crl_pem())
-        files |= dict(zip(PKI_FILES, material, strict=True))
+        material = Material(bench, configuration, keys, subject.depth)
+        places = tuple(site for site in found.places if not urls or site.url in urls)
+        guarded = [site for site in places if site.guard.claim and site.tls]
+        planner = Planner(material.pki, versions, everything=subject.depth is not None)
+        knocks = planner.plan(guarded, only=only)
+        if not knocks:
+            raise NothingToDoError(_nothing(found.places))
+        before, after = planner.controls(guarded), planner.controls(guarded)
+        in_the_clear = planner.strangers(site for site in places if site.guard.claim and not site.tls)
+        strangers = planner.strangers(site for site in places if not site.guard.claim)
+        material.issue_servers(found.places)
+        files = material.files(found.places)
         clock.lap("pki")
         progress("server", 0, 1)
-        with running(on, files, keep=keep) as httpd:
-            prober = _Prober(httpd, server.certificate, jobs)
+        with bench.running(files, found.ports, keep=keep) as httpd:
+            prober = _Prober(httpd, material.servers(), jobs)
             observed = prober.wait(before)
             clock.lap("engine")
-            observed |= prober.probe(knocks, progress)
+            closed = {knock.door for knock in before if observed[knock.mark].alert == _OTHER_VERSION}
+            before, knocks, after = (
+                [one for one in some if one.door not in closed] for some in (before, knocks, after)
+            )
+            observed |= prober.probe([*knocks, *in_the_clear, *strangers], progress)
             observed |= prober.probe(after)
             clock.lap("probes")
             ended = httpd.state()
             text = httpd.finish(keep=keep)
     clock.lap("engine")
     log = read(text)
-    results, shut = weigh(knocks, (*before, *after), observed, log)
-    trouble = ended or (_shut(shut[0], observed) if shut else None)
+    results, shut = weigh([*knocks, *in_the_clear], (*before, *after), observed, log)
+    open_to_all, _ = weigh(strangers, (), observed, log)
+    locked_out = tuple(entry for entry in shut[:1] if entry.verdict is Verdict.LOCKED_OUT)
+    trouble = ended or (_shut(shut[0]) if shut and not locked_out else None)
     return Run(
         subject=subject,
         image=tag,
         versions=log.versions,
         sites=places,
         results=results,
-        findings=findings(results, subject.depth),
-        trouble=f"{trouble}\nThe log's last words:\n{_last_words(text)}" if trouble else None,
+        findings=(
+            *findings(results, subject.depth),
+            *exposed(open_to_all, places),
+            *not_examined((*laid_out.unseen, *found.unseen)),
+        ),
+        trouble=f"{trouble}\nThe log's last words:\n{last_words(text)}" if trouble else None,
         timing_s=clock.times(),
+    )
+
+
+def _nothing(places: Sequence[Site]) -> str:
+    if not any(site.guard.claim for site in places):
+        return (
+            "The configuration asks for a client certificate nowhere, so it promises nothing that could be proved. "
+            "Write `SSLVerifyClient require` in the virtual host that only clients with a certificate are to enter."
+        )
+    known = "".join(f"\n{site.url}" for site in places)
+    return (
+        "No probe is left to make: -k, --site and --tls together exclude every case.\n"
+        f"`mtls-harness cases` lists the cases. The sites are:{known}"
     )
 
 
@@ -146,7 +181,7 @@ class _Prober:
     """The client's side of a run."""
 
     httpd: Httpd
-    certificate: x509.Certificate
+    servers: frozenset[x509.Certificate]
     jobs: int
 
     def wait(self, knocks: Sequence[Knock]) -> dict[str, Observation]:
@@ -170,8 +205,8 @@ class _Prober:
 
     def _one(self, knock: Knock) -> Observation:
         site = knock.site
-        door = Door(("127.0.0.1", self.httpd.port), site.name, site.port, site.path, self.certificate)
-        return probe(door, knock.client, knock.tls, knock.mark)
+        door = Door(("127.0.0.1", self.httpd.ports[site.port]), site.name, site.port, site.path, self.servers)
+        return probe(door, knock.client, knock.tls, knock.mark) if site.tls else knock_without_tls(door, knock.mark)
 
 
 class _Clock:
@@ -192,14 +227,10 @@ class _Clock:
         }
 
 
-def _shut(control: Knock, observed: Mapping[str, Observation]) -> str:
-    seen = observed[control.mark]
+def _shut(control: Result) -> str:
+    knock, seen = control.knock, control.observed
     what = seen.alert or seen.error or f"status {seen.status}"
     return (
-        f"The control, a client with everything in order, did not get in at {control.site.url} "
-        f"over TLS {control.tls} ({seen.outcome}: {what}), so no refusal means anything."
+        f"The control, a client with everything in order, did not get in at {knock.site.url} "
+        f"over TLS {knock.tls} ({seen.outcome}: {what}), so no refusal means anything."
     )
-
-
-def _last_words(log: str, lines: int = 8) -> str:
-    return "\n".join(log.splitlines()[-lines:])

@@ -59,7 +59,7 @@ def tls_server(folder: Path, identity: Identity, answer: bytes = PAGE) -> Callab
 
 
 def knock(address: tuple[str, int], client: Client, tls: Tls = "1.3") -> tuple[Outcome, bool, str | None, int | None]:
-    seen = probe(Door(address, "localhost", 8443, "/", SERVER.certificate), client, tls, "mark")
+    seen = probe(Door(address, "localhost", 8443, "/", frozenset([SERVER.certificate])), client, tls, "mark")
     return seen.outcome, seen.server_proven, seen.alert, seen.status
 
 

@@ -1,9 +1,10 @@
-"""httpd's own dump of its configuration, read back."""
+"""httpd's own dump of its configuration, read back: directives, and the places that they guard."""
 
 import pytest
 
-from harness.server.configuration import parse, sites
+from harness.server.configuration import Directive, parse
 from harness.server.engine import ServerError
+from harness.server.sites import sites
 
 DUMP = """VirtualHost configuration:
 *:8443                 a.test (/etc/httpd/conf/httpd.conf:8)
@@ -29,8 +30,12 @@ SSLVerifyDepth 3
 """
 
 
+def read(dump: str) -> Directive:
+    return parse(dump, {f"/etc/httpd/conf/{name}": name for name in ("httpd.conf", "tls.conf")})
+
+
 def test_every_directive_knows_file_and_line() -> None:
-    host = next(parse(DUMP).find("VirtualHost"))
+    host = next(read(DUMP).find("VirtualHost"))
     assert (host.file, host.line, host.arguments) == ("httpd.conf", 8, "*:8443")
     require = next(host.find("sslverifyclient"))
     assert (require.file, require.line, require.arguments) == ("tls.conf", 2, "require")
@@ -39,12 +44,12 @@ def test_every_directive_knows_file_and_line() -> None:
 
 
 def test_a_virtual_host_inherits_what_it_does_not_say() -> None:
-    (site,) = sites(parse(DUMP))
+    (site, _) = sites(read(DUMP)).places
     assert (site.url, site.guard.verify_client, site.guard.verify_depth) == ("https://a.test:8443/", "require", 3)
 
 
 def test_the_line_to_change_is_the_directive_or_the_section_that_lacks_it() -> None:
-    (site,) = sites(parse(DUMP))
+    (site, _) = sites(read(DUMP)).places
     assert site.guard.responsible("SSLVerifyDepth").line == 1
     assert site.guard.responsible("SSLCARevocationCheck").line == 8
     assert site.guard.revocation == "none"
@@ -52,4 +57,4 @@ def test_the_line_to_change_is_the_directive_or_the_section_that_lacks_it() -> N
 
 def test_a_configuration_without_tls_has_no_door() -> None:
     with pytest.raises(ServerError, match="SSLEngine on"):
-        sites(parse(DUMP.replace("SSLEngine on", "SSLEngine off")))
+        sites(read(DUMP.replace("SSLEngine on", "SSLEngine off")))

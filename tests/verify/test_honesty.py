@@ -9,8 +9,8 @@ from docker.models.containers import Container
 
 from harness.outcome import Outcome, Verdict
 from harness.server import LABEL, ServerError, engine
-from harness.server.configuration import ConfigurationError
 from harness.server.engine import owner
+from harness.server.layout import ConfigurationError
 from harness.verify import REFERENCE, Run, Subject, verify
 
 pytestmark = pytest.mark.engine

@@ -1,0 +1,247 @@
+"""How is the user's configuration laid out, and how must a copy of it differ so that it runs in a container?
+
+The user's files are read, never changed. In the copy every directive keeps its line.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+MOST_FILES = 10_000
+MOST_BYTES = 64 << 20
+SNIPPET = "/etc/httpd/harness/skeleton.conf"
+"""Where the file goes that a snippet is included by."""
+
+_SERVER_ROOT = re.compile(r'^[ \t]*ServerRoot[ \t]+"?(/[^"\s$]*)', re.MULTILINE | re.IGNORECASE)
+_WHOLE = re.compile(r"^[ \t]*(LoadModule|ServerRoot)\b", re.MULTILINE | re.IGNORECASE)
+# What Red Hat's tree links to: the server's own folders, which hold no configuration.
+_FOLDERS_OF_THE_SYSTEM = {"modules", "logs", "run", "state", "build"}
+_LISTS = ("apache2.conf", "conf/httpd.conf", "httpd.conf")
+
+
+class ConfigurationError(Exception):
+    """The configuration cannot be used; the message says where and why, in httpd's own words where it was httpd."""
+
+
+@dataclass(frozen=True)
+class Unseen:
+    """Something that has a say in who gets in and is not part of CONFIG."""
+
+    what: str
+    file: str
+    line: int
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A configuration as it goes into a container.
+
+    `files` are by their path there; `origin` names each by its path in CONFIG. `root` is the ServerRoot that httpd is
+    started with, `main` the file. `certificates` are what CONFIG holds of those, by path.
+    """
+
+    name: str
+    root: str
+    main: str
+    files: Mapping[str, bytes]
+    origin: Mapping[str, str]
+    unseen: tuple[Unseen, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_snippet(self) -> bool:
+        """Whether the rest of a configuration has to be supplied."""
+        return self.main == SNIPPET
+
+    def named(self, words: str) -> str:
+        """Name every file of the copy in a message as the user knows it."""
+        for path in sorted(self.origin, key=len, reverse=True):
+            words = words.replace(path, self.origin[path])
+        return words
+
+
+def read(config: Path) -> Layout:
+    """Recognise the layout and make the copy.
+
+    Debian's `/etc/apache2` has an `apache2.conf`, Red Hat's `/etc/httpd` a `conf/httpd.conf`, upstream's
+    `/usr/local/apache2/conf` an `httpd.conf`. A file that loads modules or names a ServerRoot is a whole configuration,
+    any other one a snippet.
+
+    Raises:
+        ConfigurationError: there is nothing that could be a configuration, it is too large, or a link leaves it.
+    """
+    if config.is_file():
+        return _single(config)
+    if not config.is_dir():
+        raise ConfigurationError(f"{config}: there is no such file or folder.")
+    found = next((name for name in _LISTS if (config / name).is_file()), None)
+    if found is None:
+        raise ConfigurationError(
+            f"{config} holds none of {', '.join(_LISTS)}: name the folder that does, or one configuration file."
+        )
+    server_root = _SERVER_ROOT.search(_text(config / found) or "")
+    root = server_root[1].rstrip("/") if server_root else None
+    if found == "apache2.conf":
+        home = root = root or "/etc/apache2"
+        name = "Debian"
+    elif found == "conf/httpd.conf":
+        home = root = root or "/etc/httpd"
+        name = "Red Hat"
+    else:
+        root = root or "/usr/local/apache2"
+        home = f"{root}/conf"
+        name = "upstream"
+    files: dict[str, bytes] = {}
+    origin: dict[str, str] = {}
+    unseen: list[Unseen] = []
+    total = 0
+    for relative, path in _walk(config, home):
+        content = path.read_bytes()
+        total += len(content)
+        if len(files) >= MOST_FILES or total > MOST_BYTES:
+            raise ConfigurationError(
+                f"{config} holds more than {MOST_FILES:,} files or {MOST_BYTES >> 20} MiB: is it a configuration?"
+            )
+        if b"PRIVATE KEY-----" in content:
+            continue
+        inside = f"{home}/{relative}"
+        real = path.relative_to(config.resolve())
+        origin[inside] = str(real)
+        files[inside] = _copy(content)
+        unseen += _unseen(content, str(real), home)
+    return Layout(name, root, f"{home}/{found}", files, origin, tuple(unseen), _environment(home))
+
+
+def _single(file: Path) -> Layout:
+    text = _text(file)
+    if text is None:
+        raise ConfigurationError(f"{file} is no text: is it a configuration file?")
+    server_root = _SERVER_ROOT.search(text)
+    root = server_root[1].rstrip("/") if server_root else "/etc/httpd"
+    inside = f"{root}/conf/{file.name}"
+    whole = _WHOLE.search(text)
+    return Layout(
+        "a whole configuration file" if whole else "a snippet",
+        root,
+        inside if whole else SNIPPET,
+        {inside: _copy(text.encode(errors="surrogateescape"))},
+        {inside: file.name},
+        tuple(_unseen(text.encode(errors="surrogateescape"), file.name, root)),
+        _environment("/etc/apache2"),
+    )
+
+
+def _environment(home: str) -> dict[str, str]:
+    """What Debian's `envvars` sets where CONFIG has none."""
+    return {
+        "APACHE_CONFDIR": home,
+        "APACHE_RUN_USER": "www-data",
+        "APACHE_RUN_GROUP": "www-data",
+        "APACHE_PID_FILE": "/run/httpd.pid",
+        "APACHE_RUN_DIR": "/run/apache2",
+        "APACHE_LOCK_DIR": "/run/apache2",
+        "APACHE_LOG_DIR": "/var/log/apache2",
+    }
+
+
+def _text(path: Path) -> str | None:
+    content = path.read_bytes()
+    return None if b"\0" in content else content.decode(errors="surrogateescape")
+
+
+def _walk(config: Path, home: str) -> Iterator[tuple[str, Path]]:
+    """Yield every file by its path below CONFIG; a link inside CONFIG is followed, one that leaves it is refused."""
+    top = config.resolve()
+
+    def inside(folder: Path, prefix: str, above: tuple[Path, ...]) -> Iterator[tuple[str, Path]]:
+        for path in sorted(folder.iterdir()):
+            name = prefix + path.name
+            target = _target(path, top, home) if path.is_symlink() else path
+            if target is None:
+                if path.name in _FOLDERS_OF_THE_SYSTEM:
+                    continue
+                raise ConfigurationError(
+                    f"{config / name} is a link to {path.readlink()}, which is not in {config}: what stands there "
+                    "cannot be seen. Put a copy in its place."
+                )
+            if target in above:
+                raise ConfigurationError(f"{config / name} is a link to a folder that it lies in itself.")
+            if target.is_dir():
+                yield from inside(target, f"{name}/", (*above, target))
+            elif target.is_file():
+                yield name, target
+
+    yield from inside(top, "", (top,))
+
+
+def _target(link: Path, top: Path, home: str) -> Path | None:
+    """Follow a link, an absolute one as if CONFIG lay where it belongs; None if it leads out or nowhere."""
+    to = link.readlink()
+    try:
+        where = top / to.relative_to(home) if to.is_absolute() and to.is_relative_to(home) else link
+        target = where.resolve(strict=True)
+    except (OSError, RuntimeError):
+        return None
+    return target if target.is_relative_to(top) else None
+
+
+# --- the copy -------------------------------------------------------------------------------------------------------
+
+# Where httpd writes, which user's terminal it asks, which hardware it uses: none of it says who gets in. And the log
+# has to come here, in httpd's own format and at a level that gives reasons.
+_LEFT_OUT = re.compile(
+    rb"^(?=[ \t]*(?:ErrorLog|ErrorLogFormat|LogLevel|LogLevelOverride|CustomLog|TransferLog|GlobalLog|ForensicLog"
+    rb"|ScriptLog|PidFile|ScoreBoardFile|DefaultRuntimeDir|Mutex|CoreDumpDirectory|SSLPassPhraseDialog|SSLCryptoDevice"
+    rb"|SSLRandomSeed"
+    rb"|LoadModule[ \t]+systemd_module)\b)",
+    re.MULTILINE | re.IGNORECASE,
+)
+_LISTEN = re.compile(rb"^([ \t]*Listen[ \t]+)\"?(?:\[[^\]]*\]|[^\s:\"]+):(\d+|\$)", re.MULTILINE | re.IGNORECASE)
+_HOST = re.compile(rb"^([ \t]*<VirtualHost[ \t]+)([^>\n]+)>", re.MULTILINE | re.IGNORECASE)
+_ELSEWHERE = re.compile(rb"(\w://(?:[^\s/@]*@)?)(?!127\.)\d+\.\d+\.\d+\.\d+")
+
+
+def _copy(content: bytes) -> bytes:
+    if b"\0" in content:
+        return content
+    content = _LEFT_OUT.sub(rb"#", content)
+    # Red Hat's name for what the system's policy allows; elsewhere OpenSSL's own default.
+    content = content.replace(b"PROFILE=SYSTEM", b"DEFAULT")
+    # A container has one address. That the virtual hosts mean the same one is for `addresses` to see.
+    content = _LISTEN.sub(rb"\1\2", content)
+    content = _HOST.sub(lambda found: found[1] + b" ".join(_ports(found[2])) + b">", content)
+    # Nothing outside is asked, not even by a proxy: there it is unreachable, which is an answer as good as any.
+    return _ELSEWHERE.sub(rb"\g<1>127.0.0.1", content)
+
+
+def _ports(arguments: bytes) -> list[bytes]:
+    return list(dict.fromkeys(b"*" + _address(one)[1] for one in arguments.replace(b'"', b"").split()))
+
+
+def _address(argument: bytes) -> tuple[bytes, bytes]:
+    """Split the address of a virtual host from its port (":443", or nothing)."""
+    found = re.fullmatch(rb"(\[[^\]]*\]|[^:]*)(:.*)?", argument)
+    return (found[1], found[2] or b"") if found else (argument, b"")
+
+
+def addresses(contents: Mapping[str, bytes]) -> dict[bytes, set[frozenset[bytes]]]:
+    """Find at which addresses each port has virtual hosts: more than one set of them cannot be told apart here."""
+    ports: dict[bytes, set[frozenset[bytes]]] = {}
+    for content in contents.values():
+        for found in _HOST.finditer(content):
+            mine: dict[bytes, set[bytes]] = {}
+            for one in found[2].replace(b'"', b"").split():
+                address, port = _address(one)
+                mine.setdefault(port, set()).add(b"*" if address == b"_default_" else address)
+            for port, found_here in mine.items():
+                ports.setdefault(port, set()).add(frozenset(found_here))
+    return ports
+
+
+def _unseen(content: bytes, file: str, home: str) -> Iterator[Unseen]:
+    """Find what the configuration would take in on the user's machine, were it there."""
+    for number, line in enumerate(content.decode(errors="replace").splitlines(), 1):
+        found = re.match(r"\s*IncludeOptional\s+\"?(/[^\"\s]+)", line, re.IGNORECASE)
+        if found and not found[1].startswith(f"{home}/"):
+            yield Unseen(f"the files {found[1]}, which lie outside of CONFIG", file, number)

@@ -1,0 +1,165 @@
+"""Which certificates does a configuration look for, and in which files?"""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import zip_longest
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from harness.pki import Authority, Identity, KeyType
+from harness.pki.hashed import hashed
+from harness.pki.run import Model, Pki, SlowKeys
+from harness.server.configuration import Directive, walk
+from harness.server.sites import Guard, Site
+from harness.server.workbench import Workbench
+from harness.verify.demands import demands
+
+_TRUST = ("SSLCACertificateFile", "SSLCACertificatePath")
+_NAMES = ("SSLCADNRequestFile", "SSLCADNRequestPath")
+_CRLS = ("SSLCARevocationFile", "SSLCARevocationPath")
+_Key = tuple[str, ...]
+
+
+@dataclass
+class Material:
+    """All certificates of a run: the servers', and a PKI for each trust store that a site has."""
+
+    bench: Workbench
+    configuration: Directive
+    keys: SlowKeys
+    depth: int | None = None
+    """How deep a chain is promised where that is known from elsewhere than SSLVerifyDepth."""
+    _pkis: dict[_Key, Pki] = field(default_factory=dict)
+    _servers: dict[str, Identity] = field(default_factory=dict)
+
+    def pki(self, site: Site) -> Pki:
+        """The PKI of the site's clients; sites that name the same files, depth and rules share one."""
+        guard = site.guard
+        depth = self.depth or guard.verify_depth
+        files = [self._path(guard, name) for name in (*_TRUST, *_CRLS)]
+        wanted = demands(guard, lambda path: self.bench.given(self.bench.absolute(path)))
+        key = (*files, str(depth), repr(wanted))
+        if key not in self._pkis:
+            model = Model(
+                *wanted,
+                authorities=tuple(_certificates(self._theirs(files[:2]))),
+                crls=tuple(_crls(self._theirs(files[2:]))),
+            )
+            self._pkis[key] = Pki(depth, model=model, keys=self.keys)
+        return self._pkis[key]
+
+    def servers(self) -> frozenset[x509.Certificate]:
+        """Every certificate that only the server under test can have."""
+        return frozenset(identity.certificate for identity in self._servers.values())
+
+    def issue_servers(self, places: Iterable[Site]) -> None:
+        """Issue a server certificate for every key that the configuration names."""
+        names = tuple(dict.fromkeys(["localhost", *(site.name for site in places)]))
+        root = Authority.root(subject="Verification server root")
+        for number, certificate, key in self._pairs():
+            path = self.bench.absolute(key or certificate)
+            if path not in self._servers:
+                usable = tuple(name for name in names if re.fullmatch(r"[A-Za-z0-9.*-]+", name))
+                kind = self._kind(certificate, number)
+                made = self.keys[kind] if kind is KeyType.RSA_2048 else kind
+                self._servers[path] = root.server(subject=usable[-1][:60], names=usable, key=made)
+
+    def files(self, places: Iterable[Site]) -> dict[str, bytes]:
+        """Every file that a TLS directive names, by its path in the container."""
+        found: dict[str, bytes] = {}
+        for _, certificate, key in self._pairs():
+            identity = self._servers[self.bench.absolute(key or certificate)]
+            found[self.bench.absolute(certificate)] = identity.certificate_pem() + (b"" if key else identity.key_pem())
+            if key:
+                found[self.bench.absolute(key)] = identity.key_pem()
+        trust: dict[str, list[x509.Certificate]] = {}
+        crls: dict[str, list[x509.CertificateRevocationList]] = {}
+        everybody: list[x509.Certificate] = []
+        for site in {self._key_of(site): site for site in places if site.guard.claim}.values():
+            pki = self.pki(site)
+            everybody += pki.trusted()
+            for name in (*_TRUST, *_NAMES):
+                trust.setdefault(self._path(site.guard, name), []).extend(pki.trusted())
+            for name in _CRLS:
+                crls.setdefault(self._path(site.guard, name), []).extend(pki.crls())
+        everybody = everybody or Pki(1, keys=self.keys).trusted()
+        for entry in walk(self.configuration):
+            if entry.name.lower().startswith("ssl") and entry.words():
+                path = self.bench.absolute(entry.words()[0])
+                if entry.name.endswith("Path") and path != "/":
+                    found |= hashed(path, trust.get(path) or everybody, crls.get(path, []))
+                elif entry.name.endswith("File") and path not in found:
+                    found[path] = self._content(entry.name, path, trust, crls, everybody)
+        return found
+
+    def _content(
+        self,
+        name: str,
+        path: str,
+        trust: dict[str, list[x509.Certificate]],
+        crls: dict[str, list[x509.CertificateRevocationList]],
+        everybody: list[x509.Certificate],
+    ) -> bytes:
+        if "Revocation" in name:
+            return _pem(crls.get(path) or [crl for pki in self._pkis.values() for crl in pki.crls()])
+        if "MachineCertificate" in name:
+            identity = Authority.root(subject="Verification proxy root").client(subject="proxy")
+            return identity.certificate_pem() + identity.key_pem()
+        return _pem(trust.get(path) or everybody)
+
+    def _key_of(self, site: Site) -> _Key:
+        pki = self.pki(site)
+        return (str(id(pki)), *(self._path(site.guard, name) for name in (*_TRUST, *_NAMES, *_CRLS)))
+
+    def _path(self, guard: Guard, name: str) -> str:
+        found = guard.arguments(name)
+        return self.bench.absolute(found[0]) if found else ""
+
+    def _pairs(self) -> Iterator[tuple[int, str, str | None]]:
+        """Yield every server certificate and its key, and the how-manieth of its virtual host it is."""
+        for level in (self.configuration, *self.configuration.find("VirtualHost")):
+            certificates = [entry.words()[0] for entry in level.find("SSLCertificateFile")]
+            keys = [entry.words()[0] for entry in level.find("SSLCertificateKeyFile")]
+            for number, (certificate, key) in enumerate(zip_longest(certificates, keys)):
+                if certificate:
+                    yield number, certificate, key
+
+    def _kind(self, certificate: str, number: int) -> KeyType:
+        """Choose a key that the configuration's cipher suites can use: as the user's own, else by their names."""
+        own = _certificates(self.bench.given(self.bench.absolute(certificate)))
+        suites = " ".join(entry.arguments for entry in walk(self.configuration) if entry.name == "SSLCipherSuite")
+        only_rsa = "RSA" in suites.replace("ECDSA", "") and "ECDSA" not in suites
+        if own:
+            only_rsa = isinstance(own[0].public_key(), rsa.RSAPublicKey)
+        return KeyType.RSA_2048 if only_rsa or number == 1 else KeyType.P_256
+
+    def _theirs(self, paths: Iterable[str]) -> bytes:
+        """What CONFIG itself has in these files and folders."""
+        return b"".join(
+            content
+            for path in filter(None, paths)
+            for name, content in self.bench.layout.files.items()
+            if name == path or name.startswith(f"{path}/")
+        )
+
+
+def _pem(entries: Iterable[x509.Certificate | x509.CertificateRevocationList]) -> bytes:
+    return b"".join(dict.fromkeys(entry.public_bytes(Encoding.PEM) for entry in entries))
+
+
+def _certificates(content: bytes) -> list[x509.Certificate]:
+    try:
+        return x509.load_pem_x509_certificates(content) if b"BEGIN CERTIFICATE" in content else []
+    except ValueError:
+        return []
+
+
+def _crls(content: bytes) -> list[x509.CertificateRevocationList]:
+    blocks = re.findall(rb"-----BEGIN X509 CRL-----.*?-----END X509 CRL-----", content, re.DOTALL)
+    try:
+        return [x509.load_pem_x509_crl(block) for block in blocks]
+    except ValueError:
+        return []
