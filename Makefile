@@ -23,6 +23,9 @@ test: $(READY) ## Run all tests
 bench: $(READY) ## Measure speed, side by side with what others use
 	@$(BIN)/python -m harness.bench $(ARGS)
 
+mutants: $(READY) ## Weaken every correct configuration of the corpus, one directive at a time, and see who notices
+	@$(BIN)/python -m tests.configurations.mutants
+
 lint: $(READY) ## Check style and types
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
@@ -40,4 +43,4 @@ $(READY): requirements.txt pyproject.toml
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-.PHONY: help verify up down test bench lint clean
+.PHONY: help verify up down test bench mutants lint clean

@@ -11,8 +11,6 @@ TLS_VERSIONS: tuple[Tls, ...] = ("1.2", "1.3")
 NO_CERTIFICATE: Mapping[Tls, str] = {"1.2": "handshake_failure", "1.3": "certificate_required"}
 """The alerts that a client without a certificate gets: TLS 1.2 has none of its own for it."""
 
-FORBIDDEN = 403
-
 
 class Outcome(StrEnum):
     """What became of a probe."""
@@ -50,14 +48,13 @@ class Reason:
 class Expectation:
     """What must become of a client; for a refusal also how httpd must say so.
 
-    `alerts` are TLS alert descriptions (RFC 8446 section 6) by protocol version. `status` is one of HTTP by which the
-    refusal may come as well. `by_rule` says that the certificate is good, and that a rule about it has to refuse.
+    `alerts` are TLS alert descriptions (RFC 8446 section 6) by protocol version. `by_rule` says that the certificate is
+    good, and that a rule about it has to refuse.
     """
 
     admitted: bool
     alerts: Mapping[Tls, str] | None = None
     reason: Reason = Reason()
-    status: int | None = None
     by_rule: bool = False
 
     def __str__(self) -> str:
@@ -75,7 +72,6 @@ def refused(
     x509_error: int | None = None,
     ah: str | None = None,
     text: str | None = None,
-    status: int | None = None,
 ) -> Expectation:
     """Expect the handshake to be refused with this alert, and httpd to give this reason.
 
@@ -84,16 +80,15 @@ def refused(
         x509_error: OpenSSL's X509_V_ERR number, as AH02276 reports it.
         ah: httpd's message number where it is not AH02276.
         text: a part of the library's own message where httpd gives no number.
-        status: the HTTP status by which the refusal may come as well.
     """
     alerts: Mapping[Tls, str] = dict.fromkeys(TLS_VERSIONS, alert) if isinstance(alert, str) else alert
     ah = "AH02276" if x509_error is not None else ah
-    return Expectation(admitted=False, alerts=alerts, reason=Reason(ah, x509_error, text), status=status)
+    return Expectation(admitted=False, alerts=alerts, reason=Reason(ah, x509_error, text))
 
 
 def refused_by_rule() -> Expectation:
-    """Expect httpd to verify the certificate, and to answer 403 all the same."""
-    return Expectation(admitted=False, status=403, by_rule=True)
+    """Expect httpd to verify the certificate, and to deny the request all the same."""
+    return Expectation(admitted=False, by_rule=True)
 
 
 @dataclass(frozen=True)
@@ -116,12 +111,14 @@ class Record:
     """What httpd's own log says of the same probe: whom it let in, or why it did not.
 
     `identity` is the serial number (upper-case hex) of the certificate that httpd verified, None without one. `status`
-    is the one that it logged for the request, None where it logged none.
+    is the one that it logged for the request, None where it logged none; `passed` tells that no guard of httpd's had
+    anything against it, whatever then became of it.
     """
 
     identity: str | None = None
     reason: Reason | None = None
     status: int | None = None
+    passed: bool = False
 
 
 def judge(
@@ -150,21 +147,21 @@ def judge(
     if not control_admitted:
         return Verdict.INCONCLUSIVE
     if observed.outcome is Outcome.REFUSED_BY_HTTP:
-        return _refused_by_http(expected, observed, said, in_handshake=in_handshake)
+        return _refused_by_http(expected, said, in_handshake=in_handshake)
     if expected.admitted:
         return Verdict.LOCKED_OUT
-    if not in_handshake and expected.reason.x509_error is None and said.status == FORBIDDEN:
+    if not in_handshake and expected.reason.x509_error is None and said.status is not None:
         return Verdict.AS_EXPECTED if expected.alerts and observed.alert == expected.alerts[tls] else Verdict.OTHERWISE
     if said.reason is None:
         return Verdict.INCONCLUSIVE
     return Verdict.AS_EXPECTED if _same_refusal(expected, tls, observed, said.reason) else Verdict.OTHERWISE
 
 
-def _refused_by_http(expected: Expectation, observed: Observation, said: Record, *, in_handshake: bool) -> Verdict:
+def _refused_by_http(expected: Expectation, said: Record, *, in_handshake: bool) -> Verdict:
     verified = said.identity is not None
     if expected.admitted:
         return Verdict.OTHERWISE if verified and not in_handshake else Verdict.LOCKED_OUT
-    if in_handshake and observed.status != expected.status:
+    if in_handshake and not expected.by_rule:
         return Verdict.OTHERWISE
     if said.status is None:
         return Verdict.INCONCLUSIVE

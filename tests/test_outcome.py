@@ -96,9 +96,8 @@ def test_a_refusal_may_look_different_on_each_version() -> None:
     assert judge(absent, "1.3", seen, other, serial=None, control_admitted=True) is Verdict.OTHERWISE
 
 
-NOBODY = refused({"1.2": "handshake_failure", "1.3": "certificate_required"}, text="peer did not return", status=421)
+NOBODY = refused({"1.2": "handshake_failure", "1.3": "certificate_required"}, text="peer did not return")
 FORBIDDEN = Observation(Outcome.REFUSED_BY_HTTP, True, 1.0, status=403)
-MISDIRECTED = replace(FORBIDDEN, status=421)
 
 
 @pytest.mark.parametrize(
@@ -107,7 +106,9 @@ MISDIRECTED = replace(FORBIDDEN, status=421)
         pytest.param(NOBODY, FORBIDDEN, Record(status=403), False, Verdict.AS_EXPECTED, id="a rule refuses nobody"),
         pytest.param(NOBODY, FORBIDDEN, Record(), False, Verdict.INCONCLUSIVE, id="the log knows no such request"),
         pytest.param(NOBODY, FORBIDDEN, Record(status=403), True, Verdict.OTHERWISE, id="the handshake let it pass"),
-        pytest.param(NOBODY, MISDIRECTED, Record(status=421), True, Verdict.AS_EXPECTED, id="sent to its own site"),
+        pytest.param(
+            refused_by_rule(), FORBIDDEN, Record(identity="1B", status=403), True, Verdict.AS_EXPECTED, id="by its rule"
+        ),
         pytest.param(
             EXPIRED, FORBIDDEN, Record(identity="1B", status=403), False, Verdict.OTHERWISE, id="verified, yet refused"
         ),

@@ -8,15 +8,16 @@ from dataclasses import dataclass
 
 from harness.outcome import TLS_VERSIONS, Expectation, Tls
 from harness.pki.run import Pki
-from harness.probe import Client
+from harness.probe import SITE, Client
 
-Build = Callable[[Pki], Client]
+Build = Callable[[Pki], Client | None]
 
 
 @dataclass(frozen=True)
 class Case:
-    """One kind of client. `directive` is the one that answers for the outcome, `tls` the versions it makes sense on,
-    `source` where the rule is written down, `depth` how many certificates stand above the client's own."""
+    """One kind of client; `build` makes none where there is no such client. `directive` is the one that answers for the
+    outcome, `tls` the versions it makes sense on, `source` where the rule is written down, `depth` how many
+    certificates stand above the client's own, `issued_by` whose PKI it comes from: the site's, or a neighbour's."""
 
     id: str
     build: Build
@@ -25,6 +26,7 @@ class Case:
     directive: str
     tls: tuple[Tls, ...]
     depth: int
+    issued_by: str
 
     @property
     def family(self) -> str:
@@ -49,12 +51,13 @@ def case(
     directive: str = "SSLVerifyClient",
     tls: tuple[Tls, ...] = TLS_VERSIONS,
     depth: int = 1,
+    issued_by: str = SITE,
 ) -> Callable[[Build], Case]:
     """Make a function that returns a client into a case; its module and name are the case's id."""
 
     def decorate(build: Build) -> Case:
         family = build.__module__.rpartition(".")[2]
-        return Case(f"{family}.{build.__name__}", build, expected, source, directive, tls, depth)
+        return Case(f"{family}.{build.__name__}", build, expected, source, directive, tls, depth, issued_by)
 
     return decorate
 

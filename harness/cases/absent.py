@@ -43,6 +43,16 @@ def with_post(_pki: Pki) -> Client:
     return Client(method="POST")
 
 
+@case(_NOBODY, source="RFC 7617, SSLOptions FakeBasicAuth", directive="AuthUserFile")
+def with_password(pki: Pki) -> Client | None:
+    """A client without a certificate that knows a user's name, and the one password that FakeBasicAuth has for all.
+
+    Asked only where the password file has such a user: one whose name is no subject, so that mod_ssl does not see
+    through it.
+    """
+    return Client(user=pki.model.users[0]) if pki.model.users else None
+
+
 @case(_NOBODY, source="RFC 9110 9.1, LimitExcept", directive="Require")
 def with_unknown_method(_pki: Pki) -> Client:
     """A client without a certificate that uses a method which httpd has never heard of."""

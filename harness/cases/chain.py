@@ -1,12 +1,10 @@
 """Whose certificate does not lead to the trusted authority, and whose does after all?"""
 
-from dataclasses import replace
-
 from cryptography import x509
 
 from harness.cases import case
 from harness.outcome import admitted, refused
-from harness.pki import Authority
+from harness.pki import CLIENT, Authority, Identity
 from harness.pki.run import Pki
 from harness.probe import Client
 
@@ -39,11 +37,21 @@ def impostor_authority(pki: Pki) -> Client:
     return Client(pki.identity(pki.root.impostor()))
 
 
+@case(_UNKNOWN, source="RFC 5280 6.1.1 (d)", directive="SSLCACertificateFile")
+def public_authority(pki: Pki) -> Client | None:
+    """A certificate by one of the authorities that browsers trust: anybody can have one, for a few coins or for none.
+
+    Asked only where such an authority is in the server's trust bundle.
+    """
+    return Client(pki.identity(pki.public)) if pki.public else None
+
+
 @case(refused("unknown_ca", x509_error=18), source="RFC 5280 6.1")
 def self_signed(pki: Pki) -> Client:
     """A certificate that the client signed itself."""
-    authority = pki.authority(trusted=False)
-    return Client(replace(pki.identity(authority), certificate=authority.certificate, key=authority.key, chain=()))
+    like = {name: getattr(CLIENT, name) for name in ("basic_constraints", "key_usage", "extended_key_usage")}
+    alone = Authority.root(subject=pki.identity().certificate.subject, **like)
+    return Client(Identity(alone.certificate, alone.key))
 
 
 @case(_UNKNOWN, source="RFC 8446 4.4.2")

@@ -4,13 +4,17 @@ The handshake chooses a virtual host by the server name in it (SNI), the request
 differ, the certificate was asked for by one site and the page is that of another.
 """
 
+from dataclasses import replace
+
 from harness.cases import case
 from harness.outcome import NO_CERTIFICATE, refused
 from harness.pki.run import Pki
-from harness.probe import NEIGHBOUR, Client
+from harness.probe import ALIAS, NEIGHBOUR, Client
 
-_NOBODY = refused(NO_CERTIFICATE, text="peer did not return a certificate", status=421)
+_NOBODY = refused(NO_CERTIFICATE, text="peer did not return a certificate")
 _SOURCE = "RFC 6066 3, RFC 9110 7.4, SSLVHostSNIPolicy, CVE-2025-23048"
+# The neighbour's guard has verified it; this site's must refuse it all the same.
+_FOREIGN = replace(refused("unknown_ca", x509_error=20), by_rule=True)
 
 
 @case(_NOBODY, source=_SOURCE, directive="SSLVHostSNIPolicy")
@@ -30,3 +34,15 @@ def name_of_a_neighbour(_pki: Pki) -> Client:
     """A client without a certificate that shakes hands with another site of the same port, and asks for a page of
     this one."""
     return Client(asks_for=NEIGHBOUR)
+
+
+@case(_NOBODY, source="ServerAlias")
+def by_alias(_pki: Pki) -> Client:
+    """A client without a certificate that calls the site by another of its names."""
+    return Client(asks_for=ALIAS)
+
+
+@case(_FOREIGN, source=_SOURCE, directive="SSLVHostSNIPolicy", issued_by=NEIGHBOUR)
+def client_of_a_neighbour(pki: Pki) -> Client:
+    """A client of another site's authority that shakes hands with that site, and asks for a page of this one."""
+    return Client(pki.identity(), asks_for=NEIGHBOUR)

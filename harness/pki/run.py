@@ -3,14 +3,19 @@
 A stale, foreign or absent CRL is one more authority in the same trust bundle, so that one server serves every case.
 """
 
+import functools
+import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
+import certifi
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.oid import NameOID
 
 from harness.pki import Authority, Identity, KeyType, PrivateKey, generate
@@ -49,14 +54,20 @@ def absent(_authority: Authority, _revoked: Revoked) -> list[x509.CertificateRev
 @dataclass(frozen=True)
 class Model:
     """What a good client must be like beside being issued by the right authority: attributes of its subject and of its
-    issuer's by their type, and names in subjectAltName. `taken` is what CONFIG holds of the authorities and their CRLs:
-    they are made again under the same names."""
+    issuer's by their type, and names in subjectAltName. `authorities` and `crls` are what CONFIG holds of them: they
+    are made again under the same names. `users` have a password, but no certificate."""
 
     subject: tuple[tuple[x509.ObjectIdentifier, str], ...] = ()
     issuer: tuple[tuple[x509.ObjectIdentifier, str], ...] = ()
     names: tuple[str, ...] = ()
     authorities: tuple[x509.Certificate, ...] = ()
     crls: tuple[x509.CertificateRevocationList, ...] = ()
+    users: tuple[str, ...] = ()
+
+    def met_by(self, certificate: x509.Certificate) -> bool:
+        """Whether a certificate's names have every attribute that is demanded."""
+        asked = ((self.subject, certificate.subject), (self.issuer, certificate.issuer))
+        return all(set(wanted) <= {(entry.oid, entry.value) for entry in name} for wanted, name in asked)
 
     @property
     def demanding(self) -> bool:
@@ -65,7 +76,7 @@ class Model:
 
 
 class SlowKeys:
-    """RSA keys take up to a second. One of each size serves a whole run, made while other things are waited for."""
+    """RSA keys take up to a second. One of each size serves a whole process, made while other things are waited for."""
 
     def __init__(self) -> None:
         workers = ThreadPoolExecutor(max_workers=2)
@@ -76,6 +87,12 @@ class SlowKeys:
         return self._keys[kind].result()
 
 
+@functools.cache
+def slow_keys() -> SlowKeys:
+    """The process's RSA keys: throw-away ones, so that several runs may have the same."""
+    return SlowKeys()
+
+
 class Pki:
     """All that is issued for one trust store. `root` is the authority that issues what a case does not want otherwise:
     the trusted root, or where CONFIG trusts an intermediate, that. What a case asks for beyond belongs to it alone."""
@@ -84,7 +101,7 @@ class Pki:
         """Start with the root; `depth` is how many certificates above the leaf the server promises to accept."""
         self.depth = depth
         self.model = model or Model()
-        self._keys = keys or SlowKeys()
+        self._keys = keys or slow_keys()
         self._known: dict[bytes, _Known] = {}
         self._roots: dict[str, Authority] = {}
         self._case = ""
@@ -123,7 +140,13 @@ class Pki:
             authority = above.subauthority(**changes) if above else Authority.root(**changes)
             made.setdefault(certificate.subject, self._enter(authority, True, self._crls_like(certificate)))
         issuers = {one.issuer for one in self.model.authorities if one.issuer != one.subject}
-        return next((made[name] for name in made if name not in issuers), next(iter(made.values())))
+        lowest = [authority for name, authority in made.items() if name not in issuers] or [*made.values()]
+        return next((authority for authority in lowest if not _is_public(authority)), lowest[0])
+
+    @property
+    def public(self) -> Authority | None:
+        """A trusted authority that browsers trust as well; None where there is none."""
+        return next((known.authority for known in self._known.values() if _is_public(known.authority)), None)
 
     def _likeness(self, certificate: x509.Certificate) -> dict[str, Any]:
         own = (x509.SubjectKeyIdentifier, x509.AuthorityKeyIdentifier, x509.BasicConstraints, x509.KeyUsage)
@@ -215,6 +238,33 @@ class Pki:
     def _enter(self, authority: Authority, trusted: bool, crls: MakeCrls) -> Authority:
         self._known[_print(authority)] = _Known(authority, trusted, crls)
         return authority
+
+
+def _is_public(authority: Authority) -> bool:
+    return authority.certificate.subject in public_names()
+
+
+@functools.cache
+def public_names() -> frozenset[x509.Name]:
+    """The names of the authorities that browsers trust."""
+    return frozenset(certificate.subject for certificate in public_roots())
+
+
+@functools.cache
+def public_roots() -> tuple[x509.Certificate, ...]:
+    """The authorities that browsers trust, as Mozilla lists them."""
+    return tuple(certificates_in(Path(certifi.where()).read_bytes()))
+
+
+def certificates_in(content: bytes) -> list[x509.Certificate]:
+    """Read the certificates of a PEM file; none from what is no such file."""
+    with warnings.catch_warnings():
+        # Some public roots are older than the rules that they break; here only their names count.
+        warnings.simplefilter("ignore", CryptographyDeprecationWarning)
+        try:
+            return x509.load_pem_x509_certificates(content) if b"BEGIN CERTIFICATE" in content else []
+        except ValueError:
+            return []
 
 
 def _print(authority: Authority) -> bytes:

@@ -4,6 +4,7 @@ Raw TLS through pyOpenSSL: it makes the handshakes that Python's own ssl refuses
 reads after a failed write, where TLS 1.3 delivers the alert.
 """
 
+import base64
 import re
 import socket
 import struct
@@ -21,6 +22,7 @@ DEADLINE = 10
 """Seconds that one read or write may take."""
 SITE = "the site"
 NEIGHBOUR = "a neighbour"
+ALIAS = "an alias"
 _VERSIONS: dict[Tls, int] = {"1.2": SSL.TLS1_2_VERSION, "1.3": SSL.TLS1_3_VERSION}
 _ANY_STRENGTH = b"ALL:@SECLEVEL=0"
 """A hostile client sends what a careful library would refuse to load: judging it is the server's business."""
@@ -32,15 +34,19 @@ class Client:
     `key_pem` the key that signs.
 
     `asks_for` is the server name in the handshake (SNI): `SITE` its own, `NEIGHBOUR` that of another site on the same
-    port, None no name at all. `method` is that of the request. `post_handshake` says whether a certificate can be asked
-    for after the handshake (RFC 8446 section 4.2.6): browsers do not offer it.
+    port, `ALIAS` another one of its own, None no name at all. `host` is the name in the request where that is not the
+    site's (a client that asks for an alias does so in both). `method` is that of the request, `user` one who says that
+    his password is "password" (RFC 7617). `post_handshake` says whether a certificate can be asked for after the
+    handshake (RFC 8446 section 4.2.6): browsers do not offer it.
     """
 
     identity: Identity | None = None
     chain: tuple[x509.Certificate, ...] | None = None
     key_pem: bytes | None = field(default=None, repr=False)
     asks_for: str | None = SITE
+    host: str | None = None
     method: str = "GET"
+    user: str | None = None
     post_handshake: bool = True
 
     @property
@@ -154,8 +160,14 @@ def knock_without_tls(door: Door, mark: str) -> Observation:
 
 
 def _request(door: Door, client: Client, mark: str) -> bytes:
-    host = f"{door.name}:{door.port}"
-    lines = (f"{client.method} {door.path} HTTP/1.1", f"Host: {host}", f"X-MTLS-Probe: {mark}", "Connection: close")
+    lines = [
+        f"{client.method} {door.path} HTTP/1.1",
+        f"Host: {client.host or door.name}:{door.port}",
+        f"X-MTLS-Probe: {mark}",
+        "Connection: close",
+    ]
+    if client.user:
+        lines.append(f"Authorization: Basic {base64.b64encode(f'{client.user}:password'.encode()).decode()}")
     return "\r\n".join((*lines, "", "")).encode()
 
 

@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+COMMAND_LINE = "-c/-C directives"
+"""What httpd calls the file of a directive that it was given as an argument."""
 _MACRO = re.compile(r"macro '[^']*' \(defined on line (\d+) of \"([^\"]+)\"\)")
 
 

@@ -38,7 +38,8 @@ class Layout:
     """A configuration as it goes into a container.
 
     `files` are by their path there; `origin` names each by its path in CONFIG. `root` is the ServerRoot that httpd is
-    started with, `main` the file. `certificates` are what CONFIG holds of those, by path.
+    started with, `main` the file. `at_addresses` is a port where virtual hosts are told apart by their address; None
+    where there is none.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Layout:
     origin: Mapping[str, str]
     unseen: tuple[Unseen, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
+    at_addresses: str | None = None
 
     @property
     def is_snippet(self) -> bool:
@@ -96,6 +98,7 @@ def read(config: Path) -> Layout:
     origin: dict[str, str] = {}
     unseen: list[Unseen] = []
     total = 0
+    hosts: list[tuple[bytes, bytes]] = []
     for relative, path in _walk(config, home):
         content = path.read_bytes()
         total += len(content)
@@ -109,8 +112,10 @@ def read(config: Path) -> Layout:
         real = path.relative_to(config.resolve())
         origin[inside] = str(real)
         files[inside] = _copy(content)
+        hosts += _HOST.findall(content)
         unseen += _unseen(content, str(real), home)
-    return Layout(name, root, f"{home}/{found}", files, origin, tuple(unseen), _environment(home))
+    environment = _environment(home)
+    return Layout(name, root, f"{home}/{found}", files, origin, tuple(unseen), environment, _at_addresses(hosts))
 
 
 def _single(file: Path) -> Layout:
@@ -120,15 +125,17 @@ def _single(file: Path) -> Layout:
     server_root = _SERVER_ROOT.search(text)
     root = server_root[1].rstrip("/") if server_root else "/etc/httpd"
     inside = f"{root}/conf/{file.name}"
+    content = text.encode(errors="surrogateescape")
     whole = _WHOLE.search(text)
     return Layout(
         "a whole configuration file" if whole else "a snippet",
         root,
         inside if whole else SNIPPET,
-        {inside: _copy(text.encode(errors="surrogateescape"))},
+        {inside: _copy(content)},
         {inside: file.name},
-        tuple(_unseen(text.encode(errors="surrogateescape"), file.name, root)),
+        tuple(_unseen(content, file.name, root)),
         _environment("/etc/apache2"),
+        _at_addresses(_HOST.findall(content)),
     )
 
 
@@ -208,7 +215,7 @@ def _copy(content: bytes) -> bytes:
     content = _LEFT_OUT.sub(rb"#", content)
     # Red Hat's name for what the system's policy allows; elsewhere OpenSSL's own default.
     content = content.replace(b"PROFILE=SYSTEM", b"DEFAULT")
-    # A container has one address. That the virtual hosts mean the same one is for `addresses` to see.
+    # A container has one address. That the virtual hosts mean the same one is for `_at_addresses` to see.
     content = _LISTEN.sub(rb"\1\2", content)
     content = _HOST.sub(lambda found: found[1] + b" ".join(_ports(found[2])) + b">", content)
     # Nothing outside is asked, not even by a proxy: there it is unreachable, which is an answer as good as any.
@@ -225,18 +232,19 @@ def _address(argument: bytes) -> tuple[bytes, bytes]:
     return (found[1], found[2] or b"") if found else (argument, b"")
 
 
-def addresses(contents: Mapping[str, bytes]) -> dict[bytes, set[frozenset[bytes]]]:
-    """Find at which addresses each port has virtual hosts: more than one set of them cannot be told apart here."""
+def _at_addresses(hosts: list[tuple[bytes, bytes]]) -> str | None:
+    """Find a port with virtual hosts at more than one set of addresses: in a container, which has one address, which of
+    them answers could not be told."""
     ports: dict[bytes, set[frozenset[bytes]]] = {}
-    for content in contents.values():
-        for found in _HOST.finditer(content):
-            mine: dict[bytes, set[bytes]] = {}
-            for one in found[2].replace(b'"', b"").split():
-                address, port = _address(one)
-                mine.setdefault(port, set()).add(b"*" if address == b"_default_" else address)
-            for port, found_here in mine.items():
-                ports.setdefault(port, set()).add(frozenset(found_here))
-    return ports
+    for _, arguments in hosts:
+        mine: dict[bytes, set[bytes]] = {}
+        for one in arguments.replace(b'"', b"").split():
+            address, port = _address(one)
+            mine.setdefault(port, set()).add(b"*" if address == b"_default_" else address)
+        for port, found in mine.items():
+            ports.setdefault(port, set()).add(frozenset(found))
+    several = next((port for port, found in ports.items() if len(found) > 1), None)
+    return None if several is None else several.decode(errors="replace").removeprefix(":") or "any port"
 
 
 def _unseen(content: bytes, file: str, home: str) -> Iterator[Unseen]:

@@ -1,11 +1,11 @@
 """What does httpd's log say of each connection and each request?"""
 
 import re
-from collections.abc import Collection
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from harness.outcome import Reason
+from harness.outcome import Reason, Record
 from harness.server.workbench import ACCESS
 
 _LINE = re.compile(
@@ -16,33 +16,35 @@ _NEW = "AH01964"
 # The subject comes from the client and may hold anything, so only the last of these marks counts.
 _SERIAL = re.compile(r".* / serial: (?P<serial>[0-9A-F]+) / notbefore: ")
 _VERIFICATION = re.compile(r"(?P<ah>AH02276): Certificate Verification: Error \((?P<number>\d+)\): ")
-_REFUSAL = re.compile(r"(?P<ah>AH02040|AH02039|AH02261|AH10158): ")
+_REFUSAL = re.compile(r"(?P<ah>AH02032|AH02039|AH02040|AH02261|AH02263|AH10158): ")
+_NAME = re.compile(r"AH0204[34]: (?:SSL|No matching SSL) virtual host for servername (?P<name>\S+) found")
 # Written right after the refusal, by the same thread and without the client's address.
 _LIBRARY = re.compile(r"SSL Library Error: error:[0-9A-F]+:[^:]*:[^:]*:(?P<text>.*?)(?: \(| -- |$)")
 _ACCESS = re.compile(
-    rf"{ACCESS} (?P<mark>\S+) (?P<status>\d+) (?P<verify>\S+) (?P<serial>\S+) "
+    rf"{ACCESS} (?P<client>\S+) (?P<mark>\S+) (?P<status>\d+) (?P<passed>\S+) (?P<verify>\S+) (?P<serial>\S+) "
     r"\S+/(?P<httpd>\S+) \S+/(?P<openssl>\S+)$"
 )
 
 
 @dataclass
 class Connection:
-    """What the error log says of one connection: the serial numbers that were looked at and, if it was refused, why."""
+    """What the error log says of one connection: the server name that the client asked for in the handshake, the serial
+    numbers that were looked at and, if it was refused, why."""
 
+    client: str
+    name: str | None = None
     serials: set[str] = field(default_factory=set)
     reason: Reason | None = None
 
 
 @dataclass(frozen=True)
 class Log:
-    """A whole log: connections in the order in which they came, and for each marked request the identity that httpd
-    verified (upper-case hex serial number; None without one) and the status that it answered. `versions` are those that
-    run, of httpd and OpenSSL."""
+    """A whole log: connections in the order in which they came, and what is said of each marked request. `versions` are
+    those that run, of httpd and OpenSSL."""
 
     connections: tuple[Connection, ...]
-    identities: dict[str, str | None]
-    statuses: dict[str, int]
-    versions: dict[str, str]
+    requests: Mapping[str, Record]
+    versions: Mapping[str, str]
 
     @cached_property
     def _came_on(self) -> dict[str, list[Connection]]:
@@ -62,15 +64,28 @@ class Log:
         """Tell whether any of these certificates reached httpd."""
         return any(serial in self._came_on for serial in serials)
 
-    def reason_without(self, serials: Collection[str], *, certificate: bool) -> Reason | None:
-        """Find why connections were refused on which none of these certificates was looked at, but some other was
-        (or none at all). They cannot be told apart, nor need they be if all have one reason; None if they have not."""
+    def reason_without(self, serials: Collection[str], name: str | None, *, certificate: bool) -> Reason | None:
+        """Find why connections that asked for this server name were refused on which none of these certificates was
+        looked at, but some other was (or none at all). They cannot be told apart, nor need they be if all have one
+        reason; None if they have not."""
         reasons = {
             entry.reason
-            for entry in self.connections
+            for entry in self._asked_for.get(name, ())
             if entry.reason and entry.serials.isdisjoint(serials) and bool(entry.serials) == certificate
         }
         return reasons.pop() if len(reasons) == 1 else None
+
+    @cached_property
+    def _asked_for(self) -> dict[str | None, list[Connection]]:
+        """The connections by the server name; those that never came to a handshake say nothing of a client."""
+        found: dict[str | None, list[Connection]] = {}
+        for entry in self.connections:
+            if _OTHER_VERSION not in ((entry.reason and entry.reason.text) or ""):
+                found.setdefault(entry.name, []).append(entry)
+        return found
+
+
+_OTHER_VERSION = "unsupported protocol"
 
 
 def read(text: str) -> Log:
@@ -78,13 +93,13 @@ def read(text: str) -> Log:
     connections: list[Connection] = []
     current: dict[str, Connection] = {}
     served: dict[str, str] = {}
-    identities: dict[str, str | None] = {}
-    statuses: dict[str, int] = {}
+    requests: dict[str, tuple[Record, str, Connection | None]] = {}
     versions = {"httpd": "unknown", "openssl": "unknown"}
     for line in text.splitlines():
         if found := _ACCESS.search(line):
-            identities[found["mark"]] = found["serial"] if found["verify"] == "SUCCESS" else None
-            statuses[found["mark"]] = int(found["status"])
+            identity = found["serial"] if found["verify"] == "SUCCESS" else None
+            record = Record(identity, None, int(found["status"]), found["passed"] == "passed")
+            requests[found["mark"]] = record, found["client"], current.get(found["client"])
             versions = {name: found[name] for name in versions}
         elif found := _LINE.search(line):
             client = found["client"] or served.get(found["thread"])
@@ -92,16 +107,26 @@ def read(text: str) -> Log:
                 continue
             served[found["thread"]] = client
             if client not in current or _NEW in found["text"]:
-                current[client] = Connection()
+                current[client] = Connection(client)
                 connections.append(current[client])
             _note(current[client], found["text"])
-    return Log(tuple(connections), identities, statuses, versions)
+    return Log(
+        tuple(connections),
+        {
+            # Of the two logs, either may be handed out first.
+            mark: replace(record, reason=came.reason if (came := connection or current.get(client)) else None)
+            for mark, (record, client, connection) in requests.items()
+        },
+        versions,
+    )
 
 
 def _note(connection: Connection, text: str) -> None:
     if serial := _SERIAL.match(text):
         connection.serials.add(serial["serial"])
-    if found := _VERIFICATION.match(text):
+    if found := _NAME.match(text):
+        connection.name = found["name"]
+    elif found := _VERIFICATION.match(text):
         connection.reason = Reason(found["ah"], int(found["number"]))
     elif connection.reason is None and (found := _REFUSAL.match(text)):
         connection.reason = Reason(found["ah"])

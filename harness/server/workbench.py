@@ -18,9 +18,11 @@ from docker.errors import APIError
 from docker.models.containers import Container
 from docker.types import Healthcheck
 
+from harness.server import overrides
 from harness.server.configuration import Directive, parse, walk
 from harness.server.engine import LABEL, ServerError, discard, engine, owned
-from harness.server.layout import SNIPPET, ConfigurationError, Layout, addresses
+from harness.server.layout import SNIPPET, ConfigurationError, Layout
+from harness.server.sites import Sites
 
 ACCESS = "mtls-probe"
 """Opens each line of the access log that is written for the verifier."""
@@ -31,9 +33,15 @@ _OBSERVE = (
     # Denial reasons appear from `info` on; `debug` adds the serial number of every certificate that was looked at.
     "LogLevel warn ssl:debug",
     # GlobalLog is written for every virtual host, whatever logs of its own that has.
-    f'GlobalLog /proc/self/fd/1 "{ACCESS} %{{X-MTLS-Probe}}i %>s %{{SSL_CLIENT_VERIFY}}x %{{SSL_CLIENT_M_SERIAL}}x '
-    '%{SSL_VERSION_INTERFACE}x %{SSL_VERSION_LIBRARY}x"',
+    f'GlobalLog /proc/self/fd/1 "{ACCESS} %{{c}}a:%{{remote}}p %{{X-MTLS-Probe}}i %>s %{{X-MTLS-Passed}}i '
+    '%{SSL_CLIENT_VERIFY}x %{SSL_CLIENT_M_SERIAL}x %{SSL_VERSION_INTERFACE}x %{SSL_VERSION_LIBRARY}x"',
+    # Written last of all before a request is answered, so only where every guard has let it through. An ErrorDocument
+    # passes guards of its own, which says nothing of the request that it answers.
+    "RequestHeader unset X-MTLS-Passed early",
+    """RequestHeader set X-MTLS-Passed passed "expr=-z reqenv('REDIRECT_STATUS')\"""",
 )
+_WITNESSES = ("headers", "log_config")
+"""The modules that what is observed needs."""
 # One shell for all that must be known of the image: the binary, its modules, what is built in, and who its users are.
 _ASK_IMAGE = """
 for httpd in apache2 httpd /usr/local/apache2/bin/httpd /usr/sbin/httpd; do
@@ -66,11 +74,14 @@ _PACKAGES = {
 _MIME_TYPES = b"text/html html\ntext/css css\n"
 _TYPES = {"typesconfig": _MIME_TYPES, "mimemagicfile": b"0 string none none\n"}
 _MOST_QUESTIONS = 200
+_MOST_TRIES = 5
+_LAST_WORD = b"mtls-harness: end of output\n"
 _USER = 33
 _CHATTER = re.compile(r"\[\w+:(info|debug)\]")
 _NAME_PATHS_IN_URLS = {"location", "locationmatch", "redirect", "redirectmatch", "rewriterule", "proxypass"}
 _SERVE = {"documentroot", "alias", "directory"}
 _PAGE = b"Served by the server under test.\n"
+_ROOTS = re.compile(rb"^[ \t]*DocumentRoot[ \t]+\"?(/[^\s\"$]+)", re.MULTILINE | re.IGNORECASE)
 _DUMP = ("-t", "-D", "DUMP_CONFIG")
 
 
@@ -151,27 +162,28 @@ class Workbench:
             self._prepare()
             self._put(container, self._files)
             configuration = parse(self._dump(container), self.layout.origin)
+            if read := [*overrides.overrides(configuration, self.layout.files)]:
+                configuration = parse(self._dump(container, overrides.lines(read)), self.layout.origin)
         finally:
             discard(container)
         self._furnish(configuration)
         return configuration
 
     @contextmanager
-    def running(self, files: Mapping[str, bytes], ports: Iterable[int], *, keep: bool = False) -> Iterator[Httpd]:
-        """Start httpd with these files in the place of those that the configuration names.
-
-        `ports` are those that the configuration listens on; where it says nothing of that, httpd is told.
+    def running(self, files: Mapping[str, bytes], sites: Sites, *, keep: bool = False) -> Iterator[Httpd]:
+        """Start httpd with these files in the place of those that the configuration names, so that it listens for all
+        its sites.
 
         Raises:
             ServerError: it did not start; the message holds its log's last words.
         """
-        listen = [f"Listen {port}" for port in ports] if self.layout.is_snippet else []
-        options = [part for line in (*listen, *_OBSERVE) for part in ("-c", line)]
-        container = self._container(self._command("-D", "FOREGROUND", *options), ports=tuple(ports))
+        lines = (*self._load(*_WITNESSES), *(f"Listen {port}" for port in sites.to_open), *_OBSERVE)
+        options = [part for line in lines for part in ("-c", line)]
+        container = self._container(self._command("-D", "FOREGROUND", *options), ports=sites.ports)
         try:
-            self._put(container, self._files | dict(files))
+            self._put(container, self._files | self._pages(sites) | dict(files))
             container.start()
-            yield Httpd(container, self._published(container, tuple(ports)))
+            yield Httpd(container, self._published(container, sites.ports))
         finally:
             if not keep:
                 discard(container)
@@ -231,12 +243,10 @@ class Workbench:
     def _prepare(self) -> None:
         about = self._about
         assert about is not None
-        several = [port for port, sets in addresses(self.layout.files).items() if len(sets) > 1]
-        if several:
-            port = several[0].decode() or "any port"
+        if port := self.layout.at_addresses:
             raise ServerError(
-                f"The configuration has virtual hosts at several addresses ({port}). A container has one address, so "
-                "which of them answers cannot be told."
+                f"The configuration has virtual hosts at several addresses (port {port}). A container has one address, "
+                "so which of them answers cannot be told. Verify them one by one, each as a snippet."
             )
         built_in = "|".join(sorted(about.built_in | {"core", "so", "http"}))
         load = re.compile(rf"^(?=[ \t]*LoadModule[ \t]+(?:{built_in})_module\b)".encode(), re.MULTILINE | re.IGNORECASE)
@@ -250,6 +260,7 @@ class Workbench:
         for content in self.layout.files.values():
             for kind, value in re.findall(rb"^[ \t]*SSL\w+(File|Path)[ \t]+\"?([^\s\"$]+)", content, re.MULTILINE):
                 self._supply(self.absolute(value.decode(errors="replace")), folder=kind == b"Path")
+            self._folders |= {root.decode(errors="replace") for root in _ROOTS.findall(content)}
 
     def _skeleton(self, about: _Image, snippet: str) -> str:
         lines = [
@@ -273,13 +284,9 @@ class Workbench:
         elif not self._files.get(path, b"").strip():
             self._files[path] = b"-"
 
-    def _dump(self, container: Container) -> str:
-        """Ask until httpd has nothing left to complain of."""
-        about = self._about
-        assert about is not None
-        info = f"LoadModule info_module {about.folder}/mod_info.so"
-        more = [] if "info" in about.built_in else ["-c", info]
-        command = self._command(*_DUMP, *more)
+    def _dump(self, container: Container, more: Iterable[str] = ()) -> str:
+        """Ask until httpd has nothing left to complain of; `more` are directives for this once."""
+        command = self._command(*_DUMP, *(part for line in (*self._load("info"), *more) for part in ("-c", line)))
         words = ""
         for _ in range(_MOST_QUESTIONS):
             code, output, errors = _run(container, command)
@@ -293,6 +300,28 @@ class Workbench:
             new = {path: content for path, content in self._files.items() if before[0].get(path) != content}
             self._put(container, new)
         raise ConfigurationError(self._shown(said))
+
+    def _pages(self, sites: Sites) -> dict[str, bytes]:
+        """Make a page for each site that serves files: what is not there has no guard, for httpd walks real folders."""
+        pages = {}
+        for site in sites.places:
+            if site.content.startswith("/") and site.content not in self._folders:
+                folder = site.content.endswith("/")
+                pages[f"{site.content}index.html" if folder else site.content] = _PAGE
+        return {path: content for path, content in pages.items() if path not in self._files}
+
+    def _load(self, *names: str) -> list[str]:
+        """The directives that load what the verifier needs for itself; one that is loaded already is no mistake.
+
+        Raises:
+            ServerError: the image has no such module.
+        """
+        about = self._about
+        assert about is not None
+        wanted = [name for name in names if name not in about.built_in]
+        if missing := [name for name in wanted if f"mod_{name}.so" not in about.modules]:
+            raise ServerError(f"The image {self.image} has no mod_{missing[0]}, which a verification needs.")
+        return [f"LoadModule {name}_module {about.folder}/mod_{name}.so" for name in wanted]
 
     def _answer(self, said: str) -> bool:
         """Supply what httpd complains of; False where that is nothing which could be supplied."""
@@ -378,7 +407,8 @@ class Workbench:
                 break
             time.sleep(0.02)
         words = last_words(container.logs().decode(errors="replace"))
-        raise ServerError(f"httpd did not start. Its last words:\n{self._shown(words)}")
+        ended = Httpd(container, {}).state() or "httpd opened none of its ports within 10 s"
+        raise ServerError(f"{ended}. Its last words:\n{self._shown(words)}")
 
     def _shown(self, words: str) -> str:
         return self.layout.named(words)
@@ -396,10 +426,22 @@ def workbench(image: str, layout: Layout, *, keep: bool = False) -> Iterator[Wor
 
 
 def _run(container: Container, command: list[str]) -> tuple[int, str, str]:
-    """Run a command inside; returns its exit code, and what it wrote to stdout and stderr."""
-    done = container.exec_run(command, demux=True)
-    output, errors = cast("tuple[bytes | None, bytes | None]", done.output)
-    return done.exit_code or 0, (output or b"").decode(errors="replace"), (errors or b"").decode(errors="replace")
+    """Run a command inside; returns its exit code, and what it wrote to stdout and stderr.
+
+    A busy engine may lose the end of an output: where the last word is missing, it is asked again.
+
+    Raises:
+        ServerError: the last word never came.
+    """
+    end = _LAST_WORD.decode()
+    whole = ["sh", "-c", f'"$@"; code=$?; printf %s "{end}"; printf %s "{end}" >&2; exit $code', "sh", *command]
+    for _ in range(_MOST_TRIES):
+        done = container.exec_run(whole, demux=True)
+        output, errors = (part or b"" for part in cast("tuple[bytes | None, bytes | None]", done.output))
+        if output.endswith(_LAST_WORD) and errors.endswith(_LAST_WORD):
+            said, complained = (part.removesuffix(_LAST_WORD).decode(errors="replace") for part in (output, errors))
+            return done.exit_code or 0, said, complained
+    raise ServerError(f"The engine does not hand out all that `{command[0]}` prints.")
 
 
 def _package(file: str, image: str) -> str:

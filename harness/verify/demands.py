@@ -57,6 +57,18 @@ def demands(guard: Guard, given: Callable[[str], bytes]) -> tuple[Attributes, At
     return tuple(subject.items()), tuple(issuer.items()), tuple(names)
 
 
+def passwords(guard: Guard, given: Callable[[str], bytes]) -> tuple[str, ...]:
+    """Read which users of a password file need no certificate, where `SSLOptions +FakeBasicAuth` makes users of those
+    who have one; those first who have the password that all of these have."""
+    if not any("fakebasicauth" in word.lower() for word in guard.arguments("SSLOptions")):
+        return ()
+    lines = [line for path in guard.arguments("AuthUserFile") for line in given(path).decode(errors="replace").split()]
+    known = [(name, secret) for name, _, secret in (line.rpartition(":") for line in lines) if name]
+    fake = {secret for name, secret in known if name.startswith("/")}
+    plain = [(name, secret) for name, secret in known if not name.startswith("/")]
+    return tuple(name for name, secret in sorted(plain, key=lambda user: user[1] not in fake))
+
+
 def _distinguished(text: str) -> dict[str, str]:
     """Split a name in its legacy form (`/O=…/CN=…`) or that of RFC 4514 (`CN=…,O=…`), the highest attribute first."""
     parts = text.split("/")[1:] if text.startswith("/") else text.split(",")[::-1]

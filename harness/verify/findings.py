@@ -5,37 +5,48 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from harness.outcome import Verdict
+from harness.server.configuration import Directive
 from harness.server.layout import Unseen
 from harness.server.sites import Site
 from harness.verify.judgement import Result
 
 _ORDER = ("error", "warning", "note")
 # What httpd's own reason for a refusal points at: its message number, or OpenSSL's X509_V_ERR number.
-_BY_MESSAGE = {"AH02040": "SSLVerifyDepth"}
+_BY_MESSAGE = {"AH02040": "SSLVerifyDepth", "AH10158": "SSLVerifyClient"}
 _BY_ERROR = (
     dict.fromkeys((3, 8, 11, 12, 23), "SSLCARevocationCheck")
-    | dict.fromkeys((2, 7, 18, 19, 20), "SSLCACertificateFile")
+    | dict.fromkeys((2, 7, 9, 10, 18, 19, 20, 24, 79), "SSLCACertificateFile")
     | dict.fromkeys((66, 67, 68), "SSLCipherSuite")
 )
+_REQUIRE = "Write `SSLVerifyClient require` for the virtual host"
 _REMEDIES = {
-    "SSLVerifyClient": "Write `SSLVerifyClient require` here.",
-    "SSLVerifyDepth": "Write `SSLVerifyDepth {depth}` here: it counts the certificates above the client's own, the root"
+    "sslverifyclient": "Write `SSLVerifyClient require` here.",
+    "sslverifydepth": "Write `SSLVerifyDepth {depth}` here: it counts the certificates above the client's own, the root"
     " included.",
-    "SSLCACertificateFile": "Let the file named here hold only the authorities whose clients are to get in.",
-    "SSLCARevocationCheck": "Write `SSLCARevocationCheck chain` here, and give every authority a current CRL in"
+    "sslcacertificatefile": "Let the file named here hold only the authorities whose clients are to get in, each"
+    " still valid.",
+    "sslcarevocationcheck": "Write `SSLCARevocationCheck chain` here, and give every authority a current CRL in"
     " SSLCARevocationFile.",
-    "SSLCipherSuite": "Leave OpenSSL's security level at 2 or higher: no `@SECLEVEL=0` or `@SECLEVEL=1`.",
-    "Require": "Write `Require ssl-verify-client` here, or let no later section undo it.",
-    "Satisfy": "Remove `Satisfy any` here: it makes one condition enough where all are meant.",
-    "SSLVHostSNIPolicy": "Write `SSLVHostSNIPolicy secure` for the whole server: handshake and request must name the"
+    "sslciphersuite": "Leave OpenSSL's security level at 2 or higher: no `@SECLEVEL=0` or `@SECLEVEL=1`.",
+    "require": "Write `Require ssl-verify-client` here, alone or in <RequireAll>, and outside of <Limit>.",
+    "satisfy": "Remove `Satisfy any` here: it makes one condition enough where all are meant.",
+    "sslvhostsnipolicy": "Write `SSLVHostSNIPolicy secure` for the whole server: handshake and request must name the"
     " same site.",
+    "authmerging": "Remove `AuthMerging Or` here: it makes one of the sections enough where all are meant.",
+    "alias": "Guard the folder itself, in a <Directory>: a <Location> guards one of its names only.",
+    "proxypass": "Guard this path as well, or what is behind it: <Proxy> guards it under every name.",
+    "authuserfile": "Remove every user whose name does not begin with `/` from this file, or write `SSLVerifyClient"
+    " require` for the virtual host.",
+    "if": f"The condition does not hold when it should. {_REQUIRE}.",
+    "rewritecond": f"Write `RewriteEngine on` before it. Better: {_REQUIRE[0].lower()}{_REQUIRE[1:]}.",
+    "sslrequire": f"This expression does not keep him out. {_REQUIRE}.",
 }
-_IN_THE_CLEAR = "Remove this virtual host, or let it redirect to the site with TLS and serve nothing itself."
-_TOO_LATE = (
-    "Write `SSLVerifyClient require` for the virtual host, not in a section: there it acts in the handshake, before"
-    " there is a request."
-)
+_IN_THE_CLEAR = "Serve nothing here but a redirect to the site with TLS."
+_TOO_LATE = f"{_REQUIRE}, not in a section: there it acts in the handshake, before there is a request."
 _CHECK = "SSLCARevocationCheck"
+_DEEPEST = "chain.depth_reached"
+_DEEP = 4
+"""A root, two intermediates and one to spare: more stand above hardly any client."""
 
 
 @dataclass(frozen=True)
@@ -58,14 +69,12 @@ def findings(results: Iterable[Result], depth: int | None) -> tuple[Finding, ...
     `depth` is how deep a chain is promised; None where the configuration's own claims are all that is.
     """
 
-    def kind(entry: Result) -> tuple[int, str, str, str]:
-        return _ORDER.index(entry.level or ""), entry.verdict, entry.knock.site.id, _directive(entry)
+    def kind(entry: Result) -> tuple[int, str, str, str, str, int]:
+        blamed, where = _at_fault(entry)
+        return _ORDER.index(entry.level or ""), entry.verdict, entry.knock.site.id, blamed, where.file, where.line
 
     wrong = sorted((entry for entry in results if entry.level), key=kind)
-    return tuple(
-        _finding(_ORDER[level], Verdict(verdict), directive, list(group), depth)
-        for (level, verdict, _site, directive), group in groupby(wrong, key=kind)
-    )
+    return tuple(_finding(list(group), depth) for _, group in groupby(wrong, key=kind))
 
 
 def exposed(strangers: Iterable[Result], places: Iterable[Site]) -> tuple[Finding, ...]:
@@ -76,7 +85,7 @@ def exposed(strangers: Iterable[Result], places: Iterable[Site]) -> tuple[Findin
     found: dict[str, Finding] = {}
     for entry in strangers:
         site = entry.knock.site
-        if not entry.lets_in:
+        if entry.verdict is not Verdict.INTRUDER:
             continue
         level = "warning" if site.port in guarded and (site.name, site.port) not in hosts else "note"
         found[site.id] = Finding(
@@ -109,26 +118,67 @@ def not_examined(unseen: Iterable[Unseen]) -> tuple[Finding, ...]:
     )
 
 
-def _directive(result: Result) -> str:
-    """Name the directive that answers for it: who got in unverified did so because it is not `require`."""
-    guard = result.knock.site.guard
-    if result.verdict is Verdict.INTRUDER and not guard.in_handshake and not result.said.identity:
-        if any("any" in word.lower() for word in guard.arguments("Satisfy")):
-            return "Satisfy"
-        by_rule = guard.claim is not None and guard.claim.name.lower() != "sslverifyclient" and guard.rules
-        return "Require" if by_rule and guard.has("Require") else "SSLVerifyClient"
-    reason = result.said.reason
+def generous(results: Iterable[Result]) -> tuple[Finding, ...]:
+    """Name the places where longer chains are accepted than anybody has."""
+    found: dict[tuple[str, int], Finding] = {}
+    for entry in results:
+        guard, knock = entry.knock.site.guard, entry.knock
+        if knock.case.id == _DEEPEST and entry.verdict is Verdict.AS_EXPECTED and guard.verify_depth > _DEEP:
+            where = guard.responsible("SSLVerifyDepth")
+            found[where.file, where.line] = Finding(
+                "depth.more_than_needed",
+                "warning",
+                knock.site.id,
+                (_DEEPEST,),
+                f"Gets in: a client below {guard.verify_depth - 1} authorities. Whoever has any of their keys makes"
+                " clients for this site.",
+                "Write how many certificates stand above your clients' own, the root included: mostly 1 or 2.",
+                where.file,
+                where.line,
+            )
+    return tuple(found.values())
+
+
+def about_nothing(rules: Iterable[Directive]) -> tuple[Finding, ...]:
+    """Name the rules that ask for a certificate at places which no site serves."""
+    return tuple(
+        Finding(
+            "coverage.rule_without_place",
+            "warning",
+            "",
+            (),
+            f"`{rule.name} {rule.arguments}` guards nothing: the section that it stands in is about no place that any"
+            " site serves.",
+            "Write it into a section that is: <Directory> takes a folder, <Location> the path of a URL, <Files> the"
+            " name of a file without its folder.",
+            rule.file,
+            rule.line,
+        )
+        for rule in rules
+    )
+
+
+def _at_fault(result: Result) -> tuple[str, Directive]:
+    """Name the directive that answers for it and the line to change: the directive's own, or that of the section which
+    lacks it."""
+    knock, guard, reason = result.knock, result.knock.site.guard, result.said.reason
+    if not knock.site.tls:
+        return "in the clear", guard.section
+    if result.verdict is Verdict.INTRUDER and not result.said.identity and not guard.in_handshake:
+        if knock.client.user:
+            return "AuthUserFile", guard.responsible("AuthUserFile")
+        return guard.opener.name if guard.opener is not guard.section else "SSLVerifyClient", guard.opener
     blamed = reason and (_BY_MESSAGE.get(reason.ah or "") or _BY_ERROR.get(reason.x509_error or 0))
-    return blamed or result.knock.case.directive
+    name = blamed or knock.case.directive
+    return name, guard.responsible(name)
 
 
-def _finding(level: str, verdict: Verdict, directive: str, results: list[Result], depth: int | None) -> Finding:
-    first = results[0].knock
+def _finding(results: list[Result], depth: int | None) -> Finding:
+    first, verdict, level = results[0].knock, results[0].verdict, results[0].level or ""
+    blamed, where = _at_fault(results[0])
     site = first.site
     cases = tuple(dict.fromkeys(entry.knock.case.id for entry in results))
-    where = site.guard.responsible(directive) if site.tls else site.guard.section
-    versions = " and ".join(sorted({entry.knock.tls for entry in results}))
-    how = f"over TLS {versions}" if site.tls else "without TLS"
+    how = f"over TLS {' and '.join(sorted({entry.knock.tls for entry in results}))}" if site.tls else "without TLS"
     more = f" (and {len(cases) - 1} more kinds of client)" if len(cases) > 1 else ""
     who = f"{first.case.summary}{more}"
     told = f" {results[0].told()}" if verdict is not Verdict.INTRUDER or results[0].observed.alert else ""
@@ -139,14 +189,14 @@ def _finding(level: str, verdict: Verdict, directive: str, results: list[Result]
     }[verdict]
     if verdict is Verdict.INTRUDER and level == "warning":
         message = f"Gets in {how}; the configuration does not say that it must not: {who}"
-    remedy = _REMEDIES.get(directive, "").format(depth=depth or site.guard.verify_depth + 1)
-    if directive == "SSLVerifyClient" and site.guard.verify_client == "require" and not site.guard.in_handshake:
+    remedy = _REMEDIES.get(blamed.lower(), "").format(depth=depth or site.guard.verify_depth + 1)
+    if blamed == "SSLVerifyClient" and site.guard.verify_client == "require" and not site.guard.in_handshake:
         remedy = _TOO_LATE
     if not site.tls:
         remedy = _IN_THE_CLEAR
     if verdict is Verdict.OTHERWISE:
         remedy = f"See `mtls-harness cases {first.case.id}` for what was expected."
-    unchecked = verdict is Verdict.INTRUDER and directive == _CHECK
+    unchecked = verdict is Verdict.INTRUDER and blamed == _CHECK
     return Finding(
         "revocation.not_checked" if unchecked else f"{first.case.family}.{verdict}",
         level,

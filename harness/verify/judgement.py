@@ -1,20 +1,15 @@
 """What do the client's side and httpd's log say together of each probe?"""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from harness.outcome import NO_CERTIFICATE, Observation, Outcome, Reason, Record, Verdict, judge
+from harness.outcome import NO_CERTIFICATE, Observation, Outcome, Record, Tls, Verdict, judge
 from harness.pki import serial
 from harness.server.log import Log
 from harness.verify.plan import CONTROL, Knock
 
-_REFUSALS = {400, 401, 403, 407, 421, 500}
-"""What httpd answers when it does not let a request through to what is there, or cannot tell. Any other status, 404 and
-502 among them, comes from behind the guard."""
-
-
-_BEHIND = {502, 503, 504}
-"""What httpd answers when a proxy's upstream does not."""
+_DENIALS = {401, 403, 407, 421}
+"""What a guard answers by. What is behind it may as well: then it answers the control so, too."""
 
 
 @dataclass(frozen=True)
@@ -34,12 +29,6 @@ class Result:
         if self.verdict is Verdict.OTHERWISE:
             return "note"
         return "error" if self.knock.promised else "warning"
-
-    @property
-    def lets_in(self) -> bool:
-        """Whether a client at a place where nobody is kept out was served what is there, or sent on to it."""
-        status = self.observed.status
-        return status is not None and (status < 300 or status in _BEHIND)
 
     def told(self) -> str:
         """The evidence in one line."""
@@ -62,58 +51,52 @@ def weigh(
     """Judge every probe by both sides' evidence; returns the results, and those of the controls that did not get in: at
     their doors no refusal means anything."""
     sent = {serial(certificate) for knock in (*knocks, *controls) for certificate in knock.client.certificates}
-    nameless = {certificate: log.reason_without(sent, certificate=certificate) for certificate in (True, False)}
-    statuses = {knock.door: observed[knock.mark].status for knock in controls if got_in(observed[knock.mark])}
-    shut = {knock.door for knock in controls if not got_in(observed[knock.mark])}
+    shared = _shared((*knocks, *controls))
+    said = {knock.mark: _record(knock, observed[knock.mark], log, sent, shared) for knock in (*knocks, *controls)}
+    answers: dict[tuple[str, Tls], int | None] = {}
+    shut: dict[tuple[str, Tls], Knock] = {}
+    for knock in controls:
+        seen = _outcome(knock, observed[knock.mark], said[knock.mark], None)
+        if seen.outcome is Outcome.ADMITTED and seen.server_proven:
+            answers[knock.door] = said[knock.mark].status
+        else:
+            shut.setdefault(knock.door, knock)
 
-    def result(knock: Knock, *, control_admitted: bool) -> Result:
-        seen = _through(observed[knock.mark], statuses.get(knock.door), log.statuses.get(knock.mark))
-        said = _record(knock, seen, log, nameless)
-        if not knock.site.tls:
-            return _in_the_clear(Result(knock, seen, said, Verdict.INCONCLUSIVE))
+    def result(knock: Knock) -> Result:
+        seen = _outcome(knock, observed[knock.mark], said[knock.mark], answers.get(knock.door))
         verdict = judge(
             knock.case.expected,
             knock.tls,
             seen,
-            said,
+            said[knock.mark],
             serial=_serial(knock),
-            control_admitted=control_admitted,
-            in_handshake=knock.site.guard.in_handshake,
+            control_admitted=knock.door not in shut,
+            in_handshake=knock.in_handshake,
         )
-        return Result(knock, seen, said, verdict)
+        return _own_fault(Result(knock, seen, said[knock.mark], verdict))
 
-    results = tuple(result(knock, control_admitted=knock.door not in shut) for knock in knocks)
-    refused = [knock for knock in controls if not got_in(observed[knock.mark])]
-    return tuple(map(_own_fault, results)), tuple(result(knock, control_admitted=False) for knock in refused)
+    return tuple(map(result, knocks)), tuple(map(result, shut.values()))
 
 
-def _in_the_clear(result: Result) -> Result:
-    """Judge a client without TLS: nobody can be known there, so whoever is served is an intruder. That the server under
-    test answered is shown by its log alone."""
-    if result.said.status is None:
-        return result
-    return replace(result, verdict=Verdict.INTRUDER if result.lets_in else Verdict.AS_EXPECTED)
-
-
-def got_in(seen: Observation) -> bool:
-    """Whether the control was let through by the server under test."""
-    return seen.status is not None and seen.status not in _REFUSALS and seen.server_proven
-
-
-def _through(seen: Observation, control: int | None, logged: int | None) -> Observation:
-    """Read a status beside the control's: the same one is the same answer; another one than success is none.
+def _outcome(knock: Knock, seen: Observation, said: Record, control: int | None) -> Observation:
+    """Put together what the client saw and what httpd logged of its request; `control` is what the control was answered
+    by where it was let through.
 
     A client that was sent an alert may have had its request carried out all the same: over TLS 1.3 httpd does not wait
-    for the proof that the certificate is the client's own, where it asks for it after the handshake.
+    for the proof that the certificate is the client's own, where it asks for it after the handshake. Without TLS only
+    the log shows that the server under test answered.
     """
-    status = logged if seen.status is None else seen.status
-    if status is None or control is None:
+    if not knock.site.tls:
+        seen = replace(seen, server_proven=said.status is not None)
+    status = said.status if seen.status is None else seen.status
+    if status is None:
         return seen
-    admitted = status == control or status < 300
-    if seen.status is None:
-        lost = "the request was carried out, only its answer was lost"
-        return replace(seen, outcome=Outcome.ADMITTED, error=lost) if admitted else seen
-    return replace(seen, outcome=Outcome.ADMITTED if admitted else Outcome.REFUSED_BY_HTTP)
+    # A redirect comes before the guards of a place, but not before the handshake.
+    passed = said.passed or (knock.in_handshake and 300 <= status < 400) or (said.status is None and status < 400)
+    if not passed or (status in _DENIALS and control is not None and status != control):
+        return seen if seen.status is None else replace(seen, outcome=Outcome.REFUSED_BY_HTTP)
+    lost = "the request was carried out, only its answer was lost" if seen.status is None else None
+    return replace(seen, outcome=Outcome.ADMITTED, error=lost)
 
 
 def _own_fault(result: Result) -> Result:
@@ -121,25 +104,34 @@ def _own_fault(result: Result) -> Result:
     reason = result.said.reason
     if result.knock.case.id != CONTROL or result.verdict is not Verdict.INCONCLUSIVE or not reason:
         return result
-    blames = reason.ah in ("AH02040", "AH10158") or reason.x509_error in _BY_CONFIGURATION
+    blames = reason.ah in _BY_MESSAGE or reason.x509_error in _BY_CONFIGURATION
     return replace(result, verdict=Verdict.LOCKED_OUT) if blames else result
 
 
+_BY_MESSAGE = {"AH02040", "AH10158"}
 _BY_CONFIGURATION = {2, 3, 10, 11, 12, 18, 19, 20, 24, 25, 26, 47, 79}
 """X509_V_ERR numbers that a good client only meets where the authorities, their CRLs or the depth are not right."""
 
 
-def _record(knock: Knock, seen: Observation, log: Log, nameless: Mapping[bool, Reason | None]) -> Record:
-    """Find what httpd wrote of this probe; `nameless` says why connections were refused that no certificate tells
-    apart, by whether any was looked at."""
-    serials = {serial(certificate) for certificate in knock.client.certificates}
-    if knock.mark in log.identities:
-        identity = log.identities[knock.mark]
-        reason = None if identity or not serials else log.reason_for(serials)
-        return Record(identity, reason, log.statuses[knock.mark])
+def _shared(knocks: Iterable[Knock]) -> set[str]:
+    """Find the serial numbers that tell nothing: those of authorities that clients of several cases are below."""
+    cases: dict[str, set[str]] = {}
+    for knock in knocks:
+        for certificate in knock.client.certificates:
+            cases.setdefault(serial(certificate), set()).add(knock.case.id)
+    return {number for number, who in cases.items() if len(who) > 1}
+
+
+def _record(knock: Knock, seen: Observation, log: Log, sent: Collection[str], shared: Collection[str]) -> Record:
+    """Find what httpd wrote of this probe; `sent` are the serial numbers of all certificates of the run, `shared` those
+    that say nothing of one client."""
+    if knock.mark in log.requests:
+        return log.requests[knock.mark]
+    serials = {serial(certificate) for certificate in knock.client.certificates}.difference(shared)
     if seen.outcome is Outcome.REFUSED_IN_HANDSHAKE and not log.saw(serials):
         # The client sent no certificate, whatever it had; or httpd gave up at a root, before it saw any that was sent.
-        return Record(reason=nameless[seen.alert not in NO_CERTIFICATE.values()])
+        looked_at = seen.alert not in NO_CERTIFICATE.values()
+        return Record(reason=log.reason_without(sent, knock.server_name, certificate=looked_at))
     return Record(reason=log.reason_for(serials))
 
 

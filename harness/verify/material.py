@@ -1,7 +1,7 @@
 """Which certificates does a configuration look for, and in which files?"""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
 
@@ -11,15 +11,17 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from harness.pki import Authority, Identity, KeyType
 from harness.pki.hashed import hashed
-from harness.pki.run import Model, Pki, SlowKeys
+from harness.pki.run import Model, Pki, SlowKeys, certificates_in, public_roots
 from harness.server.configuration import Directive, walk
 from harness.server.sites import Guard, Site
 from harness.server.workbench import Workbench
-from harness.verify.demands import demands
+from harness.verify.demands import demands, passwords
 
 _TRUST = ("SSLCACertificateFile", "SSLCACertificatePath")
 _NAMES = ("SSLCADNRequestFile", "SSLCADNRequestPath")
 _CRLS = ("SSLCARevocationFile", "SSLCARevocationPath")
+_SYSTEM = ("/etc/ssl/certs", "/etc/pki/tls/certs/ca-bundle", "/etc/pki/ca-trust", "/usr/share/ca-certificates")
+"""Where systems keep the authorities that browsers trust."""
 _Key = tuple[str, ...]
 
 
@@ -41,12 +43,14 @@ class Material:
         depth = self.depth or guard.verify_depth
         files = [self._path(guard, name) for name in (*_TRUST, *_CRLS)]
         wanted = demands(guard, lambda path: self.bench.given(self.bench.absolute(path)))
-        key = (*files, str(depth), repr(wanted))
+        users = passwords(guard, lambda path: self.bench.given(self.bench.absolute(path)))
+        key = (*files, str(depth), repr(wanted), *users)
         if key not in self._pkis:
             model = Model(
                 *wanted,
-                authorities=tuple(_certificates(self._theirs(files[:2]))),
+                authorities=tuple(self._authorities(files[:2])),
                 crls=tuple(_crls(self._theirs(files[2:]))),
+                users=users,
             )
             self._pkis[key] = Pki(depth, model=model, keys=self.keys)
         return self._pkis[key]
@@ -129,12 +133,18 @@ class Material:
 
     def _kind(self, certificate: str, number: int) -> KeyType:
         """Choose a key that the configuration's cipher suites can use: as the user's own, else by their names."""
-        own = _certificates(self.bench.given(self.bench.absolute(certificate)))
+        own = certificates_in(self.bench.given(self.bench.absolute(certificate)))
         suites = " ".join(entry.arguments for entry in walk(self.configuration) if entry.name == "SSLCipherSuite")
         only_rsa = "RSA" in suites.replace("ECDSA", "") and "ECDSA" not in suites
         if own:
             only_rsa = isinstance(own[0].public_key(), rsa.RSAPublicKey)
         return KeyType.RSA_2048 if only_rsa or number == 1 else KeyType.P_256
+
+    def _authorities(self, paths: Sequence[str]) -> list[x509.Certificate]:
+        """The authorities that CONFIG holds; what the system holds is known without it."""
+        if any(path.startswith(_SYSTEM) and not self._theirs([path]) for path in paths):
+            return list(public_roots())
+        return certificates_in(self._theirs(paths))
 
     def _theirs(self, paths: Iterable[str]) -> bytes:
         """What CONFIG itself has in these files and folders."""
@@ -148,13 +158,6 @@ class Material:
 
 def _pem(entries: Iterable[x509.Certificate | x509.CertificateRevocationList]) -> bytes:
     return b"".join(dict.fromkeys(entry.public_bytes(Encoding.PEM) for entry in entries))
-
-
-def _certificates(content: bytes) -> list[x509.Certificate]:
-    try:
-        return x509.load_pem_x509_certificates(content) if b"BEGIN CERTIFICATE" in content else []
-    except ValueError:
-        return []
 
 
 def _crls(content: bytes) -> list[x509.CertificateRevocationList]:

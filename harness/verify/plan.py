@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from harness.cases import Case, catalogue
 from harness.outcome import Tls
 from harness.pki.run import Pki
-from harness.probe import NEIGHBOUR, Client
+from harness.probe import ALIAS, NEIGHBOUR, SITE, Client
 from harness.server.sites import Guard, Site
 
 CONTROL = "valid.p256"
@@ -14,6 +14,7 @@ CONTROL = "valid.p256"
 STRANGER = "absent.none"
 """The client without a certificate: who knocks where the configuration promises nothing."""
 
+_TRUST = ("SSLCACertificateFile", "SSLCACertificatePath")
 _WITHOUT_CRL = {"revocation.crl_missing_for_intermediate", "revocation.crl_by_wrong_issuer"}
 
 
@@ -36,6 +37,16 @@ class Knock:
     promised: bool
 
     @property
+    def server_name(self) -> str | None:
+        """The server name in the handshake."""
+        return self.site.name if self.client.asks_for == SITE else self.client.asks_for
+
+    @property
+    def in_handshake(self) -> bool:
+        """Whether the handshake is with this site, and the site's guard acts in it."""
+        return self.site.guard.in_handshake and self.server_name == (self.client.host or self.site.name)
+
+    @property
     def door(self) -> tuple[str, Tls]:
         """What a control speaks for: the site and the protocol version."""
         return self.site.id, self.tls
@@ -45,10 +56,12 @@ class Knock:
 class Planner:
     """Lays out sites x cases x protocol versions, and issues what each probe needs from the site's own PKI.
 
-    `everything` is promised where the subject is known to be meant so; else what the configuration claims.
+    `places` are all that the configuration has. `everything` is promised where the subject is known to be meant so;
+    else what the configuration claims.
     """
 
     pki: Callable[[Site], Pki]
+    places: Sequence[Site]
     versions: Sequence[Tls]
     everything: bool
     count: int = 0
@@ -74,21 +87,55 @@ class Planner:
         return [knock for knock in knocks if knock.site.tls or knock.tls == self.versions[0]]
 
     def _knocks(self, case: Case, site: Site, tls: Tls) -> Iterator[Knock]:
+        promised = self.everything or _promises(site.guard, case, self.pki(site))
+        for client in self._clients(case, site):
+            self.count += 1
+            yield Knock(case, site, tls, client, f"probe-{self.count}", promised)
+
+    def _clients(self, case: Case, site: Site) -> Iterator[Client]:
+        """Build the client of a case, or one for each name by which it is to come."""
+        if case.issued_by == NEIGHBOUR:
+            for other in self._neighbours(site):
+                if other.guard.handshake != "none" and self.pki(other) is not self.pki(site):
+                    yield from self._named(self._build(case, other), [other.name])
+            return
+        client = self._build(case, site)
+        if client and client.asks_for == NEIGHBOUR:
+            yield from self._named(client, [other.name for other in self._neighbours(site)])
+        elif client and client.asks_for == ALIAS:
+            yield from (replace(client, asks_for=name, host=name) for name in site.aliases)
+        elif client:
+            yield client
+
+    def _build(self, case: Case, site: Site) -> Client | None:
+        """Build a client; None where there is none of its kind, or where it lacks what the rules at a place demand."""
         pki = self.pki(site)
         pki.begin(case.id)
         client = case.build(pki)
-        asked = site.neighbours if client.asks_for == NEIGHBOUR else (client.asks_for,)
-        for name in asked:
-            self.count += 1
-            promised = self.everything or _promises(site.guard, case)
-            yield Knock(case, site, tls, replace(client, asks_for=name), f"probe-{self.count}", promised)
+        if client and client.identity and case.expected.admitted and not pki.model.met_by(client.identity.certificate):
+            return None
+        return client
+
+    def _named(self, client: Client | None, names: Iterable[str]) -> Iterator[Client]:
+        return (replace(client, asks_for=name) for name in names if client)
+
+    def _neighbours(self, site: Site) -> Iterable[Site]:
+        """Of the other sites on the same port one of each kind: what the handshake asks, and by which authorities."""
+        kinds: dict[tuple[str, ...], Site] = {}
+        for other in self.places:
+            if other.port == site.port and other.tls and other.name in site.neighbours and other.path == "/":
+                trust = (*other.guard.arguments(_TRUST[0]), *other.guard.arguments(_TRUST[1]))
+                kinds.setdefault((other.guard.handshake, *trust), other)
+        return kinds.values()
 
 
-def _promises(guard: Guard, case: Case) -> bool:
+def _promises(guard: Guard, case: Case, pki: Pki) -> bool:
     """Whether the configuration claims what the case expects: that it looks for revoked certificates, and for these;
-    that browsers get in."""
+    that browsers get in; that a rule does not see to it whom a public authority has certified."""
     if case.id == "valid.browser":
         return guard.in_handshake
+    if case.id == "chain.public_authority":
+        return not pki.model.demanding
     if case.directive != "SSLCARevocationCheck":
         return True
     if guard.revocation == "none":
@@ -99,5 +146,5 @@ def _promises(guard: Guard, case: Case) -> bool:
 
 
 def _can_be_asked(case: Case, pki: Pki) -> bool:
-    """A chain that the server never promised to accept shows nothing, nor does a rule that is not there."""
-    return case.depth <= 1 + pki.room and (pki.model.demanding or not case.expected.by_rule)
+    """A chain that the server never promised to accept shows nothing."""
+    return case.depth <= 1 + pki.room

@@ -10,15 +10,17 @@ from cryptography import x509
 
 from harness.cases import Case
 from harness.outcome import TLS_VERSIONS, Observation, Outcome, Tls, Verdict
-from harness.pki.run import SlowKeys
+from harness.pki.run import slow_keys
 from harness.probe import Door, knock_without_tls, probe
 from harness.server import ServerError, image, sweep
 from harness.server.images import ROOT, given
+from harness.server.layout import Unseen
 from harness.server.layout import read as layout
 from harness.server.log import read
+from harness.server.overrides import unseen
 from harness.server.sites import Site, sites
 from harness.server.workbench import Httpd, last_words, workbench
-from harness.verify.findings import Finding, exposed, findings, not_examined
+from harness.verify.findings import Finding, about_nothing, exposed, findings, generous, not_examined
 from harness.verify.judgement import Result, weigh
 from harness.verify.material import Material
 from harness.verify.plan import Knock, NothingToDoError, Planner
@@ -73,13 +75,11 @@ class Run:
     def verdict(self, *, strict: bool = False) -> str:
         """`pass`, `fail` or `inconclusive`; with `strict`, warnings count as errors do.
 
-        What was proved stands even where something else could not be told, unless the run as a whole proves nothing.
+        What was proved stands even where something else could not be told.
         """
-        if self.trouble:
-            return "inconclusive"
         if any(entry.level == "error" or (strict and entry.level == "warning") for entry in self.findings):
             return "fail"
-        if not self.results or any(entry.verdict is Verdict.INCONCLUSIVE for entry in self.results):
+        if self.trouble or not self.results or any(entry.verdict is Verdict.INCONCLUSIVE for entry in self.results):
             return "inconclusive"
         return "pass"
 
@@ -103,7 +103,7 @@ def verify(
         NothingToDoError: nothing is left after `only`, `urls` and `versions`.
     """
     clock = _Clock()
-    keys = SlowKeys()
+    keys = slow_keys()
     laid_out = layout(subject.configuration)
     progress("images", 0, 1)
     tag = given(of_image) if of_image else image("httpd")
@@ -111,24 +111,25 @@ def verify(
     with workbench(tag, laid_out, keep=keep) as bench:
         progress("configuration", 0, 1)
         configuration = bench.effective()
-        found = sites(configuration)
+        found = sites(configuration, complete=not laid_out.is_snippet)
         clock.lap("engine")
         progress("certificates", 0, 1)
         material = Material(bench, configuration, keys, subject.depth)
         places = tuple(site for site in found.places if not urls or site.url in urls)
-        guarded = [site for site in places if site.guard.claim and site.tls]
-        planner = Planner(material.pki, versions, everything=subject.depth is not None)
+        guarded = [site for site in places if site.guard.claim and site.tls and not site.guard.closed]
+        planner = Planner(material.pki, found.places, versions, everything=subject.depth is not None)
         knocks = planner.plan(guarded, only=only)
         if not knocks:
             raise NothingToDoError(_nothing(found.places))
         before, after = planner.controls(guarded), planner.controls(guarded)
-        in_the_clear = planner.strangers(site for site in places if site.guard.claim and not site.tls)
+        # Where nobody gets in, a good client shows nothing, nor where nobody can be known.
+        shut_to_all = planner.strangers(s for s in places if s.guard.claim and (s.guard.closed or not s.tls))
         strangers = planner.strangers(site for site in places if not site.guard.claim)
         material.issue_servers(found.places)
         files = material.files(found.places)
         clock.lap("pki")
         progress("server", 0, 1)
-        with bench.running(files, found.ports, keep=keep) as httpd:
+        with bench.running(files, found, keep=keep) as httpd:
             prober = _Prober(httpd, material.servers(), jobs)
             observed = prober.wait(before)
             clock.lap("engine")
@@ -136,17 +137,22 @@ def verify(
             before, knocks, after = (
                 [one for one in some if one.door not in closed] for some in (before, knocks, after)
             )
-            observed |= prober.probe([*knocks, *in_the_clear, *strangers], progress)
+            observed |= prober.probe([*knocks, *shut_to_all, *strangers], progress)
             observed |= prober.probe(after)
             clock.lap("probes")
             ended = httpd.state()
             text = httpd.finish(keep=keep)
     clock.lap("engine")
     log = read(text)
-    results, shut = weigh([*knocks, *in_the_clear], (*before, *after), observed, log)
+    results, shut = weigh([*knocks, *shut_to_all], (*before, *after), observed, log)
     open_to_all, _ = weigh(strangers, (), observed, log)
-    locked_out = tuple(entry for entry in shut[:1] if entry.verdict is Verdict.LOCKED_OUT)
-    trouble = ended or (_shut(shut[0]) if shut and not locked_out else None)
+    redirected = {entry.knock.door: entry for entry in shut if _is_redirect(entry)}
+    results = tuple(entry for entry in results if entry.knock.door not in redirected)
+    locked_out = [entry for entry in shut if entry.verdict is Verdict.LOCKED_OUT]
+    puzzling = [entry for entry in shut if entry.verdict is not Verdict.LOCKED_OUT and not _is_redirect(entry)]
+    not_seen = (*laid_out.unseen, *unseen(configuration, laid_out.files), *found.unseen)
+    not_seen = (*not_seen, *map(_before_the_guard, redirected.values()))
+    trouble = ended or (_shut(puzzling[0]) if puzzling else None)
     return Run(
         subject=subject,
         image=tag,
@@ -154,13 +160,25 @@ def verify(
         sites=places,
         results=results,
         findings=(
-            *findings(results, subject.depth),
+            *findings((*results, *locked_out), subject.depth),
             *exposed(open_to_all, places),
-            *not_examined((*laid_out.unseen, *found.unseen)),
+            *generous(results),
+            *about_nothing(found.idle),
+            *not_examined(not_seen),
         ),
         trouble=f"{trouble}\nThe log's last words:\n{last_words(text)}" if trouble else None,
         timing_s=clock.times(),
     )
+
+
+def _is_redirect(result: Result) -> bool:
+    return result.observed.status is not None and 300 <= result.observed.status < 400
+
+
+def _before_the_guard(control: Result) -> Unseen:
+    site = control.knock.site
+    what = f"what is guarded at {site.url}: httpd redirects before it asks the guard"
+    return Unseen(what, site.guard.section.file, site.guard.section.line)
 
 
 def _nothing(places: Sequence[Site]) -> str:
@@ -205,7 +223,9 @@ class _Prober:
 
     def _one(self, knock: Knock) -> Observation:
         site = knock.site
-        door = Door(("127.0.0.1", self.httpd.ports[site.port]), site.name, site.port, site.path, self.servers)
+        # For a folder's index mod_dir asks the guard once more, with GET: a second lock that other pages do not have.
+        path = site.path if site.guard.in_handshake else site.page
+        door = Door(("127.0.0.1", self.httpd.ports[site.port]), site.name, site.port, path, self.servers)
         return probe(door, knock.client, knock.tls, knock.mark) if site.tls else knock_without_tls(door, knock.mark)
 
 

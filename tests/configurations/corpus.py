@@ -228,10 +228,14 @@ def _material(folder: Path, kind: str) -> None:
         return
     dates = {"not_before": -2 * _YEAR, "not_after": -_YEAR} if kind == "expired" else {}
     root = Authority.root(subject="Example root", **dates)
-    issuing = root.subauthority(subject="Example issuing authority") if kind == "intermediate" else root
+    if kind == "unconstrained":
+        root = Authority.root(subject="Example root", basic_constraints=None, key_usage=None)
+    below = kind in {"intermediate", "root_crl"}
+    issuing = root.subauthority(subject="Example issuing authority") if below else root
     crls = {
         "stale": [root.crl(last_update=-2 * _YEAR, next_update=-_YEAR)],
         "foreign": [Authority.root(subject="Another root").crl()],
+        "root_crl": [root.crl()],
     }.get(kind, [root.crl(), issuing.crl()])
     certificates = dict.fromkeys([root.certificate, issuing.certificate])
     (folder / "ca.crt").write_bytes(b"".join(one.public_bytes(Encoding.PEM) for one in certificates))

@@ -3,7 +3,7 @@
 import pytest
 
 from harness.server.configuration import Directive, parse
-from harness.server.engine import ServerError
+from harness.server.layout import ConfigurationError
 from harness.server.sites import sites
 
 DUMP = """VirtualHost configuration:
@@ -11,6 +11,8 @@ DUMP = """VirtualHost configuration:
 # In file: /etc/httpd/conf/httpd.conf
 #   1:
 SSLVerifyDepth 3
+#   2:
+Listen 8443
 #   8:
 <VirtualHost *:8443>
   #   9:
@@ -56,5 +58,5 @@ def test_the_line_to_change_is_the_directive_or_the_section_that_lacks_it() -> N
 
 
 def test_a_configuration_without_tls_has_no_door() -> None:
-    with pytest.raises(ServerError, match="SSLEngine on"):
+    with pytest.raises(ConfigurationError, match="SSLEngine on"):
         sites(read(DUMP.replace("SSLEngine on", "SSLEngine off")))

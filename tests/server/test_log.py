@@ -1,6 +1,6 @@
 """httpd's log, read back: lines as httpd 2.4.71 writes them."""
 
-from harness.outcome import Reason
+from harness.outcome import Reason, Record
 from harness.server.log import read
 
 NEW = (
@@ -43,17 +43,50 @@ def test_two_connections_from_one_port_are_kept_apart() -> None:
 
 def test_a_connection_without_a_certificate_is_anonymous() -> None:
     log = read("\n".join([NEW.format("10.0.0.1:5"), NOBODY]))
-    assert log.reason_without({"1B"}, certificate=False) == Reason(text="peer did not return a certificate")
-    assert log.reason_without({"1B"}, certificate=True) is None
+    assert log.reason_without({"1B"}, None, certificate=False) == Reason(text="peer did not return a certificate")
+    assert log.reason_without({"1B"}, None, certificate=True) is None
 
 
 def test_connections_that_cannot_be_told_apart_need_one_reason() -> None:
     lines = [NEW.format("10.0.0.1:5"), NOBODY, NEW.format("10.0.0.1:6"), NOBODY.replace("peer did", "peer perhaps did")]
-    assert read("\n".join(lines)).reason_without(set(), certificate=False) is None
+    assert read("\n".join(lines)).reason_without(set(), None, certificate=False) is None
 
 
 def test_only_a_verified_certificate_makes_an_identity() -> None:
-    lines = ["a 200 SUCCESS 1B", "b 200 NONE -", "c 200 FAILED:self-signed 2C"]
-    log = read("\n".join(f"mtls-probe {line} mod_ssl/2.4.71 OpenSSL/3.5.9" for line in lines))
+    lines = ["a 200 passed SUCCESS 1B", "b 200 passed NONE -", "c 403 - FAILED:self-signed 2C"]
+    log = read("\n".join(f"mtls-probe 10.0.0.1:5 {line} mod_ssl/2.4.71 OpenSSL/3.5.9" for line in lines))
     assert log.versions == {"httpd": "2.4.71", "openssl": "3.5.9"}
-    assert log.identities == {"a": "1B", "b": None, "c": None}
+    assert log.requests == {
+        "a": Record("1B", None, 200, passed=True),
+        "b": Record(None, None, 200, passed=True),
+        "c": Record(None, None, 403, passed=False),
+    }
+
+
+def test_a_request_knows_why_its_own_connection_was_refused() -> None:
+    request = "mtls-probe 10.0.0.1:6 a 403 - NONE - mod_ssl/2.4.71 OpenSSL/3.5.9"
+    lines = [
+        NEW.format("10.0.0.1:5"),
+        NOBODY,
+        NEW.format("10.0.0.1:6"),
+        VERIFICATION.format("10.0.0.1:6", 10, "CN=a", "1B"),
+    ]
+    for order in ([*lines, request], [request, *lines]):
+        assert read("\n".join(order)).requests["a"].reason == Reason("AH02276", 10)
+
+
+def test_connections_for_different_sites_are_told_apart_by_the_name_in_the_handshake() -> None:
+    name = (
+        "[Mon Nov 23 18:00:00.000000 2026] [ssl:debug] [pid 1:tid 7] ssl.c(1): [client {0}] "
+        "AH02043: SSL virtual host for servername {1} found"
+    )
+    other = NOBODY.replace("peer did", "peer perhaps did")
+    lines = [
+        *(NEW.format("10.0.0.1:5"), name.format("10.0.0.1:5", "a.test"), NOBODY),
+        *(NEW.format("10.0.0.1:6"), name.format("10.0.0.1:6", "b.test"), other),
+    ]
+    log = read("\n".join(lines))
+    assert log.reason_without(set(), "a.test", certificate=False) == Reason(text="peer did not return a certificate")
+    assert log.reason_without(set(), "b.test", certificate=False) == Reason(
+        text="peer perhaps did not return a certificate"
+    )

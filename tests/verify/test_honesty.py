@@ -137,11 +137,24 @@ def test_of_two_holes_each_is_found_in_its_own_line(weakened: Weaken) -> None:
     }
 
 
-def test_a_server_that_refuses_the_control_proves_nothing(weakened: Weaken) -> None:
-    run = verify(weakened("SSLVerifyDepth 3", "SSLVerifyDepth 0"), only=lambda case: case.family == "validity")
+def test_a_control_that_the_configuration_locks_out_is_a_finding(weakened: Weaken) -> None:
+    subject = weakened("SSLVerifyDepth 3", "SSLVerifyDepth 0")
+    run = verify(subject, only=lambda case: case.family == "validity")
+    assert run.verdict() == "fail"
+    (finding,) = (finding for finding in run.findings if finding.level == "error")
+    assert (finding.cases, finding.line) == (("valid.p256",), line_of(subject, "SSLVerifyDepth"))
+    assert "AH02040" in finding.message
+    refused = [entry for entry in run.results if entry.observed.outcome is Outcome.REFUSED_IN_HANDSHAKE]
+    assert refused
+    assert {entry.verdict for entry in refused} == {Verdict.INCONCLUSIVE}
+
+
+def test_a_server_that_refuses_the_control_for_another_reason_proves_nothing(weakened: Weaken) -> None:
+    elsewhere = """<Location "/">Require expr "%{REMOTE_ADDR} == '192.0.2.1'"</Location>"""
+    subject = weakened("LuaScope thread", elsewhere.replace(">R", ">\n R").replace("<", "\n<"))
+    run = verify(subject, only=lambda case: case.family == "validity")
     assert run.verdict() == "inconclusive"
     assert "did not get in" in (run.trouble or "")
-    assert "AH02040" in (run.trouble or "")
     refused = [entry for entry in run.results if entry.observed.outcome is Outcome.REFUSED_IN_HANDSHAKE]
     assert refused
     assert {entry.verdict for entry in refused} == {Verdict.INCONCLUSIVE}

@@ -1,0 +1,159 @@
+"""Which paths does a section of the configuration cover, and in which order are sections merged?"""
+
+import fnmatch
+import random
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import rstr
+
+from harness.server.configuration import COMMAND_LINE, Directive
+
+PLACES = ("directory", "directorymatch", "files", "filesmatch", "location", "locationmatch", "proxy", "proxymatch")
+_CONDITIONS = {"if", "elseif", "else"}
+_SAMPLES = 20
+"""How many strings are tried until one matches its expression."""
+
+
+@dataclass(frozen=True)
+class Section:
+    """A section that is about some paths only; `within` is the one that it stands in, if any."""
+
+    entry: Directive
+    within: "Section | None" = None
+
+    @property
+    def kind(self) -> str:
+        """`directory`, `files`, `location` or `proxy`."""
+        return self.entry.name.lower().removesuffix("match")
+
+    @property
+    def text(self) -> str:
+        """The path or pattern that it names."""
+        words = self.entry.words()
+        return words[-1] if words else ""
+
+    @property
+    def is_expression(self) -> bool:
+        """Whether `text` is a regular expression."""
+        return self.entry.name.lower().endswith("match") or self.entry.arguments.startswith("~")
+
+    @property
+    def is_pattern(self) -> bool:
+        """Whether `text` has wildcards."""
+        return not self.is_expression and re.search(r"[*?\[]", self.text) is not None
+
+    def inner(self) -> Iterator[Directive]:
+        """Yield what stands in it, through containers that are about no other paths."""
+        return inner(self.entry)
+
+    def covers(self, url: str, content: str, asked: str | None) -> bool:
+        """Whether it is about a path, where `content` is served and `asked` is what a proxy asks for it."""
+        if self.within and not self.within.covers(url, content, asked):
+            return False
+        if self.kind == "proxy":
+            return asked is not None and (
+                self.is_expression or self.text == "*" or asked.startswith(self.text.rstrip("*"))
+            )
+        name = url.rpartition("/")[2]
+        where = {"location": url, "directory": content, "files": name}[self.kind]
+        if self.is_expression:
+            return search(self.text, where)
+        if self.kind == "files":
+            return fnmatch.fnmatchcase(name, self.text)
+        if self.is_pattern:
+            return fnmatch.fnmatchcase(where, self.text) or fnmatch.fnmatchcase(where, f"{self.text.rstrip('/')}/*")
+        return below(where, self.text)
+
+    def example(self) -> str | None:
+        """Make a path, or a file's name, that it is about; None where none could be made."""
+        if self.is_expression:
+            return _matching(self.text)
+        return re.sub(r"\[[^\]]*\]", lambda found: found[0][1], self.text.replace("*", "x").replace("?", "x"))
+
+
+def sections(level: Directive, within: Section | None = None) -> Iterator[Section]:
+    """Yield the sections of a level that are about some paths only; those of an `If` count as its own."""
+    for entry in level.body:
+        name = entry.name.lower()
+        if name in _CONDITIONS:
+            yield from sections(entry, within)
+        elif name in PLACES:
+            section = Section(entry, within)
+            yield section
+            yield from sections(entry, section)
+
+
+def merged(found: list[Section]) -> list[Section]:
+    """Sort sections as httpd merges them (core documentation, "How the sections are merged"): of two that set the same,
+    the last one counts."""
+
+    def order(section: Section) -> tuple[int, int, bool]:
+        if section.kind == "directory" and not section.is_expression:
+            # What stands in a folder's .htaccess comes after all that is said of the folder elsewhere.
+            return 0, len(section.text.rstrip("/")), section.entry.file == COMMAND_LINE
+        return {"directory": 1, "files": 2, "location": 3, "proxy": 4}[section.kind], 0, False
+
+    return sorted(found, key=order)
+
+
+def inner(section: Directive) -> Iterator[Directive]:
+    """Yield what stands in a section, through containers that are about no other paths."""
+    for entry in section.body:
+        yield entry
+        if entry.body and entry.name.lower() not in (*PLACES, "virtualhost"):
+            yield from inner(entry)
+
+
+def paths(section: Section, urls: Callable[[str], Iterator[str]]) -> Iterator[str]:
+    """Yield the paths of a site that a section is about; `urls` yields those at which a folder is served."""
+    if section.within and section.within.kind in ("directory", "location"):
+        for above in paths(section.within, urls):
+            yield from (join(above, name) for name in [section.example()] if name)
+        return
+    example = section.example()
+    if example is None or section.kind == "proxy":
+        return
+    if section.kind == "directory":
+        yield from (path if path.endswith("/") else f"{path}/" for path in urls(example.rstrip("/") or "/"))
+    else:
+        place = example if example.startswith("/") else f"/{example}"
+        # What looks like a folder is asked for as one: mod_dir redirects before any guard is asked.
+        folder = section.kind == "location" and not section.is_expression and "." not in place.rpartition("/")[2]
+        yield f"{place.rstrip('/')}/" if folder else place
+
+
+def below(path: str, prefix: str) -> bool:
+    """Whether a path is another one, or lies below it."""
+    return path == prefix or path.startswith(prefix.rstrip("/") + "/")
+
+
+def join(prefix: str, rest: str) -> str:
+    """Put two parts of a path together."""
+    return f"{prefix.rstrip('/')}/{rest.lstrip('/')}" if rest else prefix
+
+
+def search(expression: str, text: str) -> bool:
+    """Whether a regular expression is found in a text; one that Python cannot read is not."""
+    try:
+        return re.search(expression, text) is not None
+    except re.error:
+        return False
+
+
+def _matching(expression: str) -> str | None:
+    """Make a text that an expression matches, always the same one; None where none is found."""
+    maker = rstr.Rstr(random.Random(0))  # noqa: S311 - nothing here is a secret
+    # PCRE has a second way to name a group.
+    expression = re.sub(r"\(\?<(?![=!])", "(?P<", expression)
+    for _ in range(_SAMPLES):
+        try:
+            text = maker.xeger(expression)
+        except (re.error, ValueError, KeyError):
+            return None
+        # A name that is all suffix is an unusual one.
+        for candidate in (f"x{text}", text) if text.startswith(".") else (text,):
+            if re.fullmatch(r"[\w./~-]+", candidate) and search(expression, candidate):
+                return candidate
+    return None

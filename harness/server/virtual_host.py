@@ -1,0 +1,300 @@
+"""What does one virtual host serve where, and what protects it there?"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from harness.server.configuration import Directive, walk
+from harness.server.layout import Unseen
+from harness.server.sections import Section, below, inner, join, merged, paths, sections
+
+# What makes a section a place of its own: directives that let in or keep out.
+_GUARDS = {
+    *("sslverifyclient", "sslverifydepth", "sslrequire", "sslrequiressl", "require", "satisfy", "allow", "deny"),
+    *("authtype", "authuserfile", "limit", "limitexcept", "if", "rewritecond"),
+}
+# What a virtual host says that wants to know who its clients are, even where nothing comes of it.
+_INTENT = {
+    *("sslcacertificatefile", "sslcacertificatepath", "sslcadnrequestfile", "sslcadnrequestpath"),
+    *("sslcarevocationfile", "sslcarevocationpath", "sslcarevocationcheck", "sslverifydepth"),
+}
+_OPENING = {("require", "all granted"), ("satisfy", "any"), ("allow", "from all")}
+
+
+@dataclass(frozen=True)
+class Guard:
+    """What protects a site: the directives in force, and the virtual host that it belongs to.
+
+    `handshake` is the `SSLVerifyClient` of the virtual host, which the handshake obeys. `claim` is the directive by
+    which the configuration says that only clients with a certificate get in; None where it says no such thing. `rules`
+    are those that ask for something in the certificate. `opener` is the line that lets in whoever gets in unverified,
+    `way` the Alias or ProxyPass by which a request gets there at all. A guard that is `closed` lets in nobody.
+    """
+
+    section: Directive
+    in_force: Mapping[str, Directive]
+    opener: Directive
+    handshake: str = "none"
+    claim: Directive | None = None
+    rules: tuple[Directive, ...] = ()
+    way: Directive | None = None
+    closed: bool = False
+
+    @property
+    def verify_client(self) -> str:
+        """`SSLVerifyClient`, httpd's default where it is absent."""
+        return self._value("SSLVerifyClient", "none")
+
+    @property
+    def verify_depth(self) -> int:
+        """`SSLVerifyDepth`, httpd's default where it is absent."""
+        return int(self._value("SSLVerifyDepth", "1"))
+
+    @property
+    def revocation(self) -> str:
+        """`SSLCARevocationCheck`, httpd's default where it is absent."""
+        return self._value("SSLCARevocationCheck", "none")
+
+    @property
+    def in_handshake(self) -> bool:
+        """Whether nobody is to get as far as a request without a good certificate."""
+        return self.handshake == "require"
+
+    def has(self, name: str) -> bool:
+        """Whether the directive is in force."""
+        return name.lower() in self.in_force
+
+    def arguments(self, name: str) -> list[str]:
+        """The arguments of a directive in force; none where it is absent."""
+        return self.in_force[name.lower()].words() if self.has(name) else []
+
+    def responsible(self, name: str) -> Directive:
+        """Name the line to change: the directive, or the opening line of the section that lacks it."""
+        return self.in_force.get(name.lower(), self.section)
+
+    def _value(self, name: str, default: str) -> str:
+        found = self.arguments(name)
+        return found[0].lower() if found else default
+
+
+class VirtualHost:
+    """One virtual host, or the main server, at one port."""
+
+    def __init__(
+        self, configuration: Directive, host: Directive, port: int, listen: Directive | None, protocol: str
+    ) -> None:
+        """Take it from the configuration; `listen` is what opens its port, `protocol` what that says of it."""
+        self.port = port
+        self.unseen: list[Unseen] = []
+        main = host is configuration
+        # The main server has no opening line.
+        self.where = (listen or next(iter(host.body), host)) if main else host
+        self._body = host
+        self._https = protocol == "https" or port == 443
+        self._levels = (host,) if main else (configuration, host)
+        self._plain = {entry.name.lower(): entry for level in self._levels for entry in level.body if not entry.body}
+        self._ways = [*self._proxies(), *self._aliases()]
+        self.sections = merged([section for level in self._levels for section in sections(level)])
+
+    @cached_property
+    def patterns(self) -> list[str]:
+        """Its names as they stand there, ServerName first; "localhost" where there is none."""
+        given = [*self._body.find("ServerName")] or [self._plain["servername"]] if "servername" in self._plain else []
+        names = [re.sub(r"^\w+://|:\d+$", "", entry.words()[0]).lower() for entry in given[-1:]]
+        aliases = [word.lower() for entry in self._body.find("ServerAlias") for word in entry.words()]
+        return [*(names or ["localhost"]), *aliases]
+
+    @cached_property
+    def names(self) -> list[str]:
+        """A name for each of its patterns."""
+        return list(dict.fromkeys(name.replace("*", "x").replace("?", "x") for name in self.patterns))
+
+    @property
+    def tls(self) -> bool:
+        """Whether it speaks TLS: as it says, or as httpd takes for granted at an https listener."""
+        engine = self._plain.get("sslengine")
+        return engine.arguments.lower() == "on" if engine else self._https
+
+    @cached_property
+    def _root(self) -> str:
+        found = self._plain.get("documentroot")
+        return found.words()[0].rstrip("/") if found else ""
+
+    def _proxies(self) -> Iterator[tuple[str, str, Directive]]:
+        for level in reversed(self._levels):
+            for entry in level.find("ProxyPass"):
+                if len(words := entry.words()) > 1 and words[1] != "!":
+                    yield words[0], words[1], entry
+            for section in level.find("Location"):
+                for entry in section.find("ProxyPass"):
+                    if (words := entry.words()) and words[0] != "!":
+                        yield section.words()[0], words[0], entry
+
+    def _aliases(self) -> Iterator[tuple[str, str, Directive]]:
+        for level in reversed(self._levels):
+            for entry in level.body:
+                if entry.name.lower() in {"alias", "scriptalias"} and len(words := entry.words()) == 2:
+                    yield words[0], words[1], entry
+
+    def content(self, url: str) -> str:
+        """Name what is served at a path: a file's path, or where a proxy asks; "" where nothing is."""
+        for prefix, target, _ in self._ways:
+            if below(url, prefix):
+                return join(target, url[len(prefix.rstrip("/")) :])
+        return join(self._root, url) if self._root else ""
+
+    def urls(self, content: str) -> Iterator[str]:
+        """Yield the paths at which this content is served."""
+        ways = [(prefix, target) for prefix, target, _ in self._ways] + [("/", self._root)] * bool(self._root)
+        for prefix, target in ways:
+            if below(content, target):
+                yield join(prefix, content[len(target.rstrip("/")) :])
+
+    @cached_property
+    def paths(self) -> list[str]:
+        """Its root, and a path for every section with a guard of its own."""
+        return list(dict.fromkeys(["/", *(path for section in self.sections for path in self._paths(section))]))
+
+    def _paths(self, section: Section) -> Iterator[str]:
+        if not any(entry.name.lower() in _GUARDS for entry in section.inner()):
+            return
+        if section.kind == "proxy":
+            yield from (prefix for prefix, _, _ in self._ways if self._covers(section, prefix))
+            return
+        made = [path for path in paths(section, self.urls) if self._covers(section, path)]
+        if not made and section.example() is None:
+            entry = section.entry
+            what = f"<{entry.name} {entry.arguments}>: no path that it covers could be made"
+            self.unseen.append(Unseen(what, entry.file, entry.line))
+        yield from made
+        # A folder's name where a path is meant: a guard for the one is meant for the other.
+        if section.kind == "location" and not section.is_expression and self._asks_in(section):
+            yield from self.urls(section.text)
+
+    def page(self, url: str) -> str:
+        """The path of a page that the same guard protects: in a folder its index, else the path itself."""
+        inside = f"{url}index.html"
+        return inside if url.endswith("/") and self.guard(inside).claim is self.guard(url).claim else url
+
+    def serves(self, section: Section) -> bool:
+        """Whether anything that a section is about is served here."""
+        if section.kind == "location" and not section.is_expression and any(self.urls(section.text)):
+            return False
+        return any(self._covers(section, path) for path in self.paths)
+
+    def rules_by_section(self) -> Iterator[tuple[Directive, Directive]]:
+        """Yield each section that asks for a certificate, with the rule in it that does."""
+        for section in self.sections:
+            if rule := self._asks_in(section):
+                yield section.entry, rule
+
+    def guard(self, url: str) -> Guard:
+        """Tell what protects a path."""
+        covering = [section for section in self.sections if self._covers(section, url)]
+        inside = [entry for section in covering for entry in (section.entry, *section.inner())]
+        in_force = self._plain | {entry.name.lower(): entry for entry in inside if not entry.body}
+        verify = self._plain.get("sslverifyclient")
+        parts = (self._own, *(section.entry for section in covering))
+        rules = tuple(entry for part in parts for entry in inner(part) if self._asks(entry))
+        way = next((entry for prefix, _, entry in self._ways if below(url, prefix)), None)
+        guard = Guard(
+            self.where,
+            in_force,
+            in_force.get("sslverifyclient", self.where),
+            verify.arguments.lower() if verify and self.tls else "none",
+            self._claim(url, covering, verify),
+            rules,
+            way,
+            _closed(covering),
+        )
+        return replace(guard, opener=_opener(guard))
+
+    def _claim(self, url: str, covering: list[Section], verify: Directive | None) -> Directive | None:
+        """Find what says that a certificate is needed here. A section that lets everybody in undoes it only where it is
+        about less than the one that it undoes; else it is taken for a mistake."""
+        if self.tls and verify and verify.arguments.lower() == "require":
+            return verify
+        parts = [(0, self._own), *((self._area(section, url), section.entry) for section in covering)]
+        asking = [(area, entry) for area, part in parts for entry in inner(part) if self._asks(entry)]
+        if asking:
+            area, claim = max(asking, key=lambda one: one[0])
+            open_to_all = [self._area(section, url) for section in covering if _opens(section)]
+            return claim if max(open_to_all, default=-1) <= area else None
+        rules = [(section, rule) for section in self.sections if (rule := self._asks_in(section))]
+        meant = [rule for section, rule in rules if not self.serves(section) and url in self.urls(section.text)]
+        if meant or not self.tls or any(self.serves(section) for section, _ in rules):
+            return next(iter(meant), None)
+        # A rule that is about nothing which is served is taken for one about all of it.
+        idle = [rule for section, rule in rules if section.entry in self._body.body]
+        intent = (entry for entry in self._body.body if entry.name.lower() in _INTENT or speaks(entry))
+        return next(iter([*idle, *intent]), None)
+
+    @cached_property
+    def _own(self) -> Directive:
+        """What is said of the virtual host as a whole, conditions included."""
+        body = tuple(
+            entry for level in self._levels for entry in level.body if not entry.body or entry.name.lower() == "if"
+        )
+        return replace(self._body, body=body)
+
+    def _covers(self, section: Section, url: str) -> bool:
+        asked = next((target for prefix, target, _ in self._ways if below(url, prefix) and "://" in target), None)
+        return section.covers(url, self.content(url), asked)
+
+    def _area(self, section: Section, url: str) -> int:
+        """How much of the path a section is about: the longer, the less it covers."""
+        if section.kind == "proxy":
+            return 0
+        if section.kind == "location" and not section.is_expression:
+            return len(section.text.rstrip("/"))
+        if section.kind == "directory" and not section.is_expression:
+            return max(0, len(url.rstrip("/")) - len(self.content(url).rstrip("/")) + len(section.text.rstrip("/")))
+        return len(url)
+
+    def _asks_in(self, section: Section) -> Directive | None:
+        return next((entry for entry in section.inner() if self._asks(entry)), None)
+
+    def _asks(self, entry: Directive) -> bool:
+        """Whether a directive asks for something in the client's certificate."""
+        name, arguments = entry.name.lower(), entry.arguments.lower()
+        if name == "sslverifyclient":
+            return arguments == "require"
+        if name == "require":
+            named = arguments.startswith(("valid-user", "user "))
+            return "ssl-verify-client" in arguments or "ssl_client" in arguments or (self._fakes and named)
+        return name in {"sslrequire", "rewritecond", "if"} and "ssl_client" in arguments
+
+    @cached_property
+    def _fakes(self) -> bool:
+        """Whether a user's name may stand for a certificate's subject."""
+        return any("fakebasicauth" in entry.arguments.lower() for level in self._levels for entry in walk(level))
+
+
+def speaks(entry: Directive) -> bool:
+    """Whether a directive asks clients for a certificate, at least politely."""
+    return entry.name.lower() == "sslverifyclient" and entry.arguments.lower() != "none"
+
+
+def _opens(section: Section) -> bool:
+    said = {(entry.name.lower(), " ".join(entry.arguments.lower().split())) for entry in section.entry.body}
+    return bool(said & _OPENING)
+
+
+def _closed(covering: list[Section]) -> bool:
+    """Whether the rules that count, those of the section that is merged last, are that nobody gets in."""
+    rules = [said for section in covering if (said := [*section.entry.find("Require")])]
+    return bool(rules) and [entry.arguments.lower() for entry in rules[-1]] == ["all denied"]
+
+
+def _opener(guard: Guard) -> Directive:
+    """Find the line that lets in who gets in without having been verified."""
+    if any("any" in word.lower() for word in guard.arguments("Satisfy")):
+        return guard.in_force["satisfy"]
+    if any("or" in word.lower() for word in guard.arguments("AuthMerging")):
+        return guard.in_force["authmerging"]
+    claim = guard.claim
+    if claim is None or claim.name.lower() in {"sslverifyclient", *_INTENT}:
+        return guard.responsible("SSLVerifyClient")
+    undone = claim.name.lower() == "require" and claim in guard.rules
+    return guard.in_force.get("require", claim) if undone else claim

@@ -1,0 +1,172 @@
+"""Every correct configuration, weakened one directive at a time: which of the holes are found?
+
+`make mutants` runs them all and prints how many were detected, missed, or blamed on another line, and how many of the
+correct configurations themselves were called broken; it exits with 1 unless nothing was missed and nothing was false.
+"""
+
+import re
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import Progress
+
+from harness.server import ServerError
+from harness.server.layout import ConfigurationError
+from harness.verify import Run, of, verify
+from tests.configurations.corpus import Configuration, corpus
+
+_SYSTEM_BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
+# What a line becomes; nothing where it goes. `\g<0>` is the line as it was.
+_WEAKER: list[tuple[str, str, tuple[str, ...]]] = [
+    ("SSLVerifyClient require", r"SSLVerifyClient require", ("SSLVerifyClient optional", "SSLVerifyClient none", "")),
+    ("SSLVerifyClient optional", r"SSLVerifyClient optional", ("SSLVerifyClient none",)),
+    (
+        "SSLCARevocationCheck",
+        r"SSLCARevocationCheck chain",
+        ("SSLCARevocationCheck leaf", r"\g<0> no_crl_for_cert_ok", "SSLCARevocationCheck none", ""),
+    ),
+    ("SSLCARevocationFile", r"SSLCARevocation(File|Path) \S+", ("",)),
+    ("SSLVerifyDepth", r"SSLVerifyDepth \d+", ("SSLVerifyDepth 0", "SSLVerifyDepth 10")),
+    ("SSLCACertificateFile", r"SSLCACertificateFile \S+", (f"SSLCACertificateFile {_SYSTEM_BUNDLE}", "")),
+    ("Require ssl-verify-client", r"Require ssl-verify-client", ("Require all granted", r"\g<0>\n        Satisfy any")),
+    ("SUCCESS", r"(.*)== 'SUCCESS'(.*)", (r"\1!= 'SUCCESS'\2",)),
+    ("not SUCCESS", r"(.*)!= 'SUCCESS'(.*)", (r"\1== 'SUCCESS'\2",)),
+    ("RewriteEngine", r"RewriteEngine on", ("RewriteEngine off",)),
+    ("RewriteRule", r"RewriteRule .*\[F\]", ("",)),
+    ("Redirect", r"Redirect permanent / .*", ("DocumentRoot /var/www/html",)),
+    ("SSLEngine", r"SSLEngine on", (r"\g<0>\n    SSLCipherSuite DEFAULT:@SECLEVEL=0",)),
+]
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A correct configuration with one directive weakened; `lines` are those that a finding may name."""
+
+    parent: Configuration
+    operator: str
+    text: str
+    lines: frozenset[int]
+
+    def __str__(self) -> str:
+        return f"{self.parent}: {self.operator}"
+
+
+def mutants(parent: Configuration) -> Iterator[Mutant]:
+    """Yield every weakening of one configuration that opens a door, or locks a good client out."""
+    lines = parent.text.splitlines()
+    for number, line in enumerate(lines):
+        if line.startswith("#"):
+            continue
+        for name, pattern, weaker in _WEAKER:
+            found = re.fullmatch(rf"(?P<indent>\s*)(?P<directive>{pattern})", line)
+            for by in weaker if found else ():
+                directive = re.sub(pattern, by, line.strip())
+                if _is_equivalent(parent, name, by):
+                    continue
+                changed = [
+                    *lines[:number],
+                    f"{' ' * (len(line) - len(line.lstrip()))}{directive}",
+                    *lines[number + 1 :],
+                ]
+                yield Mutant(
+                    parent,
+                    f"{line.strip()} → {directive or 'nothing'}",
+                    "\n".join(changed) + "\n",
+                    _named(lines, number),
+                )
+
+
+def _named(lines: list[str], number: int) -> frozenset[int]:
+    """The lines that answer for a change: itself, what was added below, and the sections that now lack it."""
+    opened = [at for at in range(number) if re.match(r"\s*<\w", lines[at])]
+    return frozenset({number + 1, number + 2, *(at + 1 for at in opened)})
+
+
+def _is_equivalent(parent: Configuration, name: str, by: str) -> bool:
+    """Whether the change opens nothing: the same stands elsewhere as well, or the module is not there."""
+    rules = len(
+        re.findall(r"^\s*(Require ssl-verify-client|SSLRequire|Require expr .*SSL_CLIENT)", parent.text, re.MULTILINE)
+    )
+    required = "SSLVerifyClient require" in parent.text
+    if name == "Require ssl-verify-client":
+        return (
+            required
+            or (rules > 1 and "RequireAll" in parent.text)
+            or ("Satisfy" in by and "file" in parent.said["layout"])
+        )
+    if name == "SSLVerifyClient require":
+        # What the rules ask for, only a verified client has.
+        return bool(rules) and "optional" in by
+    return False
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What became of a mutant: `detected`, `missed` or `wrong line`."""
+
+    mutant: Mutant
+    outcome: str
+
+
+def judged(mutant: Mutant) -> Judged:
+    """Verify it as a user would."""
+    with tempfile.TemporaryDirectory() as folder:
+        config, file = mutant.parent.lay_out(Path(folder), mutant.text)
+        try:
+            run = verify(of(config))
+        except (ServerError, ConfigurationError):
+            return Judged(mutant, "detected")  # It does not start, so it lets in nobody; nor does it pass.
+    return Judged(mutant, _outcome(run, file, mutant))
+
+
+def _outcome(run: Run, file: str, mutant: Mutant) -> str:
+    if run.verdict(strict=True) == "pass":
+        return "missed"
+    found = {(entry.file, entry.line) for entry in run.findings if entry.level != "note"}
+    named = {(file, line) for line in mutant.lines}
+    return "detected" if found & named or run.verdict(strict=True) == "inconclusive" else "wrong line"
+
+
+def false_alarm(parent: Configuration) -> bool:
+    """Whether a correct configuration is called anything but correct."""
+    with tempfile.TemporaryDirectory() as folder:
+        return verify(of(parent.lay_out(Path(folder))[0])).verdict(strict=True) != "pass"
+
+
+def main() -> None:
+    """Run them all."""
+    parents = [entry for entry in corpus() if entry.correct]
+    found = [mutant for parent in parents for mutant in mutants(parent)]
+    console = Console(highlight=False)
+    count: Counter[str] = Counter()
+    with (
+        ThreadPoolExecutor(2) as workers,
+        Progress(console=console, transient=True, disable=not console.is_terminal) as bar,
+    ):
+        task = bar.add_task("mutants", total=len(found) + len(parents))
+        for one in workers.map(judged, found):
+            count[one.outcome] += 1
+            bar.advance(task)
+            if one.outcome != "detected":
+                console.print(f"{one.outcome}: {one.mutant}", markup=False)
+        for parent, alarm in zip(parents, workers.map(false_alarm, parents), strict=True):
+            bar.advance(task)
+            count["false alarms"] += alarm
+            if alarm:
+                console.print(f"false alarm: {parent}", markup=False)
+    red = count["detected"] + count["wrong line"]
+    console.print(
+        f"{len(found)} mutants of {len(parents)} correct configurations: {red} detected, {count['missed']} missed, "
+        f"{count['wrong line']} on a wrong line; {count['false alarms']} false alarms."
+    )
+    sys.exit(1 if count["missed"] or count["false alarms"] else 0)
+
+
+if __name__ == "__main__":
+    main()
