@@ -73,3 +73,14 @@ def _http_url(_context: click.Context, _parameter: click.Parameter, value: str |
 crl_url = click.option(
     "--crl-url", callback=_http_url, help="Where the CRL can be fetched: the CRL distribution point."
 )
+
+
+def _https_url(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
+    if value and not re.fullmatch(r"https://[!-~]+", value):
+        raise click.BadParameter("the address of the server begins with https:// and holds no space.")
+    return value
+
+
+url = click.option(
+    "--url", callback=_https_url, help="Where the certificate is to be shown: the page's checks visit it."
+)
