@@ -313,7 +313,7 @@ def _java(names: Names) -> Machine:
         install=(
             Step(
                 f"Put these lines into a file {arguments} that only you may read (chmod 600), with the password in the "
-                f"place of PASSWORD.{old}",
+                f"place of PASSWORD, and a backslash in front of each backslash and double quote in it.{old}",
                 "\n".join(options),
             ),
         ),
@@ -329,8 +329,8 @@ def _java(names: Names) -> Machine:
 
 
 def _quoted(argument: str) -> str:
-    """Quote an argument as a file of Java's arguments wants it."""
-    if re.fullmatch(r"[\w.=@+/-]+", argument):
+    """Quote an argument as a file of Java's arguments wants it: a password may hold spaces."""
+    if re.fullmatch(r"[\w.=@+/-]+", argument) and not argument.endswith("PASSWORD"):
         return argument
     escaped = re.sub(r'([\\"])', r"\\\1", argument)
     return f'"{escaped}"'
