@@ -26,7 +26,7 @@ def test_curl(reader: Reader) -> None:
 
 
 def test_the_key_that_is_unpacked_is_the_persons_alone(reader: Reader) -> None:
-    code, shown = reader.type(f"{reader.typed('curl', 'Install')}\nstat -c '%a %n' alice.pem", "unpacked")
+    _, shown = reader.type(f"{reader.typed('curl', 'Install')}\nstat -c '%a %n' alice.pem", "unpacked")
     assert "600 alice.pem" in shown
     assert reader.type(f"{reader.typed('curl', 'Remove')}\ntest ! -e alice.pem", "unpacked")[0] == 0
 
@@ -82,7 +82,7 @@ def test_java_without_the_truststore_does_not_trust_the_server(reader: Reader) -
 def test_gnutls(reader: Reader, own: str) -> None:
     request = r"(printf 'GET / HTTP/1.1\r\nHost: reference.test\r\nConnection: close\r\n\r\n'; sleep 1)"
     visit = f"{request} | gnutls-cli --x509cafile alice-ca.crt {own} --port 8443 reference.test"
-    code, shown = reader.type(f"{reader.typed('curl', 'Install')}\n{visit}", "gnutls")
+    _, shown = reader.type(f"{reader.typed('curl', 'Install')}\n{visit}", "gnutls")
     assert (INSIDE in shown) == bool(own), shown
     assert own or re.search("(?i)certificate is required|certificate required", shown), shown
 

@@ -12,15 +12,16 @@ from cryptography import x509
 
 from harness.cli.pki import options
 from harness.cli.pki.listing import in_full, say_until, show_all, show_entry
-from harness.cli.pki.secret import ask, opened, secret, strong_password
+from harness.cli.pki.secret import ask, opened, password_of, secret, strong_password
 from harness.cli.pki.subject import CN_LENGTH, alternative_names, called, default_url, distinguished_name
 from harness.pki import AUTHORITY, CLIENT, SERVER, KeyType, Profile
 from harness.pki.export import Export
 from harness.pki.export.steps import Names
 from harness.pki.files import PkiError, write_together
+from harness.pki.pfx import read_certificates
 from harness.pki.profile import written
 from harness.pki.request import Request
-from harness.pki.store import CRL_DAYS, Store, load_certificates
+from harness.pki.store import CRL_DAYS, Store
 
 _REASONS = [flag.value for flag in x509.ReasonFlags if flag is not x509.ReasonFlags.remove_from_crl]
 
@@ -222,7 +223,7 @@ def crl(folder: Path, passphrase_file: Path | None, days: int) -> None:
 @click.option(
     "--out", type=click.Path(dir_okay=False, path_type=Path), help="Default: NAME.pfx in the client's folder."
 )
-@click.option("--password-file", type=options.EXISTING, help="Where the password stands (or in MTLS_EXPORT_PASSWORD).")
+@options.password("the password")
 @click.option("--compatible", is_flag=True, help="Encrypt as older macOS, Windows and Android read it.")
 @click.option(
     "--with-ca/--without-ca", default=True, show_default=True, help="Have the root's certificate imported as well."
@@ -274,15 +275,16 @@ def export(
 @pki.command()
 @click.argument("which", metavar="[NAME|SERIAL|FILE]", required=False)
 @options.in_folder
-def show(which: str | None, folder: Path) -> None:
-    """List what was issued, or show one certificate in full."""
+@options.password("the .pfx's password")
+def show(which: str | None, folder: Path, password_file: Path | None) -> None:
+    """List what was issued, or show one certificate in full, or each one of a FILE: PEM, DER or .pfx."""
     with _plainly():
         store = opened(folder, None)
         if which is None:
             show_all(store)
         elif Path(which).is_file():
-            for certificate in load_certificates(Path(which)):
-                click.echo(in_full(certificate))
+            found = read_certificates(Path(which), lambda file: password_of(file, password_file))
+            click.echo("\n\n".join(map(in_full, found)))
         else:
             show_entry(store.find(which))
 

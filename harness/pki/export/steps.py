@@ -11,6 +11,7 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
+from urllib.parse import urlsplit
 
 from harness.pki.files import PkiError
 
@@ -97,7 +98,7 @@ def machines(names: Names, shown: Shown, url: str) -> tuple[Machine, ...]:
         _firefox(names, shown, url),
         _curl(names, url),
         _python(names, url),
-        _java(names),
+        _java(names, url),
     )
 
 
@@ -294,7 +295,7 @@ def _python(names: Names, url: str) -> Machine:
     )
 
 
-def _java(names: Names) -> Machine:
+def _java(names: Names, url: str) -> Machine:
     stores = {"keyStore": names.pfx} | ({"trustStore": names.truststore} if names.truststore else {})
     options = [
         _quoted(f"-Djavax.net.ssl.{store}{key}={value}")
@@ -307,6 +308,7 @@ def _java(names: Names) -> Machine:
         if names.legacy != names.pfx
         else ""
     )
+    host = urlsplit(url).hostname or ""
     return Machine(
         name="Java",
         files=_files(names.pfx, names.truststore),
@@ -317,12 +319,18 @@ def _java(names: Names) -> Machine:
                 "\n".join(options),
             ),
         ),
-        check=(
+        check=_some(
             Step(
                 "Run the program with them, in the folder of this page (Java 8 wants the lines themselves instead of "
                 "the file's name):",
                 f"java {shlex.quote('@' + arguments)} PROGRAM",
             ),
+            Step(
+                f"Java tells a server no name that has no dot in it (SNI). If {host} answers 403 for that reason, use "
+                "a name that has one."
+            )
+            if "." not in host
+            else None,
         ),
         remove=(Step("Delete the files.", f"rm {shlex.join([arguments, *_files(names.pfx, names.truststore)])}"),),
     )
