@@ -114,5 +114,7 @@ def called(certificate: x509.Certificate) -> str:
         return str(common[0].value)
     if certificate.subject.rdns:
         return written(certificate.subject)
-    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    return str(next(iter(names)).value)
+    for extension in certificate.extensions:
+        if isinstance(extension.value, x509.SubjectAlternativeName):
+            return str(next(iter(extension.value)).value)
+    return "a certificate without a name"

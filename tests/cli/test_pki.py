@@ -249,6 +249,15 @@ def test_a_compatible_export_has_one_pfx_for_all(issued: Path) -> None:
     assert "alice-compatible" not in (issued / "clients/alice/alice.html").read_text()
 
 
+def test_a_key_that_no_browser_knows_is_exported_for_programs(issued: Path) -> None:
+    pki("export", "alice", MTLS_EXPORT_PASSWORD="secret")
+    pki("client", "alice", "--renew", "--key-type", "ed25519")
+    done = pki("export", "alice", MTLS_EXPORT_PASSWORD="secret")
+    assert "Browsers know no Ed25519 keys" in done.stderr
+    assert exported(issued) == ALL - {"alice.mobileconfig", "alice-compatible.pfx"}
+    assert re.findall("<h2>(.*?)</h2>", (issued / "clients/alice/alice.html").read_text()) == MACHINES[-3:]
+
+
 def test_without_the_root_no_step_speaks_of_it(issued: Path) -> None:
     pki("export", "alice", MTLS_EXPORT_PASSWORD="secret")
     pki("export", "alice", "--without-ca", MTLS_EXPORT_PASSWORD="secret")
@@ -301,7 +310,9 @@ def test_no_file_of_an_export_goes_over_another(issued: Path, tmp_path: Path) ->
     assert [path.name for path in (tmp_path / "stick").iterdir()] == ["a.html"]
     failed = pki("export", "alice", "--out", "stick/b.html", code=2, MTLS_EXPORT_PASSWORD="secret")
     assert "what another file of the export is called" in failed.stderr
-    pki("export", "alice", "--out", "stick/b.p12", MTLS_EXPORT_PASSWORD="secret")
+    (tmp_path / "stick" / "b-compatible.pfx").write_text("mine")
+    pki("export", "alice", "--compatible", "--out", "stick/b.p12", MTLS_EXPORT_PASSWORD="secret")
+    assert (tmp_path / "stick" / "b-compatible.pfx").read_text() == "mine"
     assert "openssl pkcs12 -in b.p12 -nodes" in (tmp_path / "stick" / "b.html").read_text()
 
 

@@ -224,7 +224,7 @@ def crl(folder: Path, passphrase_file: Path | None, days: int) -> None:
     "--out", type=click.Path(dir_okay=False, path_type=Path), help="Default: NAME.pfx in the client's folder."
 )
 @options.password("the password")
-@click.option("--compatible", is_flag=True, help="Encrypt as older macOS, Windows and Android read it.")
+@click.option("--compatible", is_flag=True, help="Make the .pfx itself one that older Windows, Android and Java read.")
 @click.option(
     "--with-ca/--without-ca", default=True, show_default=True, help="Have the root's certificate imported as well."
 )
@@ -260,13 +260,15 @@ def export(
             {target.with_name(file): content for file, content in private.items()},
             {target.with_name(file): content for file, content in public.items()},
         )
-        # What an earlier export left has a password of its own.
-        for file in Names.after(target.name, with_root=True, compatible=False).all - made.names.all:
-            target.with_name(file).unlink(missing_ok=True)
+        if not out:  # What an earlier export left has a password of its own.
+            for file in Names.after(target.name, with_root=True, compatible=False).all - private.keys() - public.keys():
+                target.with_name(file).unlink(missing_ok=True)
         click.echo(f"{target} is ready to be imported.")
         if shown:
             click.echo(f"Its password, shown this once: {shown}")
         click.echo(f"{target.with_name(made.names.page)} shows how, for each kind of machine:")
+        if not made.for_browsers:
+            click.echo("Browsers know no Ed25519 keys: for them, renew with --key-type p-256.", err=True)
         width = max(len(file) for file, _ in made.by_file())
         for file, machines in made.by_file():
             click.echo(f"  {file:<{width}}  {machines}")
@@ -305,6 +307,8 @@ def _plainly() -> Iterator[None]:
         raise _Wrong(str(error)) from None
     except (click.Abort, KeyboardInterrupt):
         raise _Wrong("Interrupted. What was there is as it was.") from None
+    except BrokenPipeError:
+        raise  # Nobody reads on; click ends quietly.
     except OSError as error:
         raise _Wrong(f"{error.filename or 'The file system'}: {error.strerror}. What was there is as it was.") from None
 

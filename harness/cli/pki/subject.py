@@ -80,9 +80,13 @@ def default_url(store: Store) -> str:
     """Where a client of this authority goes, as far as can be told: the name in the server's certificate, and the
     reference deployment's port on this machine."""
     file = store.folder / "server" / "server.crt"
-    names = []
-    if file.exists():
-        extensions = load_certificates(file)[0].extensions
-        names = extensions.get_extension_for_class(x509.SubjectAlternativeName).value.get_values_for_type(x509.DNSName)
+    certificates = load_certificates(file)[:1] if file.exists() else []
+    names = [
+        name
+        for certificate in certificates
+        for extension in certificate.extensions
+        if isinstance(extension.value, x509.SubjectAlternativeName)
+        for name in extension.value.get_values_for_type(x509.DNSName)
+    ]
     host = next((name for name in names if "*" not in name), "localhost")
     return f"https://{host}{':8443' if host == 'localhost' else ''}/"

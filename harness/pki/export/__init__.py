@@ -15,11 +15,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs12
 
 from harness.pki.authority import Identity, pbe
 from harness.pki.export import mobileconfig, page
-from harness.pki.export.steps import Machine, Names, Shown, machines
+from harness.pki.export.steps import PROGRAMS, Machine, Names, Shown, machines
 from harness.pki.files import PkiError
 from harness.pki.profile import called
 
@@ -49,7 +50,13 @@ class Export:
         """What is done with them on each kind of machine."""
         between = tuple(map(called, self.identity.chain))
         shown = Shown(called(self.identity.certificate), called(self.root) if self.root else "", between)
-        return machines(self.names, shown, self.url)
+        found = machines(self.names, shown, self.url)
+        return found if self.for_browsers else tuple(machine for machine in found if machine.name in PROGRAMS)
+
+    @property
+    def for_browsers(self) -> bool:
+        """Whether browsers take this kind of key: NSS 3.110 and Keychain refuse to import an Ed25519 one."""
+        return not isinstance(self.identity.key, Ed25519PrivateKey)
 
     def secret(self, password: bytes) -> dict[str, bytes]:
         """The files that hold the key, by name.
@@ -67,7 +74,9 @@ class Export:
             profile = mobileconfig.write(self.identity, self.root, password)
         except TypeError as error:
             raise PkiError(f"The key of {self.names.stem} is of a kind that a .pfx cannot hold: {error}") from error
-        return {names.legacy: legacy, names.pfx: pfx, names.profile: profile}
+        taken = {file for machine in self.machines for file in machine.files}
+        made = {names.legacy: legacy, names.pfx: pfx, names.profile: profile}
+        return {name: content for name, content in made.items() if name in taken}
 
     def public(self, password: bytes) -> dict[str, bytes]:
         """The files that hold no secret, by name. Java wants a password for its file all the same."""

@@ -15,6 +15,9 @@ from urllib.parse import urlsplit
 
 from harness.pki.files import PkiError
 
+PROGRAMS = ("curl", "Python", "Java")
+"""The machines that are none: they have cryptography of their own, and use keys of which no browser knows."""
+
 
 @dataclass(frozen=True)
 class Names:
