@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from harness.pki.forge import resign
 from harness.pki.keys import KeyType, PrivateKey, PublicKey, generate
-from harness.pki.profile import AUTHORITY, CLIENT, SERVER, Profile, general_name, moment
+from harness.pki.profile import AUTHORITY, CLIENT, SERVER, Profile, called, general_name, moment
 
 _UNUSUAL = (hashes.MD5, hashes.SHA1)
 
@@ -51,10 +51,10 @@ class Identity:
         """
         if not password:
             raise ValueError("A .pfx needs a password: Firefox and Android refuse an empty one.")
-        name = self.certificate.subject.rfc4514_string().encode()
+        name = called(self.certificate).encode()
         chain = [*self.chain, *([root] if root else [])]
         key = cast("pkcs12.PKCS12PrivateKeyTypes", self.key)
-        return pkcs12.serialize_key_and_certificates(name, key, self.certificate, chain, _pbe(password, compatible))
+        return pkcs12.serialize_key_and_certificates(name, key, self.certificate, chain, pbe(password, compatible))
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,8 @@ class Authority:
         return Authority(_certificate(profile, key.public_key(), None, key), key)
 
 
-def _pbe(password: bytes, compatible: bool) -> KeySerializationEncryption:
+def pbe(password: bytes, compatible: bool) -> KeySerializationEncryption:
+    """How a PKCS#12 file is encrypted: AES-256 with a SHA-256 MAC, or what older readers know, 3DES with SHA-1."""
     builder = PrivateFormat.PKCS12.encryption_builder()
     if compatible:
         builder = builder.key_cert_algorithm(pkcs12.PBES.PBESv1SHA1And3KeyTripleDESCBC)

@@ -1,10 +1,11 @@
 """How are files written so that nobody else reads a key, and a crash leaves the old file or the new one, never half?"""
 
 import contextlib
+import errno
 import fcntl
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 
@@ -39,7 +40,43 @@ def locked(folder: Path) -> Iterator[None]:
         yield
 
 
+def write_together(private: Mapping[Path, bytes], public: Mapping[Path, bytes]) -> None:
+    """Write several files, those that only their owner reads (0600) and those that everybody may (0644): all or none.
+
+    Raises:
+        OSError: one could not be written whole; what was there before is still there.
+    """
+    modes = dict.fromkeys(private, 0o600) | dict.fromkeys(public, 0o644)
+    for path in modes:
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    new = [path for path in modes if not path.exists()]
+    staged: dict[Path, Path] = {}
+    try:
+        for path, content in {**private, **public}.items():
+            staged[path] = _stage(path, content, modes[path])
+        for path, whole in staged.items():
+            whole.replace(path)
+    except BaseException:
+        for path in (*staged.values(), *new):
+            path.unlink(missing_ok=True)
+        raise
+    for folder in {path.parent for path in modes}:
+        _sync(folder)
+
+
 def _write(path: Path, content: bytes, mode: int) -> None:
+    whole = _stage(path, content, mode)
+    try:
+        whole.replace(path)
+    except BaseException:
+        whole.unlink(missing_ok=True)
+        raise
+    _sync(path.parent)
+
+
+def _stage(path: Path, content: bytes, mode: int) -> Path:
+    """Write a file whole, under another name beside its own."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as stream:
@@ -51,11 +88,14 @@ def _write(path: Path, content: bytes, mode: int) -> None:
                     stream.fileno(), path.stat().st_uid, path.stat().st_gid
                 )  # Whoever reads the old, reads the new.
             os.fsync(stream.fileno())
-        Path(name).replace(path)
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
-    folder = os.open(path.parent, os.O_RDONLY)
+    return Path(name)
+
+
+def _sync(path: Path) -> None:
+    folder = os.open(path, os.O_RDONLY)
     try:
         os.fsync(folder)  # The new name, too, must survive a power failure.
     finally:

@@ -106,3 +106,15 @@ def general_name(name: str | x509.GeneralName) -> x509.GeneralName:
 def written(name: x509.Name) -> str:
     """Write a distinguished name as httpd does (RFC 4514), with the email address by its name."""
     return name.rfc4514_string({NameOID.EMAIL_ADDRESS: "emailAddress"})
+
+
+def called(certificate: x509.Certificate) -> str:
+    """What a certificate goes by in a list: its common name, else its whole subject, else its first other name."""
+    if common := certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME):
+        return str(common[0].value)
+    if certificate.subject.rdns:
+        return written(certificate.subject)
+    for extension in certificate.extensions:
+        if isinstance(extension.value, x509.SubjectAlternativeName):
+            return str(next(iter(extension.value)).value)
+    return "a certificate without a name"

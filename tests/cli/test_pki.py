@@ -1,6 +1,9 @@
 """The pki commands, as a user types them."""
 
+import base64
+import html
 import os
+import plistlib
 import pty
 import re
 import subprocess
@@ -11,11 +14,19 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 from cryptography.hazmat.primitives.serialization.pkcs12 import load_pkcs12
 
 from harness.cli import main
 
+# The tool, where no file can grow beyond 8000 bytes.
+CUT_OFF = """
+import resource, signal, sys
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (8000, 8000))
+from harness.cli import main
+main(sys.argv[1:])
+"""
 TOOL = str(Path(sys.executable).with_name("mtls-harness"))
 
 
@@ -175,6 +186,190 @@ def test_a_key_that_no_pfx_can_hold_is_said(folder: Path) -> None:
     pki("init")
     pki("client", "alice", "--key-type", "ml-dsa-65")
     assert "a .pfx cannot hold" in pki("export", "alice", code=2).stderr
+    assert exported(folder) == set()
+
+
+# --- Installing on people's machines
+
+
+def exported(folder: Path) -> set[str]:
+    """What is in alice's folder beside her certificate and her key; nothing half-written may be."""
+    return {path.name for path in (folder / "clients" / "alice").iterdir()} - {"client.crt", "client.key"}
+
+
+ALL = {
+    "alice.pfx", "alice-compatible.pfx", "alice.mobileconfig", "alice-ca.crt", "alice-truststore.p12", "alice.html",
+}  # fmt: skip
+MACHINES = ["Windows", "macOS", "iOS", "Android", "Chrome on Linux", "Firefox on Linux", "curl", "Python", "Java"]
+
+
+@pytest.fixture
+def issued(folder: Path) -> Path:
+    pki("init")
+    pki("client", "alice")
+    return folder
+
+
+def test_an_export_names_the_file_of_each_machine(issued: Path) -> None:
+    output = pki("export", "alice", MTLS_EXPORT_PASSWORD="secret").output
+    assert exported(issued) == ALL
+    assert "alice.html shows how" in output
+    files = {words[0]: words[1] for line in output.splitlines() if (words := re.split(r" {2,}", line.strip()))[1:]}
+    assert files == {
+        "alice.pfx": "Windows, Chrome on Linux, Firefox on Linux, curl, Python, Java",
+        "alice.mobileconfig": "macOS, iOS",
+        "alice-compatible.pfx": "Android",
+    }
+    page = (issued / "clients/alice/alice.html").read_text()
+    assert re.findall("<h2>(.*?)</h2>", page) == MACHINES
+    named = re.findall(r'<code class="file">(.*?)</code>', page)
+    assert set(named) == ALL - {"alice.html"}
+
+
+def test_what_holds_the_key_is_its_owners_alone(issued: Path) -> None:
+    pki("export", "alice", MTLS_EXPORT_PASSWORD="secret")
+    modes = {name: (issued / "clients/alice" / name).stat().st_mode & 0o777 for name in ALL}
+    secret = {"alice.pfx", "alice-compatible.pfx", "alice.mobileconfig"}
+    assert {name for name, mode in modes.items() if mode == 0o600} == secret
+    assert {mode for name, mode in modes.items() if name not in secret} == {0o644}
+
+
+def test_the_password_is_in_no_file(issued: Path) -> None:
+    pki("export", "alice", MTLS_EXPORT_PASSWORD="correct horse")
+    files = [issued / "clients/alice" / name for name in ALL]
+    forms = (b"correct horse", "correct horse".encode("utf-16-be"), base64.b64encode(b"correct horse").rstrip(b"="))
+    assert [file for file in files for form in forms if form in file.read_bytes()] == []
+
+
+def test_a_compatible_export_has_one_pfx_for_all(issued: Path) -> None:
+    pki("export", "alice", MTLS_EXPORT_PASSWORD="secret")
+    output = pki("export", "alice", "--compatible", MTLS_EXPORT_PASSWORD="other").output
+    assert exported(issued) == ALL - {"alice-compatible.pfx"}  # The one of before has another password.
+    assert re.search(r"alice\.pfx +Windows, Android, ", output)
+    assert "alice-compatible" not in (issued / "clients/alice/alice.html").read_text()
+
+
+def test_a_key_that_no_browser_knows_is_exported_for_programs(issued: Path) -> None:
+    pki("export", "alice", MTLS_EXPORT_PASSWORD="secret")
+    pki("client", "alice", "--renew", "--key-type", "ed25519")
+    done = pki("export", "alice", MTLS_EXPORT_PASSWORD="secret")
+    assert "Browsers know no Ed25519 keys" in done.stderr
+    assert exported(issued) == ALL - {"alice.mobileconfig", "alice-compatible.pfx"}
+    assert re.findall("<h2>(.*?)</h2>", (issued / "clients/alice/alice.html").read_text()) == MACHINES[-3:]
+
+
+def test_without_the_root_no_step_speaks_of_it(issued: Path) -> None:
+    pki("export", "alice", MTLS_EXPORT_PASSWORD="secret")
+    pki("export", "alice", "--without-ca", MTLS_EXPORT_PASSWORD="secret")
+    assert exported(issued) == ALL - {"alice-ca.crt", "alice-truststore.p12"}
+    page = (issued / "clients/alice/alice.html").read_text()
+    assert re.search("mTLS root|alice-ca|truststore|trustStore|Trust|cacert|verify=", page) is None
+    profile = plistlib.loads((issued / "clients/alice/alice.mobileconfig").read_bytes())
+    assert [entry["PayloadType"] for entry in profile["PayloadContent"]] == ["com.apple.security.pkcs12"]
+
+
+def test_the_checks_visit_the_server(issued: Path) -> None:
+    page = issued / "clients/alice/alice.html"
+    pki("export", "alice", MTLS_EXPORT_PASSWORD="secret")
+    assert "https://localhost:8443/" in page.read_text()
+    pki("server", "--name", "*.example.test", "--name", "www.example.test")
+    pki("export", "alice", MTLS_EXPORT_PASSWORD="secret")
+    assert "https://www.example.test/" in page.read_text()
+    pki("export", "alice", "--url", "https://intern.example.test:444/x?a=1&b='2'", MTLS_EXPORT_PASSWORD="secret")
+    assert "https://intern.example.test:444/x?a=1&b='2'" in html.unescape(page.read_text())
+    for wrong in ("http://www.example.test/", "https://", "https://[1/", "https://a b/"):
+        assert "no address such as" in pki("export", "alice", "--url", wrong, code=2).stderr
+
+
+def test_a_hostile_name_stays_text(folder: Path, tmp_path: Path) -> None:
+    name = "<script>x</script>'; touch hacked1; ' $(touch hacked2)"
+    pki("init", "-CN", f"{name}.")
+    pki("client", "alice", "-CN", name)
+    pki("export", "alice", MTLS_EXPORT_PASSWORD="secret")
+    page = (folder / "clients/alice/alice.html").read_text()
+    assert "<script" not in page
+    typed = [html.unescape(text) for text in re.findall("<pre>(.*?)</pre>", page, re.DOTALL) if "certutil" in text]
+    assert len(typed) == 2
+    for script in typed:
+        subprocess.run(["bash", "-c", script], env={"HOME": str(tmp_path)}, capture_output=True, check=False)
+    assert not list(tmp_path.rglob("hacked*"))
+
+
+def test_the_page_asks_nobody_for_anything(issued: Path) -> None:
+    pki("export", "alice", MTLS_EXPORT_PASSWORD="secret")
+    page = (issued / "clients/alice/alice.html").read_text()
+    assert re.findall(r"<(?:script|link|img|iframe|object)|\bsrc=|url\(|@import", page) == []
+    assert all(target.startswith("#m") for target in re.findall(r'href="(.*?)"', page))
+
+
+def test_no_file_of_an_export_goes_over_another(issued: Path, tmp_path: Path) -> None:
+    (tmp_path / "stick").mkdir()
+    (tmp_path / "stick" / "a.html").write_text("mine")
+    failed = pki("export", "alice", "--out", "stick/a.pfx", code=2, MTLS_EXPORT_PASSWORD="secret")
+    assert "stick/a.html exists, and is not overwritten" in failed.stderr
+    assert [path.name for path in (tmp_path / "stick").iterdir()] == ["a.html"]
+    failed = pki("export", "alice", "--out", "stick/b.html", code=2, MTLS_EXPORT_PASSWORD="secret")
+    assert "what another file of the export is called" in failed.stderr
+    (tmp_path / "stick" / "b-compatible.pfx").write_text("mine")
+    pki("export", "alice", "--compatible", "--out", "stick/b.p12", MTLS_EXPORT_PASSWORD="secret")
+    assert (tmp_path / "stick" / "b-compatible.pfx").read_text() == "mine"
+    assert "openssl pkcs12 -in b.p12 -nodes" in (tmp_path / "stick" / "b.html").read_text()
+
+
+@pytest.mark.parametrize("before", [False, True], ids=["first", "again"])
+def test_an_export_that_fails_leaves_what_was(issued: Path, before: bool) -> None:
+    if before:
+        pki("export", "alice", MTLS_EXPORT_PASSWORD="secret")
+    old = {name: (issued / "clients/alice" / name).read_bytes() for name in exported(issued)}
+    # The kernel cuts every file off here, as a full disk would: the .pfx fit, the page does not.
+    done = subprocess.run(
+        [sys.executable, "-c", CUT_OFF, "pki", "export", "alice"],
+        env=os.environ | {"MTLS_EXPORT_PASSWORD": "other"}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, "Traceback" in done.stderr) == (2, False), done.stderr
+    assert "File too large" in done.stderr
+    assert {name: (issued / "clients/alice" / name).read_bytes() for name in exported(issued)} == old
+
+
+def test_a_folder_in_the_way_of_a_file_stops_the_export_before_it_begins(issued: Path) -> None:
+    (issued / "clients/alice/alice.html").mkdir()
+    assert "alice.html: Is a directory" in pki("export", "alice", code=2, MTLS_EXPORT_PASSWORD="secret").stderr
+    assert exported(issued) == {"alice.html"}
+
+
+@pytest.mark.parametrize("password", ["pässword", "tab\tbed", "\N{GRINNING FACE}"])
+def test_a_password_that_not_every_machine_understands_is_refused(issued: Path, password: str) -> None:
+    assert "must open the files everywhere" in pki("export", "alice", code=2, MTLS_EXPORT_PASSWORD=password).stderr
+    assert exported(issued) == set()
+
+
+def test_a_later_profile_takes_the_place_of_the_former(issued: Path) -> None:
+    file = issued / "clients/alice/alice.mobileconfig"
+    identifiers = []
+    for arguments in (["client", "bob"], ["client", "alice", "--renew"]):
+        pki("export", "alice", MTLS_EXPORT_PASSWORD="secret")
+        identifiers.append(plistlib.loads(file.read_bytes())["PayloadIdentifier"])
+        pki(*arguments)
+    assert len(set(identifiers)) == 1
+    pki("export", "bob", MTLS_EXPORT_PASSWORD="secret")
+    other = plistlib.loads((issued / "clients/bob/bob.mobileconfig").read_bytes())
+    assert other["PayloadIdentifier"] not in identifiers
+
+
+def test_what_is_in_a_pfx_is_shown_to_whoever_knows_its_password(issued: Path, tmp_path: Path) -> None:
+    pki("export", "alice", MTLS_EXPORT_PASSWORD="secret")
+    for name in ("alice.pfx", "alice-compatible.pfx"):
+        file = str(issued / "clients/alice" / name)
+        shown = pki("show", file, MTLS_EXPORT_PASSWORD="secret").output
+        assert re.findall("subject +(.*)", shown) == ["CN=alice", "CN=mTLS root"]
+        assert "does not open with this password" in pki("show", file, code=2, MTLS_EXPORT_PASSWORD="Secret").stderr
+        assert "Put its password into" in pki("show", file, code=2).stderr
+        assert "is encrypted" not in at_a_terminal("show", file, answers=["secret"])
+        (tmp_path / "half.pfx").write_bytes(Path(file).read_bytes()[:500])
+        assert "or is damaged" in pki("show", "half.pfx", code=2, MTLS_EXPORT_PASSWORD="secret").stderr
+    der = certificate(issued / "ca.crt").public_bytes(Encoding.DER)
+    (tmp_path / "ca.der").write_bytes(der)
+    assert "subject    CN=mTLS root" in pki("show", "ca.der").output
 
 
 # --- Requests made elsewhere

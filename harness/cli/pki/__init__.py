@@ -2,7 +2,7 @@
 
 import contextlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,13 +12,16 @@ from cryptography import x509
 
 from harness.cli.pki import options
 from harness.cli.pki.listing import in_full, say_until, show_all, show_entry
-from harness.cli.pki.secret import ask, opened, secret, strong_password
-from harness.cli.pki.subject import CN_LENGTH, alternative_names, called, distinguished_name
+from harness.cli.pki.secret import ask, opened, password_of, secret, strong_password
+from harness.cli.pki.subject import CN_LENGTH, alternative_names, called, default_url, distinguished_name
 from harness.pki import AUTHORITY, CLIENT, SERVER, KeyType, Profile
-from harness.pki.files import PkiError, write_private
+from harness.pki.export import Export
+from harness.pki.export.steps import Names
+from harness.pki.files import PkiError, write_together
+from harness.pki.pfx import read_certificates
 from harness.pki.profile import written
 from harness.pki.request import Request
-from harness.pki.store import CRL_DAYS, Store, load_certificates
+from harness.pki.store import CRL_DAYS, Store
 
 _REASONS = [flag.value for flag in x509.ReasonFlags if flag is not x509.ReasonFlags.remove_from_crl]
 
@@ -220,49 +223,70 @@ def crl(folder: Path, passphrase_file: Path | None, days: int) -> None:
 @click.option(
     "--out", type=click.Path(dir_okay=False, path_type=Path), help="Default: NAME.pfx in the client's folder."
 )
-@click.option("--password-file", type=options.EXISTING, help="Where the password stands (or in MTLS_EXPORT_PASSWORD).")
-@click.option("--compatible", is_flag=True, help="Encrypt as older macOS, Windows and Android read it.")
-@click.option("--with-ca/--without-ca", default=True, show_default=True, help="Put the root's certificate into it.")
+@options.password("the password")
+@click.option("--compatible", is_flag=True, help="Make the .pfx itself one that older Windows, Android and Java read.")
+@click.option(
+    "--with-ca/--without-ca", default=True, show_default=True, help="Have the root's certificate imported as well."
+)
+@options.url
 def export(
-    name: str, folder: Path, out: Path | None, password_file: Path | None, compatible: bool, with_ca: bool
+    name: str,
+    folder: Path,
+    out: Path | None,
+    password_file: Path | None,
+    compatible: bool,
+    with_ca: bool,
+    url: str | None,
 ) -> None:
-    """Pack a client's key and certificates into a .pfx (PKCS#12), for a browser.
+    """Pack a client's key and certificates into files for a person's machines, with a page of steps.
 
-    Without a password a strong one is made and shown once.
+    Beside the .pfx (PKCS#12) there is a second one as older systems read it, a .mobileconfig for macOS and iOS, the
+    root's certificate, alone and as a truststore for Java, and an .html page: how to install each of them, to check
+    that it works, and to remove it. Without a password a strong one is made and shown once; it opens all of them.
     """
     with _plainly():
         store = opened(folder, None)
-        identity = store.client(name)
+        identity, root = store.client(name), store.certificate("ca") if with_ca else None
+        target = out or folder / "clients" / name / f"{name}.pfx"
+        made = Export(target.name, identity, root, url or default_url(store), compatible)
+        if out:
+            _nothing_at(out.with_name(file) for file in made.names.all)
         password = secret(password_file, "MTLS_EXPORT_PASSWORD")
         if password is None and sys.stdin.isatty():
-            password = ask(f"Password for {name}.pfx (empty: a strong one is made)", confirm=True)
-        made = "" if password else strong_password()
-        root = store.certificate("ca") if with_ca else None
-        try:
-            content = identity.pkcs12(password or made.encode(), root=root, compatible=compatible)
-        except TypeError as error:
-            raise PkiError(f"The key of {name} is of a kind that a .pfx cannot hold: {error}") from error
-        if out and out.exists():
-            raise PkiError(f"{out} exists, and is not overwritten. Name another file with --out.")
-        out = out or folder / "clients" / name / f"{name}.pfx"
-        write_private(out, content)
-        click.echo(f"{out} is ready to be imported.")
-        if made:
-            click.echo(f"Its password, shown this once: {made}")
+            password = ask(f"Password for {target.name} (empty: a strong one is made)", confirm=True)
+        shown = "" if password else strong_password()
+        private, public = made.secret(password or shown.encode()), made.public(password or shown.encode())
+        write_together(
+            {target.with_name(file): content for file, content in private.items()},
+            {target.with_name(file): content for file, content in public.items()},
+        )
+        if not out:  # What an earlier export left has a password of its own.
+            for file in Names.after(target.name, with_root=True, compatible=False).all - private.keys() - public.keys():
+                target.with_name(file).unlink(missing_ok=True)
+        click.echo(f"{target} is ready to be imported.")
+        if shown:
+            click.echo(f"Its password, shown this once: {shown}")
+        click.echo(f"{target.with_name(made.names.page)} shows how, for each kind of machine:")
+        if not made.for_browsers:
+            click.echo("Browsers know no Ed25519 keys: for them, renew with --key-type p-256.", err=True)
+        width = max(len(file) for file, _ in made.by_file())
+        for file, machines in made.by_file():
+            click.echo(f"  {file:<{width}}  {machines}")
 
 
 @pki.command()
 @click.argument("which", metavar="[NAME|SERIAL|FILE]", required=False)
 @options.in_folder
-def show(which: str | None, folder: Path) -> None:
-    """List what was issued, or show one certificate in full."""
+@options.password("the .pfx's password")
+def show(which: str | None, folder: Path, password_file: Path | None) -> None:
+    """List what was issued, or show one certificate in full, or each one of a FILE: PEM, DER or .pfx."""
     with _plainly():
         store = opened(folder, None)
         if which is None:
             show_all(store)
         elif Path(which).is_file():
-            for certificate in load_certificates(Path(which)):
-                click.echo(in_full(certificate))
+            found = read_certificates(Path(which), lambda file: password_of(file, password_file))
+            click.echo("\n\n".join(map(in_full, found)))
         else:
             show_entry(store.find(which))
 
@@ -283,8 +307,16 @@ def _plainly() -> Iterator[None]:
         raise _Wrong(str(error)) from None
     except (click.Abort, KeyboardInterrupt):
         raise _Wrong("Interrupted. What was there is as it was.") from None
+    except BrokenPipeError:
+        raise  # Nobody reads on; click ends quietly.
     except OSError as error:
         raise _Wrong(f"{error.filename or 'The file system'}: {error.strerror}. What was there is as it was.") from None
+
+
+def _nothing_at(paths: Iterable[Path]) -> None:
+    for path in paths:
+        if path.exists():
+            raise PkiError(f"{path} exists, and is not overwritten. Name another file with --out.")
 
 
 def _authority(name: x509.Name, path_length: int, days: int, key_type: KeyType) -> Profile:

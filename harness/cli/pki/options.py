@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import click
 
@@ -35,6 +36,15 @@ def passphrase(command: Command) -> Command:
         type=EXISTING,
         help="Where the passphrase of the authority's key stands (or in MTLS_CA_PASSPHRASE; else it is asked for).",
     )(command)
+
+
+def password(what: str) -> Callable[[Command], Command]:
+    """`--password-file`: for a .pfx."""
+    return click.option(
+        "--password-file",
+        type=EXISTING,
+        help=f"Where {what} stands (or in MTLS_EXPORT_PASSWORD; else it is asked for).",
+    )
 
 
 def subject_options(command: Command) -> Command:
@@ -72,4 +82,18 @@ def _http_url(_context: click.Context, _parameter: click.Parameter, value: str |
 
 crl_url = click.option(
     "--crl-url", callback=_http_url, help="Where the CRL can be fetched: the CRL distribution point."
+)
+
+
+def _https_url(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
+    try:
+        if value is None or (re.fullmatch(r"https://[!-~]+", value) and urlsplit(value).hostname):
+            return value
+    except ValueError:  # Brackets that hold no IPv6 address.
+        pass
+    raise click.BadParameter(f"{value!r} is no address such as https://www.example.test/.")
+
+
+url = click.option(
+    "--url", callback=_https_url, help="Where the certificate is to be shown: the page's checks visit it."
 )

@@ -29,6 +29,14 @@ def ask(what: str, *, confirm: bool = False) -> bytes:
     return answer.encode()
 
 
+def password_of(pfx: Path, file: Path | None) -> bytes:
+    """The password that opens a .pfx, asked for at the terminal where it stands nowhere."""
+    given = secret(file, "MTLS_EXPORT_PASSWORD")
+    if given is None and not sys.stdin.isatty():
+        raise PkiError(f"{pfx} is encrypted. Put its password into --password-file or MTLS_EXPORT_PASSWORD.")
+    return ask(f"Password of {pfx}") if given is None else given
+
+
 def strong_password() -> str:
     """Make a password of 100 bits that can be read out over the telephone."""
     letters = "abcdefghijkmnpqrstuvwxyz23456789"

@@ -7,6 +7,7 @@ from cryptography.x509.oid import NameOID
 
 from harness.pki.files import PkiError
 from harness.pki.profile import general_name
+from harness.pki.store import Store, load_certificates
 
 ATTRIBUTES = {
     "country": ("-C", NameOID.COUNTRY_NAME, "Two letters (ISO 3166)."),
@@ -73,3 +74,19 @@ def alternative_names(names: tuple[str, ...]) -> tuple[str | x509.GeneralName, .
         if isinstance(name, x509.DNSName) and not re.fullmatch(_DNS_NAME, name.value):
             raise PkiError(f"--name {name.value!r} is no DNS name, address or email address.")
     return read
+
+
+def default_url(store: Store) -> str:
+    """Where a client of this authority goes, as far as can be told: the name in the server's certificate, and the
+    reference deployment's port on this machine."""
+    file = store.folder / "server" / "server.crt"
+    certificates = load_certificates(file)[:1] if file.exists() else []
+    names = [
+        name
+        for certificate in certificates
+        for extension in certificate.extensions
+        if isinstance(extension.value, x509.SubjectAlternativeName)
+        for name in extension.value.get_values_for_type(x509.DNSName)
+    ]
+    host = next((name for name in names if "*" not in name), "localhost")
+    return f"https://{host}{':8443' if host == 'localhost' else ''}/"
