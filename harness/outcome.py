@@ -82,12 +82,12 @@ def refused(
     Args:
         alert: the TLS alert description, one for both protocol versions or one for each.
         x509_error: OpenSSL's X509_V_ERR number, as AH02276 reports it.
-        ah: httpd's message number where it is not AH02276.
+        ah: httpd's message number where it is not AH02276, or (OCSP) the one before it that says more.
         text: a part of the library's own message where httpd gives no number.
         status: the HTTP status by which the refusal may come as well.
     """
     alerts: Mapping[Tls, str] = dict.fromkeys(TLS_VERSIONS, alert) if isinstance(alert, str) else alert
-    ah = "AH02276" if x509_error is not None else ah
+    ah = "AH02276" if ah is None and x509_error is not None else ah
     return Expectation(admitted=False, alerts=alerts, reason=Reason(ah, x509_error, text), status=status)
 
 

@@ -118,7 +118,7 @@ def name_constraints_respected(pki: Pki) -> Client:
 def cross_signed(pki: Pki) -> Client:
     """An authority the server does not know, certified by the one that it trusts; the client sends that proof."""
     other = pki.authority(trusted=False)
-    return Client(pki.identity(other), chain=(pki.root.cross_sign(other),))
+    return Client(pki.identity(other), chain=(pki.cross_signed(other),))
 
 
 @case(_UNKNOWN, source="RFC 5280 3.2", depth=2)

@@ -1,34 +1,41 @@
 """Which authorities does one server trust, and whom have they issued, revoked and forgotten?
 
-A stale, foreign or absent CRL is one more authority in the same trust bundle, so that one server serves every case.
+A stale, foreign or absent CRL is one more authority in the same trust bundle, so that one server serves every case. The
+same goes for the answers of OCSP responders.
 """
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import AuthorityInformationAccessOID, NameOID
 
 from harness.pki import Authority, Identity, KeyType, PrivateKey, generate
+from harness.pki.ocsp import Register
 
 DAY = timedelta(days=1)
 Revoked = Sequence[x509.Certificate]
 MakeCrls = Callable[[Authority, Revoked], list[x509.CertificateRevocationList]]
+Answers = Callable[[Register], dict[str, bytes]]
+"""What a responder is given of an authority's register, by file name."""
 _SLOW = (KeyType.RSA_4096, KeyType.RSA_3072, KeyType.RSA_2048, KeyType.RSA_1024)
 
 
 @dataclass
 class _Known:
-    """An authority of the run, and how its CRLs are made from the certificates that it has revoked."""
+    """An authority of the run, how its CRLs are made from the certificates that it has put on them, and how a responder
+    answers for it."""
 
     authority: Authority
     trusted: bool
     crls: MakeCrls
-    revoked: list[x509.Certificate] = field(default_factory=list)
+    answers: Answers
+    listed: list[x509.Certificate]
+    register: Register
 
 
 def current(authority: Authority, revoked: Revoked) -> list[x509.CertificateRevocationList]:
@@ -44,6 +51,21 @@ def stale(authority: Authority, revoked: Revoked) -> list[x509.CertificateRevoca
 def absent(_authority: Authority, _revoked: Revoked) -> list[x509.CertificateRevocationList]:
     """No CRL at all."""
     return []
+
+
+def truthful(register: Register) -> dict[str, bytes]:
+    """What a responder should have."""
+    return register.files()
+
+
+def outdated(register: Register) -> dict[str, bytes]:
+    """A responder whose answers ran out two days ago (RFC 6960 section 4.2.2.1)."""
+    return register.files(clock="-2d")
+
+
+def silent(_register: Register) -> dict[str, bytes]:
+    """A responder that has no answer."""
+    return {}
 
 
 @dataclass(frozen=True)
@@ -80,9 +102,13 @@ class Pki:
     """All that is issued for one trust store. `root` is the authority that issues what a case does not want otherwise:
     the trusted root, or where CONFIG trusts an intermediate, that. What a case asks for beyond belongs to it alone."""
 
-    def __init__(self, depth: int, *, model: Model | None = None, keys: SlowKeys | None = None) -> None:
-        """Start with the root; `depth` is how many certificates above the leaf the server promises to accept."""
+    def __init__(
+        self, depth: int, *, model: Model | None = None, keys: SlowKeys | None = None, ocsp_url: str | None = None
+    ) -> None:
+        """Start with the root; `depth` is how many certificates above the leaf the server promises to accept,
+        `ocsp_url` the responder that the certificates name."""
         self.depth = depth
+        self.ocsp_url = ocsp_url
         self.model = model or Model()
         self._keys = keys or SlowKeys()
         self._known: dict[bytes, _Known] = {}
@@ -105,7 +131,7 @@ class Pki:
     def _first(self) -> Authority:
         wanted = [x509.NameAttribute(kind, value) for kind, value in self.model.issuer]
         subject = x509.Name(wanted) if wanted else "Verification root"
-        return self._enter(Authority.root(subject=subject), True, self._crls_like(None))
+        return self._enter(Authority.root(subject=subject), trusted=True)
 
     def _recreate(self) -> Authority:
         """Make the authorities of CONFIG again: names, constraints, kinds of key and validity, with other keys; returns
@@ -121,12 +147,19 @@ class Pki:
             above = made.get(certificate.issuer)
             changes = self._likeness(certificate)
             authority = above.subauthority(**changes) if above else Authority.root(**changes)
-            made.setdefault(certificate.subject, self._enter(authority, True, self._crls_like(certificate)))
+            if above:
+                self._known[_print(above)].register.issued.append(authority.certificate)
+            made.setdefault(
+                certificate.subject, self._enter(authority, trusted=True, crls=self._crls_like(certificate))
+            )
         issuers = {one.issuer for one in self.model.authorities if one.issuer != one.subject}
         return next((made[name] for name in made if name not in issuers), next(iter(made.values())))
 
     def _likeness(self, certificate: x509.Certificate) -> dict[str, Any]:
-        own = (x509.SubjectKeyIdentifier, x509.AuthorityKeyIdentifier, x509.BasicConstraints, x509.KeyUsage)
+        own = (
+            *(x509.SubjectKeyIdentifier, x509.AuthorityKeyIdentifier, x509.BasicConstraints, x509.KeyUsage),
+            x509.AuthorityInformationAccess,
+        )
         by_kind = {type(entry.value): entry for entry in certificate.extensions}
         constraints, usage = by_kind.get(x509.BasicConstraints), by_kind.get(x509.KeyUsage)
         size = getattr(certificate.public_key(), "key_size", 0)
@@ -139,11 +172,12 @@ class Pki:
             "key_usage": usage.value if usage else None,
             "extensions": tuple(entry for kind, entry in by_kind.items() if kind not in own),
             "key": self._keys[rsa] if rsa else KeyType.P_256,
+            "ocsp_url": self.ocsp_url if names_responder(certificate) else None,
         }
 
-    def _crls_like(self, certificate: x509.Certificate | None) -> MakeCrls:
+    def _crls_like(self, certificate: x509.Certificate) -> MakeCrls:
         """Make the CRLs of CONFIG again, with their dates; an authority that has none there has none here."""
-        if certificate is None or not self.model.crls:
+        if not self.model.crls:
             return current
         theirs = [crl for crl in self.model.crls if crl.issuer == certificate.subject]
         return lambda authority, revoked: [
@@ -155,12 +189,15 @@ class Pki:
         """Start another probe of a case: the roots that its earlier probes made are used again."""
         self._case, self._asked = case, 0
 
-    def authority(self, *, trusted: bool = True, crls: MakeCrls = current, **changes: Any) -> Authority:
+    def authority(
+        self, *, trusted: bool = True, crls: MakeCrls = current, answers: Answers = truthful, **changes: Any
+    ) -> Authority:
         """Make a root of the case's own, in the server's trust bundle unless told otherwise."""
         self._asked += 1
         key = f"{self._case} root {self._asked}"
         if key not in self._roots:
-            self._roots[key] = self._enter(Authority.root(**{"subject": key} | changes), trusted, crls)
+            made = Authority.root(**{"subject": key} | changes)
+            self._roots[key] = self._enter(made, trusted=trusted, crls=crls, answers=answers)
         return self._roots[key]
 
     def intermediate(
@@ -172,17 +209,28 @@ class Pki:
     ) -> Authority:
         """Make an authority below another (below `root` when none is named); the server knows its CRL."""
         self._count += 1
-        name = {"subject": f"{self._case} intermediate {self._count}"}
-        return self._enter((under or self.root).subauthority(**name | changes), False, crls)
+        like = {"subject": f"{self._case} intermediate {self._count}", "ocsp_url": self.ocsp_url}
+        made = (under or self.root).subauthority(**like | changes)
+        self._record(made.certificate, under)
+        return self._enter(made, crls=crls)
 
     def identity(self, under: Authority | None = None, **changes: Any) -> Identity:
         """Issue a client certificate that is right in all that `changes` do not say (below `root` by default)."""
-        like = {"subject": self._subject(), "names": self.model.names}
-        return (under or self.root).client(**like | changes)
+        like = {"subject": self._subject(), "names": self.model.names, "ocsp_url": self.ocsp_url}
+        made = (under or self.root).client(**like | changes)
+        self._record(made.certificate, under)
+        return made
 
     def stranger(self) -> Identity:
         """Issue a certificate that is good in itself and has nothing of what the model demands."""
-        return self.root.client(subject="nobody in particular")
+        return self.identity(subject="nobody in particular", names=())
+
+    def cross_signed(self, other: Authority) -> x509.Certificate:
+        """Certify another authority's name and key by `root`."""
+        made = self.root.cross_sign(other, ocsp_url=self.ocsp_url)
+        self._record(made, None)
+        self._known[_print(other)].register.cross.append(made)
+        return made
 
     def _subject(self) -> x509.Name | str:
         name = self._case or "control"
@@ -202,7 +250,15 @@ class Pki:
 
     def revoke(self, revoked: Identity | Authority, by: Authority | None = None) -> None:
         """Put a certificate on the CRL of the authority that issued it (`root` when none is named)."""
-        self._known[_print(by or self.root)].revoked.append(revoked.certificate)
+        self._known[_print(by or self.root)].listed.append(revoked.certificate)
+
+    def revoke_by_responder(self, revoked: Identity | Authority) -> None:
+        """Let the responder of `root` call a certificate revoked that is on no CRL."""
+        self._known[_print(self.root)].register.revoked.append(revoked.certificate)
+
+    def forget(self, identity: Identity) -> None:
+        """Strike a certificate out of the register of `root`: its responder does not know it."""
+        self._known[_print(self.root)].register.issued.remove(identity.certificate)
 
     def trusted(self) -> list[x509.Certificate]:
         """The trust bundle: for `SSLCACertificateFile`."""
@@ -210,11 +266,35 @@ class Pki:
 
     def crls(self) -> list[x509.CertificateRevocationList]:
         """The CRLs of every authority: for `SSLCARevocationFile`."""
-        return [crl for known in self._known.values() for crl in known.crls(known.authority, known.revoked)]
+        return [crl for known in self._known.values() for crl in known.crls(known.authority, known.listed)]
 
-    def _enter(self, authority: Authority, trusted: bool, crls: MakeCrls) -> Authority:
-        self._known[_print(authority)] = _Known(authority, trusted, crls)
+    def answers(self) -> dict[str, bytes]:
+        """What the responder is given of every authority, by file name."""
+        return {name: file for known in self._known.values() for name, file in known.answers(known.register).items()}
+
+    def responders(self) -> list[x509.Certificate]:
+        """Who signs the answers of every authority, as it wants it: for `SSLOCSPResponderCertificateFile`."""
+        return [known.register.signer.certificate for known in self._known.values()]
+
+    def _record(self, issued: x509.Certificate, by: Authority | None) -> None:
+        """Enter a certificate in the register of its issuer, where that is an authority of the run."""
+        if known := self._known.get(_print(by or self.root)):
+            known.register.issued.append(issued)
+
+    def _enter(
+        self, authority: Authority, *, trusted: bool = False, crls: MakeCrls = current, answers: Answers = truthful
+    ) -> Authority:
+        self._known[_print(authority)] = _Known(authority, trusted, crls, answers, [], Register(authority))
         return authority
+
+
+def names_responder(certificate: x509.Certificate) -> bool:
+    """Whether a certificate says where its OCSP responder is (RFC 5280 section 4.2.2.1)."""
+    try:
+        found = certificate.extensions.get_extension_for_class(x509.AuthorityInformationAccess).value
+    except x509.ExtensionNotFound:
+        return False
+    return any(entry.access_method == AuthorityInformationAccessOID.OCSP for entry in found)
 
 
 def _print(authority: Authority) -> bytes:

@@ -54,9 +54,26 @@ class Guard:
         return int(self._value("SSLVerifyDepth", "1"))
 
     @property
-    def revocation(self) -> str:
+    def crl_check(self) -> str:
         """`SSLCARevocationCheck`, httpd's default where it is absent."""
         return self._value("SSLCARevocationCheck", "none")
+
+    @property
+    def ocsp(self) -> str:
+        """`SSLOCSPEnable`, httpd's default where it is absent."""
+        return self._value("SSLOCSPEnable", "off")
+
+    @property
+    def means_ocsp(self) -> bool:
+        """Whether a responder is to be asked, as any `SSLOCSP…` directive says, even where nothing comes of it."""
+        forgotten = not self.has("SSLOCSPEnable") and any(name.startswith("sslocsp") for name in self.in_force)
+        return self.ocsp != "off" or forgotten
+
+    @property
+    def revocation(self) -> str:
+        """How revoked certificates are looked for: `none`, `leaf` or `chain` by CRL, `ocsp` or `ocsp leaf`, or both."""
+        found = {"off": [], "leaf": ["ocsp leaf"]}.get(self.ocsp, ["ocsp"])
+        return " + ".join([*([self.crl_check] if self.crl_check != "none" or not found else []), *found])
 
     @property
     def in_handshake(self) -> bool:

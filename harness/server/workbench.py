@@ -21,6 +21,7 @@ from docker.types import Healthcheck
 from harness.server.configuration import Directive, parse, walk
 from harness.server.engine import LABEL, ServerError, discard, engine, owned
 from harness.server.layout import SNIPPET, ConfigurationError, Layout, addresses
+from harness.server.responder import responder
 
 ACCESS = "mtls-probe"
 """Opens each line of the access log that is written for the verifier."""
@@ -76,13 +77,19 @@ _DUMP = ("-t", "-D", "DUMP_CONFIG")
 
 @dataclass(frozen=True)
 class Httpd:
-    """A running server: `ports` are those on 127.0.0.1 that each port of the configuration is published at."""
+    """A running server: `ports` are those on 127.0.0.1 that each port of the configuration is published at, `responder`
+    whom it asks about revoked certificates."""
 
     container: Container
     ports: Mapping[int, int]
+    responder: Container | None = None
 
     def state(self) -> str | None:
-        """None while it runs, undisturbed since its start; else what became of it."""
+        """None while it runs, undisturbed since its start; else what became of it, or of the responder."""
+        if self.responder:
+            self.responder.reload()
+            if not self.responder.attrs["State"]["Running"]:
+                return f"the OCSP responder stopped with exit code {self.responder.attrs['State']['ExitCode']}"
         self.container.reload()
         state = self.container.attrs["State"]
         if state["Running"] and not self.container.attrs["RestartCount"]:
@@ -157,10 +164,13 @@ class Workbench:
         return configuration
 
     @contextmanager
-    def running(self, files: Mapping[str, bytes], ports: Iterable[int], *, keep: bool = False) -> Iterator[Httpd]:
+    def running(
+        self, files: Mapping[str, bytes], ports: Iterable[int], *, answers: Mapping[str, bytes], keep: bool = False
+    ) -> Iterator[Httpd]:
         """Start httpd with these files in the place of those that the configuration names.
 
-        `ports` are those that the configuration listens on; where it says nothing of that, httpd is told.
+        `ports` are those that the configuration listens on; where it says nothing of that, httpd is told. `answers` are
+        the files of the OCSP responder that httpd asks; without any there is none.
 
         Raises:
             ServerError: it did not start; the message holds its log's last words.
@@ -171,7 +181,12 @@ class Workbench:
         try:
             self._put(container, self._files | dict(files))
             container.start()
-            yield Httpd(container, self._published(container, tuple(ports)))
+            published = self._published(container, tuple(ports))
+            if answers:
+                with responder(container, self.label, answers, keep=keep) as asked:
+                    yield Httpd(container, published, asked)
+            else:
+                yield Httpd(container, published)
         finally:
             if not keep:
                 discard(container)

@@ -11,7 +11,7 @@ from harness.verify.judgement import Result
 
 _ORDER = ("error", "warning", "note")
 # What httpd's own reason for a refusal points at: its message number, or OpenSSL's X509_V_ERR number.
-_BY_MESSAGE = {"AH02040": "SSLVerifyDepth"}
+_BY_MESSAGE = {"AH02040": "SSLVerifyDepth"} | dict.fromkeys(("AH01919", "AH01920"), "SSLOCSPDefaultResponder")
 _BY_ERROR = (
     dict.fromkeys((3, 8, 11, 12, 23), "SSLCARevocationCheck")
     | dict.fromkeys((2, 7, 18, 19, 20), "SSLCACertificateFile")
@@ -24,6 +24,11 @@ _REMEDIES = {
     "SSLCACertificateFile": "Let the file named here hold only the authorities whose clients are to get in.",
     "SSLCARevocationCheck": "Write `SSLCARevocationCheck chain` here, and give every authority a current CRL in"
     " SSLCARevocationFile.",
+    "SSLOCSPEnable": "Write `SSLOCSPEnable on` here: the responder is asked about every certificate of the chain, and"
+    " who is not called good by it stays out.",
+    "SSLOCSPNoVerify": "Remove `SSLOCSPNoVerify on`: with it anybody on the way can call a revoked certificate good.",
+    "SSLOCSPDefaultResponder": "Name the responder by an `http://` address: httpd asks by no other, and the answer is"
+    " signed.",
     "SSLCipherSuite": "Leave OpenSSL's security level at 2 or higher: no `@SECLEVEL=0` or `@SECLEVEL=1`.",
     "Require": "Write `Require ssl-verify-client` here, or let no later section undo it.",
     "Satisfy": "Remove `Satisfy any` here: it makes one condition enough where all are meant.",
@@ -35,7 +40,7 @@ _TOO_LATE = (
     "Write `SSLVerifyClient require` for the virtual host, not in a section: there it acts in the handshake, before"
     " there is a request."
 )
-_CHECK = "SSLCARevocationCheck"
+_CHECKS = ("SSLCARevocationCheck", "SSLOCSPEnable")
 
 
 @dataclass(frozen=True)
@@ -146,7 +151,7 @@ def _finding(level: str, verdict: Verdict, directive: str, results: list[Result]
         remedy = _IN_THE_CLEAR
     if verdict is Verdict.OTHERWISE:
         remedy = f"See `mtls-harness cases {first.case.id}` for what was expected."
-    unchecked = verdict is Verdict.INTRUDER and directive == _CHECK
+    unchecked = verdict is Verdict.INTRUDER and directive in _CHECKS
     return Finding(
         "revocation.not_checked" if unchecked else f"{first.case.family}.{verdict}",
         level,

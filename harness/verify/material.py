@@ -13,6 +13,7 @@ from harness.pki import Authority, Identity, KeyType
 from harness.pki.hashed import hashed
 from harness.pki.run import Model, Pki, SlowKeys
 from harness.server.configuration import Directive, walk
+from harness.server.layout import RESPONDER
 from harness.server.sites import Guard, Site
 from harness.server.workbench import Workbench
 from harness.verify.demands import demands
@@ -41,14 +42,16 @@ class Material:
         depth = self.depth or guard.verify_depth
         files = [self._path(guard, name) for name in (*_TRUST, *_CRLS)]
         wanted = demands(guard, lambda path: self.bench.given(self.bench.absolute(path)))
-        key = (*files, str(depth), repr(wanted))
+        # Where no responder is configured, a certificate has to name one.
+        url = RESPONDER if guard.ocsp != "off" and not guard.has("SSLOCSPDefaultResponder") else None
+        key = (*files, str(depth), repr(wanted), str(url))
         if key not in self._pkis:
             model = Model(
                 *wanted,
                 authorities=tuple(_certificates(self._theirs(files[:2]))),
                 crls=tuple(_crls(self._theirs(files[2:]))),
             )
-            self._pkis[key] = Pki(depth, model=model, keys=self.keys)
+            self._pkis[key] = Pki(depth, model=model, keys=self.keys, ocsp_url=url)
         return self._pkis[key]
 
     def servers(self) -> frozenset[x509.Certificate]:
@@ -95,6 +98,13 @@ class Material:
                     found[path] = self._content(entry.name, path, trust, crls, everybody)
         return found
 
+    def answers(self, places: Iterable[Site]) -> dict[str, bytes]:
+        """Every file of the OCSP responder; none where no site asks one."""
+        asking = {
+            id(pki): pki for site in places if site.guard.claim and site.guard.ocsp != "off" for pki in [self.pki(site)]
+        }
+        return {name: content for pki in asking.values() for name, content in pki.answers().items()}
+
     def _content(
         self,
         name: str,
@@ -105,6 +115,8 @@ class Material:
     ) -> bytes:
         if "Revocation" in name:
             return _pem(crls.get(path) or [crl for pki in self._pkis.values() for crl in pki.crls()])
+        if name == "SSLOCSPResponderCertificateFile":
+            return _pem(signer for pki in self._pkis.values() for signer in pki.responders())
         if "MachineCertificate" in name:
             identity = Authority.root(subject="Verification proxy root").client(subject="proxy")
             return identity.certificate_pem() + identity.key_pem()

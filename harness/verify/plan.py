@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from harness.cases import Case, catalogue
 from harness.outcome import Tls
-from harness.pki.run import Pki
+from harness.pki.run import Pki, names_responder
 from harness.probe import NEIGHBOUR, Client
 from harness.server.sites import Guard, Site
 
@@ -14,6 +14,9 @@ CONTROL = "valid.p256"
 STRANGER = "absent.none"
 """The client without a certificate: who knocks where the configuration promises nothing."""
 
+_IS_REVOKED = 23
+"""X509_V_ERR_CERT_REVOKED."""
+_CRLS = {"sslcarevocationcheck", "sslcarevocationfile", "sslcarevocationpath"}
 _WITHOUT_CRL = {"revocation.crl_missing_for_intermediate", "revocation.crl_by_wrong_issuer"}
 
 
@@ -60,7 +63,7 @@ class Planner:
             for site in places
             for case in filter(only, catalogue())
             for tls in case.tls
-            if tls in self.versions and _can_be_asked(case, self.pki(site))
+            if tls in self.versions and _can_be_asked(case, self.pki(site), site.guard)
             for knock in self._knocks(case, site, tls)
         ]
 
@@ -77,6 +80,8 @@ class Planner:
         pki = self.pki(site)
         pki.begin(case.id)
         client = case.build(pki)
+        if case.expected.admitted and pki.ocsp_url and not _names_responder(client):
+            return
         asked = site.neighbours if client.asks_for == NEIGHBOUR else (client.asks_for,)
         for name in asked:
             self.count += 1
@@ -89,15 +94,40 @@ def _promises(guard: Guard, case: Case) -> bool:
     that browsers get in."""
     if case.id == "valid.browser":
         return guard.in_handshake
+    if case.id == "ocsp.no_responder_named":
+        return "no_ocsp_for_cert_ok" not in guard.arguments("SSLOCSPEnable")
+    if case.family == "ocsp":
+        return not (guard.ocsp == "leaf" and case.depth > 1)
     if case.directive != "SSLCARevocationCheck":
         return True
-    if guard.revocation == "none":
+    if guard.crl_check == "none":
         return guard.has("SSLCARevocationFile") or guard.has("SSLCARevocationPath")
-    if guard.revocation == "leaf" and case.depth > 1:
+    if guard.crl_check == "leaf" and case.depth > 1:
         return False
     return not ("no_crl_for_cert_ok" in guard.arguments("SSLCARevocationCheck") and case.id in _WITHOUT_CRL)
 
 
-def _can_be_asked(case: Case, pki: Pki) -> bool:
-    """A chain that the server never promised to accept shows nothing, nor does a rule that is not there."""
-    return case.depth <= 1 + pki.room and (pki.model.demanding or not case.expected.by_rule)
+def _can_be_asked(case: Case, pki: Pki, guard: Guard) -> bool:
+    """A chain that the server never promised to accept shows nothing, nor does a rule that is not there, nor the one
+    way to look for revoked certificates where the other was chosen."""
+    return (
+        case.depth <= 1 + pki.room
+        and (pki.model.demanding or not case.expected.by_rule)
+        and (case.family != "ocsp" or (guard.means_ocsp and _by_responder(case, guard)))
+        and (case.family != "revocation" or not guard.means_ocsp or not _CRLS.isdisjoint(guard.in_force))
+    )
+
+
+def _names_responder(client: Client) -> bool:
+    """Whether httpd learns from this client whom to ask about it: a certificate of version 1 has no place for that."""
+    return any(map(names_responder, client.certificates[:1]))
+
+
+def _by_responder(case: Case, guard: Guard) -> bool:
+    """Whether this is the responder's to tell: not what the CRLs of the whole chain are there for, nor whom to ask
+    where that is configured, nor more than who is revoked where nobody asks it."""
+    if guard.ocsp == "off":
+        return case.expected.reason.x509_error == _IS_REVOKED
+    if case.id == "ocsp.no_responder_named":
+        return not guard.has("SSLOCSPDefaultResponder")
+    return not (case.depth > 1 and guard.ocsp == "leaf" and guard.crl_check == "chain")

@@ -125,10 +125,10 @@ def verify(
         in_the_clear = planner.strangers(site for site in places if site.guard.claim and not site.tls)
         strangers = planner.strangers(site for site in places if not site.guard.claim)
         material.issue_servers(found.places)
-        files = material.files(found.places)
+        files, answers = material.files(found.places), material.answers(found.places)
         clock.lap("pki")
         progress("server", 0, 1)
-        with bench.running(files, found.ports, keep=keep) as httpd:
+        with bench.running(files, found.ports, answers=answers, keep=keep) as httpd:
             prober = _Prober(httpd, material.servers(), jobs)
             observed = prober.wait(before)
             clock.lap("engine")
