@@ -10,7 +10,8 @@ from harness.outcome import TLS_VERSIONS, Expectation, Tls
 from harness.pki.run import Pki
 from harness.probe import Client
 
-Build = Callable[[Pki], Client]
+Build = Callable[[Pki], Client | None]
+"""Makes the client of a case; None where there is nothing at a place that it would show."""
 
 
 @dataclass(frozen=True)

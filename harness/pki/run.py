@@ -12,9 +12,9 @@ from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509.oid import AuthorityInformationAccessOID, NameOID
 
 from harness.pki import Authority, Identity, KeyType, PrivateKey, generate
+from harness.pki.model import Model, Part, key_like, names_responder
 from harness.pki.ocsp import Register
 
 DAY = timedelta(days=1)
@@ -68,24 +68,6 @@ def silent(_register: Register) -> dict[str, bytes]:
     return {}
 
 
-@dataclass(frozen=True)
-class Model:
-    """What a good client must be like beside being issued by the right authority: attributes of its subject and of its
-    issuer's by their type, and names in subjectAltName. `taken` is what CONFIG holds of the authorities and their CRLs:
-    they are made again under the same names."""
-
-    subject: tuple[tuple[x509.ObjectIdentifier, str], ...] = ()
-    issuer: tuple[tuple[x509.ObjectIdentifier, str], ...] = ()
-    names: tuple[str, ...] = ()
-    authorities: tuple[x509.Certificate, ...] = ()
-    crls: tuple[x509.CertificateRevocationList, ...] = ()
-
-    @property
-    def demanding(self) -> bool:
-        """Whether a good certificate alone is not enough."""
-        return bool(self.subject or self.names)
-
-
 class SlowKeys:
     """RSA keys take up to a second. One of each size serves a whole run, made while other things are waited for."""
 
@@ -116,7 +98,13 @@ class Pki:
         self._case = ""
         self._asked = 0
         self._count = 0
-        self.root = self._recreate() if self.model.authorities else self._first()
+        self.root = self._recreate() if self.model.authorities or self.model.like else self._first()
+        self._names = {known.authority.certificate.subject for known in self._known.values()}
+
+    @property
+    def authorities(self) -> set[x509.Name]:
+        """The names of those that were there before any case asked for its own."""
+        return self._names
 
     @property
     def room(self) -> int:
@@ -135,9 +123,12 @@ class Pki:
 
     def _recreate(self) -> Authority:
         """Make the authorities of CONFIG again: names, constraints, kinds of key and validity, with other keys; returns
-        the lowest of them, whose clients need every other one above it."""
+        the issuer of the client that is the model, else the lowest, whose clients need every other one above it."""
         made: dict[x509.Name, Authority] = {}
-        waiting = list(dict.fromkeys(self.model.authorities))
+        trusted, like = set(self.model.authorities), self.model.like
+        if not trusted and (top := like[-1]).issuer != top.subject:
+            made[top.issuer] = self._enter(Authority.root(subject=top.issuer), trusted=True)
+        waiting = list(dict.fromkeys([*self.model.authorities, *like[1:]]))
         names = {certificate.subject for certificate in waiting}
         while waiting:
             certificate = next(
@@ -149,9 +140,12 @@ class Pki:
             authority = above.subauthority(**changes) if above else Authority.root(**changes)
             if above:
                 self._known[_print(above)].register.issued.append(authority.certificate)
+            trust = certificate in trusted or not (trusted or above)
             made.setdefault(
-                certificate.subject, self._enter(authority, trusted=True, crls=self._crls_like(certificate))
+                certificate.subject, self._enter(authority, trusted=trust, crls=self._crls_like(certificate))
             )
+        if like and like[0].issuer in made:
+            return made[like[0].issuer]
         issuers = {one.issuer for one in self.model.authorities if one.issuer != one.subject}
         return next((made[name] for name in made if name not in issuers), next(iter(made.values())))
 
@@ -216,14 +210,40 @@ class Pki:
 
     def identity(self, under: Authority | None = None, **changes: Any) -> Identity:
         """Issue a client certificate that is right in all that `changes` do not say (below `root` by default)."""
-        like = {"subject": self._subject(), "names": self.model.names, "ocsp_url": self.ocsp_url}
-        made = (under or self.root).client(**like | changes)
-        self._record(made.certificate, under)
-        return made
+        good = self.model.profile(self._case or "control") | self._own(*self.model.like[:1])
+        return self._issue(under, **good | changes | {"extensions": _together(changes, good)})
 
     def stranger(self) -> Identity:
         """Issue a certificate that is good in itself and has nothing of what the model demands."""
-        return self.identity(subject="nobody in particular", names=())
+        under = self.authority() if self.model.issuer else None
+        return self._issue(under, subject="nobody in particular", ocsp_url=self.ocsp_url)
+
+    def lacking(self, part: Part) -> Identity | None:
+        """Issue a certificate that has all that is wanted but one part; None where nobody has to have that."""
+        if part not in self.model.needed:
+            return None
+        under = self.authority() if part is Part.ISSUER else None
+        changes = self.model.lacking(part, self._case) | self._own(*self.model.like[:1])
+        return self._issue(under, **changes)
+
+    def suits(self, certificate: x509.Certificate) -> bool:
+        """Whether a certificate has all that rules and responders want of a good client: who lacks it shows nothing
+        where he is refused."""
+        asked = self.ocsp_url and all(map(names_responder, self.model.like[:1]))
+        return self.model.met_by(certificate) and (not asked or names_responder(certificate))
+
+    def _own(self, like: x509.Certificate | None = None) -> dict[str, Any]:
+        """What follows from who issues the certificate: its responder, and a key of the kind that the model has."""
+        if like is None:
+            return {"ocsp_url": self.ocsp_url}
+        kind = key_like(like.public_key())
+        key = self._keys[kind] if kind in _SLOW else kind
+        return {"ocsp_url": self.ocsp_url if names_responder(like) else None, "key": key}
+
+    def _issue(self, under: Authority | None, **changes: Any) -> Identity:
+        made = (under or self.root).client(**changes)
+        self._record(made.certificate, under)
+        return made
 
     def cross_signed(self, other: Authority) -> x509.Certificate:
         """Certify another authority's name and key by `root`."""
@@ -231,14 +251,6 @@ class Pki:
         self._record(made, None)
         self._known[_print(other)].register.cross.append(made)
         return made
-
-    def _subject(self) -> x509.Name | str:
-        name = self._case or "control"
-        if not self.model.subject:
-            return name
-        given = [x509.NameAttribute(kind, value) for kind, value in self.model.subject]
-        own = [] if any(kind == NameOID.COMMON_NAME for kind, _ in self.model.subject) else [name]
-        return x509.Name([*given, *(x509.NameAttribute(NameOID.COMMON_NAME, one) for one in own)])
 
     def server(self, names: tuple[str, ...]) -> Identity:
         """Issue the server's certificate, below a root that no client of the run is issued by."""
@@ -288,13 +300,10 @@ class Pki:
         return authority
 
 
-def names_responder(certificate: x509.Certificate) -> bool:
-    """Whether a certificate says where its OCSP responder is (RFC 5280 section 4.2.2.1)."""
-    try:
-        found = certificate.extensions.get_extension_for_class(x509.AuthorityInformationAccess).value
-    except x509.ExtensionNotFound:
-        return False
-    return any(entry.access_method == AuthorityInformationAccessOID.OCSP for entry in found)
+def _together(changes: dict[str, Any], good: dict[str, Any]) -> tuple[x509.Extension[x509.ExtensionType], ...]:
+    """The extensions of a change, and of the good profile those that it does not speak of."""
+    changed = {entry.oid: entry for entry in changes.get("extensions", ())}
+    return tuple(({entry.oid: entry for entry in good["extensions"]} | changed).values())
 
 
 def _print(authority: Authority) -> bytes:

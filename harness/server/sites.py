@@ -34,7 +34,7 @@ class Guard:
 
     `handshake` is the `SSLVerifyClient` of the virtual host, which the handshake obeys. `claim` is the directive by
     which the configuration says that only clients with a certificate get in; None where it says no such thing. `rules`
-    are those that ask for something in the certificate.
+    are those that ask for something in the certificate, `sections` those that cover the site, in the order of merging.
     """
 
     section: Directive
@@ -42,6 +42,7 @@ class Guard:
     handshake: str = "none"
     claim: Directive | None = None
     rules: tuple[Directive, ...] = ()
+    sections: tuple[Directive, ...] = ()
 
     @property
     def verify_client(self) -> str:
@@ -277,7 +278,9 @@ class _Host:
         verify = self._plain.get("sslverifyclient")
         handshake = verify.arguments.lower() if verify and self.tls else "none"
         rules = tuple(entry for part in (self._own, *covering) for entry in _inner(part) if self._asks(entry))
-        guard = Guard(self.section, in_force, handshake, self._claim(url, covering, verify), rules)
+        guard = Guard(
+            self.section, in_force, handshake, self._claim(url, covering, verify), rules, (self._own, *covering)
+        )
         return Site("", self.name, self.port, url, guard, self.tls, self.content(url), self._neighbours)
 
     def _claim(self, url: str, covering: list[Directive], verify: Directive | None) -> Directive | None:

@@ -11,9 +11,11 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from harness.pki import Authority, Identity, KeyType
 from harness.pki.hashed import hashed
-from harness.pki.run import Model, Pki, SlowKeys
+from harness.pki.model import Model
+from harness.pki.profile import written
+from harness.pki.run import Pki, SlowKeys
 from harness.server.configuration import Directive, walk
-from harness.server.layout import RESPONDER
+from harness.server.layout import RESPONDER, ConfigurationError
 from harness.server.sites import Guard, Site
 from harness.server.workbench import Workbench
 from harness.verify.demands import demands
@@ -33,6 +35,10 @@ class Material:
     keys: SlowKeys
     depth: int | None = None
     """How deep a chain is promised where that is known from elsewhere than SSLVerifyDepth."""
+    like: tuple[x509.Certificate, ...] = ()
+    """The certificate of a client that is to be the model of the good one, and those of its issuers."""
+    unread: list[Directive] = field(default_factory=list)
+    """Rules that want something of a certificate which could not be read."""
     _pkis: dict[_Key, Pki] = field(default_factory=dict)
     _servers: dict[str, Identity] = field(default_factory=dict)
 
@@ -41,18 +47,35 @@ class Material:
         guard = site.guard
         depth = self.depth or guard.verify_depth
         files = [self._path(guard, name) for name in (*_TRUST, *_CRLS)]
-        wanted = demands(guard, lambda path: self.bench.given(self.bench.absolute(path)))
+        read = demands(guard, lambda path: self.bench.given(self.bench.absolute(path)))
+        wanted = read.model()
         # Where no responder is configured, a certificate has to name one.
         url = RESPONDER if guard.ocsp != "off" and not guard.has("SSLOCSPDefaultResponder") else None
         key = (*files, str(depth), repr(wanted), str(url))
         if key not in self._pkis:
+            self.unread += read.unread
             model = Model(
-                *wanted,
+                **wanted,
+                like=self.like,
                 authorities=tuple(_certificates(self._theirs(files[:2]))),
                 crls=tuple(_crls(self._theirs(files[2:]))),
             )
             self._pkis[key] = Pki(depth, model=model, keys=self.keys, ocsp_url=url)
         return self._pkis[key]
+
+    def check_issuer(self) -> None:
+        """Make sure that the client that is the model is by an authority that CONFIG trusts somewhere.
+
+        Raises:
+            ConfigurationError: it is not, so nothing could be said of that client.
+        """
+        known = {name for pki in self._pkis.values() for name in pki.authorities}
+        if self.like and self.like[0].issuer not in known:
+            raise ConfigurationError(
+                f"The certificate of --client-like was issued by {written(self.like[0].issuer)}, but CONFIG trusts "
+                f"{'; '.join(sorted(map(written, known)))}.\nIf there is an intermediate between them, append its "
+                "certificate to the client's."
+            )
 
     def servers(self) -> frozenset[x509.Certificate]:
         """Every certificate that only the server under test can have."""

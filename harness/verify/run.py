@@ -13,7 +13,9 @@ from harness.outcome import TLS_VERSIONS, Observation, Outcome, Tls, Verdict
 from harness.pki.run import SlowKeys
 from harness.probe import Door, knock_without_tls, probe
 from harness.server import ServerError, image, sweep
+from harness.server.configuration import Directive
 from harness.server.images import ROOT, given
+from harness.server.layout import Unseen
 from harness.server.layout import read as layout
 from harness.server.log import read
 from harness.server.sites import Site, sites
@@ -93,9 +95,10 @@ def verify(
     versions: Sequence[Tls] = TLS_VERSIONS,
     jobs: int = 8,
     keep: bool = False,
+    like: Sequence[x509.Certificate] = (),
     progress: Progress = quiet,
 ) -> Run:
-    """Prove a configuration in a container of its own.
+    """Prove a configuration in a container of its own; `like` is the model of the good client, and its issuers.
 
     Raises:
         ServerError: no engine, no image, or httpd did not start.
@@ -114,11 +117,12 @@ def verify(
         found = sites(configuration)
         clock.lap("engine")
         progress("certificates", 0, 1)
-        material = Material(bench, configuration, keys, subject.depth)
+        material = Material(bench, configuration, keys, subject.depth, tuple(like))
         places = tuple(site for site in found.places if not urls or site.url in urls)
         guarded = [site for site in places if site.guard.claim and site.tls]
         planner = Planner(material.pki, versions, everything=subject.depth is not None)
         knocks = planner.plan(guarded, only=only)
+        material.check_issuer()
         if not knocks:
             raise NothingToDoError(_nothing(found.places))
         before, after = planner.controls(guarded), planner.controls(guarded)
@@ -156,11 +160,16 @@ def verify(
         findings=(
             *findings(results, subject.depth),
             *exposed(open_to_all, places),
-            *not_examined((*laid_out.unseen, *found.unseen)),
+            *not_examined((*laid_out.unseen, *found.unseen, *map(_unread, material.unread))),
         ),
         trouble=f"{trouble}\nThe log's last words:\n{last_words(text)}" if trouble else None,
         timing_s=clock.times(),
     )
+
+
+def _unread(rule: Directive) -> Unseen:
+    what = f"who is refused by `{rule.name} {rule.arguments}`, since what it wants cannot be read"
+    return Unseen(what, rule.file, rule.line)
 
 
 def _nothing(places: Sequence[Site]) -> str:

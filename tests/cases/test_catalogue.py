@@ -1,14 +1,21 @@
 """The catalogue, checked without running it."""
 
 import pytest
+from cryptography.x509.oid import NameOID
 
 from harness.cases import Case, case, catalogue
 from harness.outcome import admitted, refused
+from harness.pki.model import Model, Part
 from harness.pki.run import Pki
 from harness.probe import Client
 
 CATALOGUE = catalogue()
-PKI = Pki(3)
+DEMANDED = (
+    *(NameOID.COUNTRY_NAME, NameOID.ORGANIZATION_NAME, NameOID.ORGANIZATIONAL_UNIT_NAME, NameOID.COMMON_NAME),
+    NameOID.EMAIL_ADDRESS,
+)
+MODEL = Model(subject=tuple((kind, "DE") for kind in DEMANDED), needed=frozenset(Part))
+PKI = Pki(3, model=MODEL)
 
 
 def test_ids_are_unique() -> None:
@@ -30,6 +37,8 @@ def test_a_case_says_what_it_is_and_makes_a_client_of_its_own_each_time(entry: C
         PKI.begin(entry.id)
         clients.append(entry.build(PKI))
     first, second = clients
+    assert first
+    assert second
     if first.identity and second.identity and not entry.id.startswith("valid.tutorial"):
         assert first.certificates != second.certificates or entry.id == "chain.self_signed"
 
