@@ -148,7 +148,10 @@ def client_like(file: Path) -> tuple[x509.Certificate, ...]:
             found = [x509.load_der_x509_certificate(content)]
         authorities = [one for one in found if _is_authority(one)]
     except ValueError as error:
-        raise PkiError(f"{file} holds no certificate that can be read, in PEM or DER form: {error}") from error
+        raise PkiError(
+            f"{file} holds no certificate in PEM or DER form that can be read.\n"
+            "Of a .pfx, `openssl pkcs12 -in FILE -clcerts -nokeys -out client.crt` makes one; a key is not needed."
+        ) from error
     leaves = [one for one in found if one not in authorities]
     if not leaves:
         raise PkiError(f"{file} holds an authority's certificate, not a client's: give one that the authority issued.")

@@ -107,6 +107,12 @@ class Pki:
         return self._names
 
     @property
+    def anchor(self) -> Authority:
+        """The trusted authority above `root`, or `root` itself."""
+        name = self.root.chain[-1].issuer if self.root.chain else self.root.certificate.subject
+        return next(one.authority for one in self._known.values() if one.authority.certificate.subject == name)
+
+    @property
     def room(self) -> int:
         """How many intermediates may stand between `root` and a leaf."""
         below = self.depth - 1 - len(self.root.chain)

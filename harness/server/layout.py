@@ -33,6 +33,7 @@ class Unseen:
     what: str
     file: str
     line: int
+    remedy: str = "Verify a CONFIG that holds it, or see to it yourself."
 
 
 @dataclass(frozen=True)

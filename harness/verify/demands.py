@@ -35,7 +35,7 @@ _LONGEST = 64
 """Characters: the upper bound of most attributes (RFC 5280 appendix A.1)."""
 _MS_UPN = x509.ObjectIdentifier("1.3.6.1.4.1.311.20.2.3")
 # One value, or the first of a list; or an expression.
-_VALUE = r"""(?:\{\s*)?(?P<quote>['"])(?P<value>.*?)(?P=quote)(?:[^{}]*\})?"""
+_VALUE = r"""(?:\{\s*)?(?P<quote>['"])(?P<value>(?:(?!(?P=quote)).)*)(?P=quote)(?:[^{}]*\})?"""
 _PATTERN = r"""m?(?P<mark>[/\#|])(?P<pattern>.+?)(?P=mark)i?"""
 _EQUALS = rf"\s*(?:==?|-?eq|-?in|-strc?match|=~)\s*(?:{_PATTERN}|{_VALUE})"
 _ASKED = re.compile(

@@ -106,7 +106,7 @@ def not_examined(unseen: Iterable[Unseen]) -> tuple[Finding, ...]:
             "",
             (),
             f"Not examined: {entry.what}.",
-            "Verify a CONFIG that holds it, or see to it yourself.",
+            entry.remedy,
             entry.file,
             entry.line,
         )

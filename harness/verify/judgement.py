@@ -61,6 +61,8 @@ def weigh(
 ) -> tuple[tuple[Result, ...], tuple[Result, ...]]:
     """Judge every probe by both sides' evidence; returns the results, and those of the controls that did not get in: at
     their doors no refusal means anything."""
+    # What the good clients send beside their own certificate tells nobody apart.
+    common = {serial(certificate) for knock in controls for certificate in knock.client.certificates[1:]}
     sent = {serial(certificate) for knock in (*knocks, *controls) for certificate in knock.client.certificates}
     nameless = {certificate: log.reason_without(sent, certificate=certificate) for certificate in (True, False)}
     statuses = {knock.door: observed[knock.mark].status for knock in controls if got_in(observed[knock.mark])}
@@ -68,7 +70,8 @@ def weigh(
 
     def result(knock: Knock, *, control_admitted: bool) -> Result:
         seen = _through(observed[knock.mark], statuses.get(knock.door), log.statuses.get(knock.mark))
-        said = _record(knock, seen, log, nameless)
+        own = {serial(certificate) for certificate in knock.client.certificates} - common
+        said = _record(knock, own, seen, log, nameless)
         if not knock.site.tls:
             return _in_the_clear(Result(knock, seen, said, Verdict.INCONCLUSIVE))
         verdict = judge(
@@ -133,10 +136,11 @@ _BY_CONFIGURATION_SAYS = {"AH02040", "AH10158", "AH01918", "AH01919", "AH01920"}
 """httpd's messages that say the same: of the depth, of a certificate or a responder that it cannot ask for."""
 
 
-def _record(knock: Knock, seen: Observation, log: Log, nameless: Mapping[bool, Reason | None]) -> Record:
-    """Find what httpd wrote of this probe; `nameless` says why connections were refused that no certificate tells
-    apart, by whether any was looked at."""
-    serials = {serial(certificate) for certificate in knock.client.certificates}
+def _record(
+    knock: Knock, serials: set[str], seen: Observation, log: Log, nameless: Mapping[bool, Reason | None]
+) -> Record:
+    """Find what httpd wrote of this probe, by the serial numbers of its own certificates; `nameless` says why
+    connections were refused that no certificate tells apart, by whether any was looked at."""
     if knock.mark in log.identities:
         identity = log.identities[knock.mark]
         reason = None if identity or not serials else log.reason_for(serials)

@@ -168,8 +168,12 @@ def verify(
 
 
 def _unread(rule: Directive) -> Unseen:
-    what = f"who is refused by `{rule.name} {rule.arguments}`, since what it wants cannot be read"
-    return Unseen(what, rule.file, rule.line)
+    return Unseen(
+        f"whom `{rule.name} {rule.arguments}` refuses, since not all that it wants can be read",
+        rule.file,
+        rule.line,
+        "Give a client that it lets in with --client-like, and see to it yourself that it refuses the others.",
+    )
 
 
 def _nothing(places: Sequence[Site]) -> str:
@@ -239,7 +243,9 @@ class _Clock:
 def _shut(control: Result) -> str:
     knock, seen = control.knock, control.observed
     what = seen.alert or seen.error or f"status {seen.status}"
+    more = "\nIf a rule wants more than could be read, name a client that it lets in with --client-like."
     return (
         f"The control, a client with everything in order, did not get in at {knock.site.url} "
         f"over TLS {knock.tls} ({seen.outcome}: {what}), so no refusal means anything."
+        f"{more if knock.site.guard.rules and seen.status else ''}"
     )
