@@ -7,6 +7,7 @@ another (`or`, several `Require` in one section), no single one is needed.
 
 from harness.cases import case
 from harness.outcome import refused_by_rule
+from harness.pki import Identity
 from harness.pki.model import Part
 from harness.pki.run import Pki
 from harness.probe import Client
@@ -15,57 +16,56 @@ from harness.probe import Client
 @case(refused_by_rule(), source="Require, SSLRequire, SSL_CLIENT_S_DN", directive="Require")
 def another_subject(pki: Pki) -> Client | None:
     """A certificate of the right authority that has nothing of what the rules at this place want."""
-    return Client(pki.stranger()) if pki.model.demanding else None
+    return _if_any(pki.stranger())
 
 
 @case(refused_by_rule(), source="Require expr, SSL_CLIENT_S_DN_O", directive="Require")
 def another_organisation(pki: Pki) -> Client | None:
     """A certificate with all that the rules want but for the organisation (O), which is another."""
-    return _lacking(pki, Part.ORGANISATION)
+    return _if_any(pki.lacking(Part.ORGANISATION))
 
 
 @case(refused_by_rule(), source="Require expr, SSL_CLIENT_S_DN_OU", directive="Require")
 def another_unit(pki: Pki) -> Client | None:
     """A certificate with all that the rules want but for the organisational unit (OU), which is another."""
-    return _lacking(pki, Part.UNIT)
+    return _if_any(pki.lacking(Part.UNIT))
 
 
 @case(refused_by_rule(), source="Require expr, SSL_CLIENT_S_DN_CN, FakeBasicAuth", directive="Require")
 def another_common_name(pki: Pki) -> Client | None:
     """A certificate with all that the rules want but for the common name (CN), which is another."""
-    return _lacking(pki, Part.COMMON_NAME)
+    return _if_any(pki.lacking(Part.COMMON_NAME))
 
 
 @case(refused_by_rule(), source="Require expr, SSL_CLIENT_S_DN_Email, SSL_CLIENT_SAN_Email_n", directive="Require")
 def another_email(pki: Pki) -> Client | None:
     """A certificate with all that the rules want but for the email address, which is another."""
-    return _lacking(pki, Part.EMAIL)
+    return _if_any(pki.lacking(Part.EMAIL))
 
 
 @case(refused_by_rule(), source="Require expr, SSL_CLIENT_S_DN", directive="Require")
 def another_attribute(pki: Pki) -> Client | None:
     """A certificate with all that the rules want but for other attributes of the subject (C, ST, L, UID and such)."""
-    return _lacking(pki, Part.ATTRIBUTE)
+    return _if_any(pki.lacking(Part.ATTRIBUTE))
 
 
 @case(refused_by_rule(), source="Require expr, SSL_CLIENT_I_DN", directive="Require")
 def another_issuer(pki: Pki) -> Client | None:
     """A certificate with all that the rules want, by another authority that the server trusts as well."""
-    return _lacking(pki, Part.ISSUER)
+    return _if_any(pki.lacking(Part.ISSUER))
 
 
 @case(refused_by_rule(), source="Require expr, SSL_CLIENT_SAN_DNS_n, SSL_CLIENT_SAN_OTHER_msUPN_n", directive="Require")
 def another_alternative_name(pki: Pki) -> Client | None:
     """A certificate with all that the rules want but for the alternative name (subjectAltName), which it lacks."""
-    return _lacking(pki, Part.ALTERNATIVE_NAME)
+    return _if_any(pki.lacking(Part.ALTERNATIVE_NAME))
 
 
 @case(refused_by_rule(), source="Require expr, PeerExtList", directive="Require")
 def without_extension(pki: Pki) -> Client | None:
     """A certificate with all that the rules want but for the extension, which it lacks."""
-    return _lacking(pki, Part.EXTENSION)
+    return _if_any(pki.lacking(Part.EXTENSION))
 
 
-def _lacking(pki: Pki, part: Part) -> Client | None:
-    identity = pki.lacking(part)
+def _if_any(identity: Identity | None) -> Client | None:
     return Client(identity) if identity else None

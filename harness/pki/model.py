@@ -55,7 +55,8 @@ def part_of_name(name: x509.GeneralName) -> Part:
 @dataclass(frozen=True)
 class Model:
     """What is wanted of a good client: attributes of its subject and of its issuer's by their type, alternative names,
-    and extensions. `needed` are the parts without any one of which nobody is to get in.
+    and extensions. `needed` are the parts without any one of which nobody is to get in; `unread` says that more is
+    wanted, and nobody knows what.
 
     `like` is a client's own certificate, and those of its issuers that came with it: where there is one, a good client
     is like that in all but its key, its time and its serial number. `authorities` and `crls` are what CONFIG holds:
@@ -67,6 +68,7 @@ class Model:
     names: tuple[str | x509.GeneralName, ...] = ()
     extensions: tuple[x509.Extension[x509.ExtensionType], ...] = ()
     needed: frozenset[Part] = frozenset()
+    unread: bool = False
     like: tuple[x509.Certificate, ...] = ()
     authorities: tuple[x509.Certificate, ...] = ()
     crls: tuple[x509.CertificateRevocationList, ...] = ()
@@ -112,8 +114,8 @@ class Model:
         return good | {"subject": x509.Name(attributes), "names": tuple(names), "extensions": extensions}
 
     def met_by(self, certificate: x509.Certificate) -> bool:
-        """Whether a certificate has all that is wanted of it and of its issuer, where anything is."""
-        if not {x509.NameAttribute(*one) for one in self.issuer} <= set(certificate.issuer):
+        """Whether a certificate is known to have all that is wanted of it and of its issuer, where anything is."""
+        if self.unread or not {x509.NameAttribute(*one) for one in self.issuer} <= set(certificate.issuer):
             return False
         if not self.demanding:
             return True
@@ -155,6 +157,8 @@ def client_like(file: Path) -> tuple[x509.Certificate, ...]:
     leaves = [one for one in found if one not in authorities]
     if not leaves:
         raise PkiError(f"{file} holds an authority's certificate, not a client's: give one that the authority issued.")
+    if leaves[0].issuer == leaves[0].subject:
+        raise PkiError(f"{file} holds a certificate that signed itself: there is no authority that lets it in.")
     if len(leaves) > 1:
         raise PkiError(f"{file} holds the certificates of {len(leaves)} clients: give one.")
     if not isinstance(leaves[0].public_key(), _CLIENT_KEYS):

@@ -42,6 +42,7 @@ class Register:
             "ca.crt": self.authority.certificate.public_bytes(Encoding.PEM),
             "signer.crt": by.certificate.public_bytes(Encoding.PEM),
             "signer.key": by.key_pem(),
+            # openssl wants at least one.
             "chain.crt": b"".join(one.public_bytes(Encoding.PEM) for one in (*by.chain, *self.cross, by.certificate)),
         }
         if clock:

@@ -99,12 +99,8 @@ class Pki:
         self._asked = 0
         self._count = 0
         self.root = self._recreate() if self.model.authorities or self.model.like else self._first()
-        self._names = {known.authority.certificate.subject for known in self._known.values()}
-
-    @property
-    def authorities(self) -> set[x509.Name]:
-        """The names of those that were there before any case asked for its own."""
-        return self._names
+        self.names = {known.authority.certificate.subject for known in self._known.values()}
+        """The authorities that are there before any case asks for its own."""
 
     @property
     def anchor(self) -> Authority:
@@ -142,11 +138,13 @@ class Pki:
             )
             waiting.remove(certificate)
             above = made.get(certificate.issuer)
+            if trusted and not above and certificate not in trusted:
+                continue  # What came with the model leads to no authority of this place.
             changes = self._likeness(certificate)
             authority = above.subauthority(**changes) if above else Authority.root(**changes)
             if above:
                 self._known[_print(above)].register.issued.append(authority.certificate)
-            trust = certificate in trusted or not (trusted or above)
+            trust = certificate in trusted or not above
             made.setdefault(
                 certificate.subject, self._enter(authority, trusted=trust, crls=self._crls_like(certificate))
             )
@@ -219,8 +217,11 @@ class Pki:
         good = self.model.profile(self._case or "control") | self._own(*self.model.like[:1])
         return self._issue(under, **good | changes | {"extensions": _together(changes, good)})
 
-    def stranger(self) -> Identity:
-        """Issue a certificate that is good in itself and has nothing of what the model demands."""
+    def stranger(self) -> Identity | None:
+        """Issue a certificate that is good in itself and has nothing of what the model demands; None where it demands
+        nothing, or where what could not be read may do as well."""
+        if not self.model.demanding or (self.model.unread and not self.model.needed):
+            return None
         under = self.authority() if self.model.issuer else None
         return self._issue(under, subject="nobody in particular", ocsp_url=self.ocsp_url)
 

@@ -69,6 +69,7 @@ class Demands:
             "names": tuple(self.names),
             "extensions": tuple(made),
             "needed": frozenset(self.needed),
+            "unread": bool(self.unread),
         }
 
 

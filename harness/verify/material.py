@@ -69,7 +69,7 @@ class Material:
         Raises:
             ConfigurationError: it is not, so nothing could be said of that client.
         """
-        known = {name for pki in self._pkis.values() for name in pki.authorities}
+        known = {name for pki in self._pkis.values() for name in pki.names}
         if self.like and self.like[0].issuer not in known:
             raise ConfigurationError(
                 f"The certificate of --client-like was issued by {written(self.like[0].issuer)}, but CONFIG trusts "

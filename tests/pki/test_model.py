@@ -31,6 +31,7 @@ ALICE = ISSUING.client(
     key=ec.generate_private_key(ec.SECP521R1()),
 )
 PEM = Encoding.PEM
+SELF_SIGNED = Authority.root(subject="me", basic_constraints=None).certificate
 
 
 def said(certificate: x509.Certificate) -> list[object]:
@@ -84,6 +85,23 @@ def test_who_lacks_one_part_has_all_the_others() -> None:
     assert pki.lacking(Part.COMMON_NAME) is None
 
 
+def test_where_another_authority_is_trusted_its_client_is_like_the_model_in_all_else() -> None:
+    other = Authority.root(subject="Partner root").certificate
+    pki = Pki(3, model=Model(like=(ALICE.certificate, ISSUING.certificate), authorities=(other,)))
+    identity = pki.identity()
+    assert (identity.certificate.subject, identity.certificate.issuer) == (ALICE.certificate.subject, other.subject)
+    assert pki.names == {other.subject}
+
+
+def test_where_not_all_can_be_read_only_the_model_is_known_to_be_good() -> None:
+    organisation = ((NameOID.ORGANIZATION_NAME, "Acme"),)
+    pki = Pki(3, model=Model(subject=organisation, unread=True))
+    assert not pki.suits(pki.identity().certificate)
+    assert pki.stranger() is None
+    pki = Pki(3, model=Model(subject=organisation, unread=True, needed=frozenset({Part.ORGANISATION})))
+    assert pki.stranger()
+
+
 def test_a_certificate_is_read_in_both_forms_its_issuers_after_it(tmp_path: Path) -> None:
     file = tmp_path / "client"
     file.write_bytes(ALICE.certificate.public_bytes(Encoding.DER))
@@ -101,13 +119,14 @@ def test_a_certificate_is_read_in_both_forms_its_issuers_after_it(tmp_path: Path
         (lambda: ROOT.certificate.public_bytes(PEM), "an authority's certificate, not a client's"),
         (lambda: ALICE.certificate_pem() + ROOT.client(subject="bob").certificate_pem(), "of 2 clients: give one"),
         (lambda: ROOT.client(subject="bob").pkcs12(b"x"), r"Of a \.pfx, `openssl pkcs12"),
+        (lambda: SELF_SIGNED.public_bytes(PEM), "signed itself"),
         (lambda: b"", "no certificate in PEM or DER form"),
         (
             lambda: b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
             "no certificate in PEM or DER form",
         ),
     ],
-    ids=["key", "certificate and key", "DER key", "authority", "two", "pfx", "nothing", "damaged"],
+    ids=["key", "certificate and key", "DER key", "authority", "two", "pfx", "self-signed", "nothing", "damaged"],
 )
 def test_what_is_no_clients_certificate_is_told(tmp_path: Path, content: Callable[[], bytes], message: str) -> None:
     file = tmp_path / "client"
