@@ -12,7 +12,7 @@ NO_CERTIFICATE: Mapping[Tls, str] = {"1.2": "handshake_failure", "1.3": "certifi
 """The alerts that a client without a certificate gets: TLS 1.2 has none of its own for it."""
 
 FORBIDDEN = 403
-_BY_RULE = {401, FORBIDDEN}
+BY_RULE = {401, FORBIDDEN}
 """How a rule refuses: 401 where it is about a user, whose name is made from the certificate (FakeBasicAuth)."""
 
 
@@ -166,7 +166,7 @@ def _refused_by_http(expected: Expectation, observed: Observation, said: Record,
     verified = said.identity is not None
     if expected.admitted:
         return Verdict.OTHERWISE if verified and not in_handshake else Verdict.LOCKED_OUT
-    if in_handshake and observed.status not in (_BY_RULE if expected.by_rule else {expected.status}):
+    if in_handshake and observed.status not in (BY_RULE if expected.by_rule else {expected.status}):
         return Verdict.OTHERWISE
     if said.status is None:
         return Verdict.INCONCLUSIVE

@@ -9,7 +9,7 @@ from pathlib import Path
 from cryptography import x509
 
 from harness.cases import Case
-from harness.outcome import TLS_VERSIONS, Observation, Outcome, Tls, Verdict
+from harness.outcome import BY_RULE, TLS_VERSIONS, Observation, Outcome, Tls, Verdict
 from harness.pki.run import SlowKeys
 from harness.probe import Door, knock_without_tls, probe
 from harness.server import ServerError, image, sweep
@@ -247,5 +247,5 @@ def _shut(control: Result) -> str:
     return (
         f"The control, a client with everything in order, did not get in at {knock.site.url} "
         f"over TLS {knock.tls} ({seen.outcome}: {what}), so no refusal means anything."
-        f"{more if knock.site.guard.rules and seen.status else ''}"
+        f"{more if knock.site.guard.rules and seen.status in BY_RULE else ''}"
     )
