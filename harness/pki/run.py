@@ -214,7 +214,7 @@ class Pki:
 
     def identity(self, under: Authority | None = None, **changes: Any) -> Identity:
         """Issue a client certificate that is right in all that `changes` do not say (below `root` by default)."""
-        good = self.model.profile(self._case or "control") | self._own(*self.model.like[:1])
+        good = self.model.profile(self._case or "control") | self._own()
         return self._issue(under, **good | changes | {"extensions": _together(changes, good)})
 
     def stranger(self) -> Identity | None:
@@ -230,7 +230,7 @@ class Pki:
         if part not in self.model.needed:
             return None
         under = self.authority() if part is Part.ISSUER else None
-        changes = self.model.lacking(part, self._case) | self._own(*self.model.like[:1])
+        changes = self.model.lacking(part, self._case) | self._own()
         return self._issue(under, **changes)
 
     def suits(self, certificate: x509.Certificate) -> bool:
@@ -239,10 +239,11 @@ class Pki:
         asked = self.ocsp_url and all(map(names_responder, self.model.like[:1]))
         return self.model.met_by(certificate) and (not asked or names_responder(certificate))
 
-    def _own(self, like: x509.Certificate | None = None) -> dict[str, Any]:
+    def _own(self) -> dict[str, Any]:
         """What follows from who issues the certificate: its responder, and a key of the kind that the model has."""
-        if like is None:
+        if not self.model.like:
             return {"ocsp_url": self.ocsp_url}
+        like = self.model.like[0]
         kind = key_like(like.public_key())
         key = self._keys[kind] if kind in _SLOW else kind
         return {"ocsp_url": self.ocsp_url if names_responder(like) else None, "key": key}

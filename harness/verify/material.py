@@ -37,7 +37,7 @@ class Material:
     """How deep a chain is promised where that is known from elsewhere than SSLVerifyDepth."""
     like: tuple[x509.Certificate, ...] = ()
     """The certificate of a client that is to be the model of the good one, and those of its issuers."""
-    unread: list[Directive] = field(default_factory=list)
+    unread: dict[Directive, None] = field(default_factory=dict)
     """Rules that want something of a certificate which could not be read."""
     _pkis: dict[_Key, Pki] = field(default_factory=dict)
     _servers: dict[str, Identity] = field(default_factory=dict)
@@ -48,12 +48,12 @@ class Material:
         depth = self.depth or guard.verify_depth
         files = [self._path(guard, name) for name in (*_TRUST, *_CRLS)]
         read = demands(guard, lambda path: self.bench.given(self.bench.absolute(path)))
+        self.unread.update(dict.fromkeys(read.unread))
         wanted = read.model()
         # Where no responder is configured, a certificate has to name one.
         url = RESPONDER if guard.ocsp != "off" and not guard.has("SSLOCSPDefaultResponder") else None
         key = (*files, str(depth), repr(wanted), str(url))
         if key not in self._pkis:
-            self.unread += read.unread
             model = Model(
                 **wanted,
                 like=self.like,
@@ -138,7 +138,7 @@ class Material:
     ) -> bytes:
         if "Revocation" in name:
             return _pem(crls.get(path) or [crl for pki in self._pkis.values() for crl in pki.crls()])
-        if name == "SSLOCSPResponderCertificateFile":
+        if name.lower() == "sslocsprespondercertificatefile":
             return _pem(signer for pki in self._pkis.values() for signer in pki.responders())
         if "MachineCertificate" in name:
             identity = Authority.root(subject="Verification proxy root").client(subject="proxy")

@@ -51,6 +51,13 @@ def test_a_rule_that_cannot_be_read_is_named_and_gives_no_verdict(site: Path) ->
     assert ("SSL_CLIENT_S_DN_O" in note.message, note.line) == (True, 10)
 
 
+def test_every_rule_that_cannot_be_read_is_named_with_its_line(site: Path) -> None:
+    more = "    <Location /more>\n        SSLRequire %{SSL_CLIENT_V_REMAIN} > 10\n    </Location>\n</VirtualHost>"
+    site.write_text(SITE.format("/etc/ssl/ca.crt").replace("</VirtualHost>", more))
+    run = verify(of(site), only=lambda case: case.id == "absent.none")
+    assert [note.line for note in run.findings if note.id == "coverage.not_examined"] == [10, 13]
+
+
 def test_a_client_like_the_one_who_is_let_in_gets_in_and_one_of_another_organisation_does_not(site: Path) -> None:
     like = client(Authority.root(subject="Corp root"), "Acme")
     families = ("rules", "chain", "valid", "validity")
