@@ -78,16 +78,17 @@ def refused(
     Args:
         alert: the TLS alert description, one for both protocol versions or one for each.
         x509_error: OpenSSL's X509_V_ERR number, as AH02276 reports it.
-        ah: httpd's message number where it is not AH02276.
+        ah: httpd's message number where it is not AH02276, or (OCSP) the one before it that says more.
         text: a part of the library's own message where httpd gives no number.
     """
     alerts: Mapping[Tls, str] = dict.fromkeys(TLS_VERSIONS, alert) if isinstance(alert, str) else alert
-    ah = "AH02276" if x509_error is not None else ah
+    ah = "AH02276" if ah is None and x509_error is not None else ah
     return Expectation(admitted=False, alerts=alerts, reason=Reason(ah, x509_error, text))
 
 
 def refused_by_rule() -> Expectation:
-    """Expect httpd to verify the certificate, and to deny the request all the same."""
+    """Expect httpd to verify the certificate, and to deny the request all the same: by 403, or by 401 where the rule is
+    about a user, whose name is made from the certificate (FakeBasicAuth)."""
     return Expectation(admitted=False, by_rule=True)
 
 

@@ -11,6 +11,7 @@ from harness.pki.run import Pki
 from harness.probe import SITE, Client
 
 Build = Callable[[Pki], Client | None]
+"""Makes the client of a case; None where there is nothing at a place that it would show."""
 
 
 @dataclass(frozen=True)

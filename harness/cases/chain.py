@@ -4,7 +4,7 @@ from cryptography import x509
 
 from harness.cases import case
 from harness.outcome import admitted, refused
-from harness.pki import CLIENT, Authority, Identity
+from harness.pki import CLIENT, Authority, Identity, KeyType
 from harness.pki.run import Pki
 from harness.probe import Client
 
@@ -34,7 +34,7 @@ def impostor_authority(pki: Pki) -> Client:
 
     Without an authority key identifier only the signature gives him away.
     """
-    return Client(pki.identity(pki.root.impostor()))
+    return Client(pki.identity(pki.anchor.impostor()))
 
 
 @case(_UNKNOWN, source="RFC 5280 6.1.1 (d)", directive="SSLCACertificateFile")
@@ -78,8 +78,8 @@ def unrelated_extras(pki: Pki) -> Client:
 @case(_NOT_AN_AUTHORITY, source="RFC 5280 4.2.1.9, 6.1.4 (k)", depth=2)
 def leaf_as_authority(pki: Pki) -> Client:
     """A certificate signed with the key of an ordinary client certificate: CVE-2002-0862, the oldest mistake."""
-    leaf = pki.identity()
-    forger = Authority(leaf.certificate, leaf.key, (leaf.certificate,))
+    leaf = pki.identity(key=KeyType.P_256)
+    forger = Authority(leaf.certificate, leaf.key, (leaf.certificate, *leaf.chain))
     return Client(pki.identity(forger))
 
 
@@ -126,7 +126,7 @@ def name_constraints_respected(pki: Pki) -> Client:
 def cross_signed(pki: Pki) -> Client:
     """An authority the server does not know, certified by the one that it trusts; the client sends that proof."""
     other = pki.authority(trusted=False)
-    return Client(pki.identity(other), chain=(pki.root.cross_sign(other),))
+    return Client(pki.identity(other), chain=(pki.cross_signed(other), *pki.root.chain))
 
 
 @case(_UNKNOWN, source="RFC 5280 3.2", depth=2)

@@ -17,7 +17,7 @@ def someone_elses_key(pki: Pki) -> Client:
 
     A certificate is public; what proves who knocks is the signature over the handshake.
     """
-    identity = pki.identity()
+    identity = pki.identity(key=KeyType.P_256)
     return Client(identity, key_pem=mismatched_key(identity.certificate, generate(KeyType.P_256)))
 
 

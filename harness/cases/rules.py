@@ -1,15 +1,71 @@
-"""Who has a good certificate, but is not whom the rule wants?"""
+"""Who has a good certificate, but is not whom the rule wants?
+
+Asked only where rules speak of the certificate: what they want is read from them. Besides one who has nothing of it,
+there is one for each demand without which nobody is to get in; he meets all the others. Where one demand is as good as
+another (`or`, several `Require` in one section), no single one is needed.
+"""
 
 from harness.cases import case
 from harness.outcome import refused_by_rule
+from harness.pki import Identity
+from harness.pki.model import Part
 from harness.pki.run import Pki
 from harness.probe import Client
 
 
 @case(refused_by_rule(), source="Require, SSLRequire, SSL_CLIENT_S_DN", directive="Require")
 def another_subject(pki: Pki) -> Client | None:
-    """A certificate of the right authority with a subject that the rules at this place do not allow.
+    """A certificate of the right authority that has nothing of what the rules at this place want."""
+    return _if_any(pki.stranger())
 
-    Asked only where rules speak of the subject: what they demand is read from them, and this client has none of it.
-    """
-    return Client(pki.stranger()) if pki.model.demanding else None
+
+@case(refused_by_rule(), source="Require expr, SSL_CLIENT_S_DN_O", directive="Require")
+def another_organisation(pki: Pki) -> Client | None:
+    """A certificate with all that the rules want but for the organisation (O), which is another."""
+    return _if_any(pki.lacking(Part.ORGANISATION))
+
+
+@case(refused_by_rule(), source="Require expr, SSL_CLIENT_S_DN_OU", directive="Require")
+def another_unit(pki: Pki) -> Client | None:
+    """A certificate with all that the rules want but for the organisational unit (OU), which is another."""
+    return _if_any(pki.lacking(Part.UNIT))
+
+
+@case(refused_by_rule(), source="Require expr, SSL_CLIENT_S_DN_CN, FakeBasicAuth", directive="Require")
+def another_common_name(pki: Pki) -> Client | None:
+    """A certificate with all that the rules want but for the common name (CN), which is another."""
+    return _if_any(pki.lacking(Part.COMMON_NAME))
+
+
+@case(refused_by_rule(), source="Require expr, SSL_CLIENT_S_DN_Email, SSL_CLIENT_SAN_Email_n", directive="Require")
+def another_email(pki: Pki) -> Client | None:
+    """A certificate with all that the rules want but for the email address, which is another."""
+    return _if_any(pki.lacking(Part.EMAIL))
+
+
+@case(refused_by_rule(), source="Require expr, SSL_CLIENT_S_DN", directive="Require")
+def another_attribute(pki: Pki) -> Client | None:
+    """A certificate with all that the rules want but for other attributes of the subject (C, ST, L, UID and such)."""
+    return _if_any(pki.lacking(Part.ATTRIBUTE))
+
+
+@case(refused_by_rule(), source="Require expr, SSL_CLIENT_I_DN", directive="Require")
+def another_issuer(pki: Pki) -> Client | None:
+    """A certificate with all that the rules want, by another authority that the server trusts as well."""
+    return _if_any(pki.lacking(Part.ISSUER))
+
+
+@case(refused_by_rule(), source="Require expr, SSL_CLIENT_SAN_DNS_n, SSL_CLIENT_SAN_OTHER_msUPN_n", directive="Require")
+def another_alternative_name(pki: Pki) -> Client | None:
+    """A certificate with all that the rules want but for the alternative name (subjectAltName), which it lacks."""
+    return _if_any(pki.lacking(Part.ALTERNATIVE_NAME))
+
+
+@case(refused_by_rule(), source="Require expr, PeerExtList", directive="Require")
+def without_extension(pki: Pki) -> Client | None:
+    """A certificate with all that the rules want but for the extension, which it lacks."""
+    return _if_any(pki.lacking(Part.EXTENSION))
+
+
+def _if_any(identity: Identity | None) -> Client | None:
+    return Client(identity) if identity else None

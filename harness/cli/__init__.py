@@ -17,6 +17,8 @@ from harness.cases import Case, catalogue
 from harness.cli.expression import matcher
 from harness.cli.pki import pki
 from harness.outcome import TLS_VERSIONS, Tls
+from harness.pki.files import PkiError
+from harness.pki.model import client_like
 from harness.report import FORMATS
 from harness.report.table import show
 from harness.server import ServerError
@@ -50,6 +52,13 @@ main.add_command(pki)
 @click.option("--json", "json_file", type=_REPORT, help="Write the report as JSON (- is stdout).")
 @click.option("--junit", "junit_file", type=_REPORT, help="Write the report as JUnit XML (- is stdout).")
 @click.option("--html", "html_file", type=_REPORT, help="Write the report as one HTML page (- is stdout).")
+@click.option(
+    "--client-like",
+    "like",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    metavar="FILE",
+    help="Take this client's certificate (PEM or DER, no key) as the model of the good one.",
+)
 @click.option("--strict", is_flag=True, help="Warnings count as errors do.")
 @click.option("--keep", is_flag=True, help="Leave the container for a look; `make clean` removes it.")
 @click.option("--no-color", is_flag=True, help="No colours; NO_COLOR, a pipe and CI=true do the same.")
@@ -64,6 +73,7 @@ def verify(
     json_file: TextIO | None,
     junit_file: TextIO | None,
     html_file: TextIO | None,
+    like: Path | None,
     strict: bool,
     keep: bool,
     no_color: bool,
@@ -89,6 +99,7 @@ def verify(
             versions=(tls,) if tls else TLS_VERSIONS,
             jobs=jobs,
             keep=keep,
+            like=client_like(like) if like else (),
             progress=progress,
         )
     show(run, console, strict=strict)
@@ -134,6 +145,8 @@ def _no_traceback() -> Iterator[None]:
         click.echo("No verdict. Interrupted; the run's container is removed.", err=True)
         sys.exit(_NO_VERDICT)
     except NothingToDoError as error:
+        raise click.UsageError(str(error)) from None
+    except PkiError as error:
         raise click.UsageError(str(error)) from None
     except ConfigurationError as error:
         click.echo(f"The configuration cannot be used.\n{error}", err=True)

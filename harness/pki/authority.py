@@ -16,12 +16,14 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     pkcs12,
 )
+from cryptography.x509.oid import AuthorityInformationAccessOID
 
 from harness.pki.forge import resign
 from harness.pki.keys import KeyType, PrivateKey, PublicKey, generate
 from harness.pki.profile import AUTHORITY, CLIENT, SERVER, Profile, called, general_name, moment
 
 _UNUSUAL = (hashes.MD5, hashes.SHA1)
+_OCSP = AuthorityInformationAccessOID.OCSP
 
 
 @dataclass(frozen=True)
@@ -124,9 +126,9 @@ class Authority:
                 builder = builder.add_revoked_certificate(revoked_certificate(entry.serial_number, moment(last_update)))
         return builder.sign(self.key, _digest(self.key))
 
-    def cross_sign(self, other: "Authority") -> x509.Certificate:
+    def cross_sign(self, other: "Authority", **changes: Any) -> x509.Certificate:
         """Certify another authority's name and key."""
-        profile = replace(AUTHORITY, subject=other.certificate.subject)
+        profile = replace(AUTHORITY, subject=other.certificate.subject, **changes)
         return self.certify(profile, other.certificate.public_key())
 
     def impostor(self) -> "Authority":
@@ -201,6 +203,9 @@ def _extensions(profile: Profile) -> Iterable[tuple[x509.ExtensionType, bool]]:
     if profile.crl_url:
         point = x509.DistributionPoint([x509.UniformResourceIdentifier(profile.crl_url)], None, None, None)
         yield x509.CRLDistributionPoints([point]), False
+    if profile.ocsp_url:
+        responder = x509.UniformResourceIdentifier(profile.ocsp_url)
+        yield x509.AuthorityInformationAccess([x509.AccessDescription(_OCSP, responder)]), False
     yield from ((entry.value, entry.critical) for entry in profile.extensions)
 
 

@@ -58,6 +58,7 @@ class Profile:
     names: tuple[str | x509.GeneralName, ...] = ()
     extensions: tuple[x509.Extension[x509.ExtensionType], ...] = ()
     crl_url: str | None = None
+    ocsp_url: str | None = None
     key_identifier: bytes | None = None
     digest: hashes.HashAlgorithm | None = None
 

@@ -1,13 +1,14 @@
 """Which authorities does one server trust, and whom have they issued, revoked and forgotten?
 
-A stale, foreign or absent CRL is one more authority in the same trust bundle, so that one server serves every case.
+A stale, foreign or absent CRL is one more authority in the same trust bundle, so that one server serves every case. The
+same goes for the answers of OCSP responders.
 """
 
 import functools
 import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -16,24 +17,30 @@ import certifi
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.utils import CryptographyDeprecationWarning
-from cryptography.x509.oid import NameOID
 
 from harness.pki import Authority, Identity, KeyType, PrivateKey, generate
+from harness.pki.model import Model, Part, key_like, names_responder
+from harness.pki.ocsp import Register
 
 DAY = timedelta(days=1)
 Revoked = Sequence[x509.Certificate]
 MakeCrls = Callable[[Authority, Revoked], list[x509.CertificateRevocationList]]
+Answers = Callable[[Register], dict[str, bytes]]
+"""What a responder is given of an authority's register, by file name."""
 _SLOW = (KeyType.RSA_4096, KeyType.RSA_3072, KeyType.RSA_2048, KeyType.RSA_1024)
 
 
 @dataclass
 class _Known:
-    """An authority of the run, and how its CRLs are made from the certificates that it has revoked."""
+    """An authority of the run, how its CRLs are made from the certificates that it has put on them, and how a responder
+    answers for it."""
 
     authority: Authority
     trusted: bool
     crls: MakeCrls
-    revoked: list[x509.Certificate] = field(default_factory=list)
+    answers: Answers
+    listed: list[x509.Certificate]
+    register: Register
 
 
 def current(authority: Authority, revoked: Revoked) -> list[x509.CertificateRevocationList]:
@@ -51,28 +58,19 @@ def absent(_authority: Authority, _revoked: Revoked) -> list[x509.CertificateRev
     return []
 
 
-@dataclass(frozen=True)
-class Model:
-    """What a good client must be like beside being issued by the right authority: attributes of its subject and of its
-    issuer's by their type, and names in subjectAltName. `authorities` and `crls` are what CONFIG holds of them: they
-    are made again under the same names. `users` have a password, but no certificate."""
+def truthful(register: Register) -> dict[str, bytes]:
+    """What a responder should have."""
+    return register.files()
 
-    subject: tuple[tuple[x509.ObjectIdentifier, str], ...] = ()
-    issuer: tuple[tuple[x509.ObjectIdentifier, str], ...] = ()
-    names: tuple[str, ...] = ()
-    authorities: tuple[x509.Certificate, ...] = ()
-    crls: tuple[x509.CertificateRevocationList, ...] = ()
-    users: tuple[str, ...] = ()
 
-    def met_by(self, certificate: x509.Certificate) -> bool:
-        """Whether a certificate's names have every attribute that is demanded."""
-        asked = ((self.subject, certificate.subject), (self.issuer, certificate.issuer))
-        return all(set(wanted) <= {(entry.oid, entry.value) for entry in name} for wanted, name in asked)
+def outdated(register: Register) -> dict[str, bytes]:
+    """A responder whose answers ran out two days ago (RFC 6960 section 4.2.2.1)."""
+    return register.files(clock="-2d")
 
-    @property
-    def demanding(self) -> bool:
-        """Whether a good certificate alone is not enough."""
-        return bool(self.subject or self.names)
+
+def silent(_register: Register) -> dict[str, bytes]:
+    """A responder that has no answer."""
+    return {}
 
 
 class SlowKeys:
@@ -97,9 +95,13 @@ class Pki:
     """All that is issued for one trust store. `root` is the authority that issues what a case does not want otherwise:
     the trusted root, or where CONFIG trusts an intermediate, that. What a case asks for beyond belongs to it alone."""
 
-    def __init__(self, depth: int, *, model: Model | None = None, keys: SlowKeys | None = None) -> None:
-        """Start with the root; `depth` is how many certificates above the leaf the server promises to accept."""
+    def __init__(
+        self, depth: int, *, model: Model | None = None, keys: SlowKeys | None = None, ocsp_url: str | None = None
+    ) -> None:
+        """Start with the root; `depth` is how many certificates above the leaf the server promises to accept,
+        `ocsp_url` the responder that the certificates name."""
         self.depth = depth
+        self.ocsp_url = ocsp_url
         self.model = model or Model()
         self._keys = keys or slow_keys()
         self._known: dict[bytes, _Known] = {}
@@ -107,7 +109,15 @@ class Pki:
         self._case = ""
         self._asked = 0
         self._count = 0
-        self.root = self._recreate() if self.model.authorities else self._first()
+        self.root = self._recreate() if self.model.authorities or self.model.like else self._first()
+        self.names = {known.authority.certificate.subject for known in self._known.values()}
+        """The authorities that are there before any case asks for its own."""
+
+    @property
+    def anchor(self) -> Authority:
+        """The trusted authority above `root`, or `root` itself."""
+        name = self.root.chain[-1].issuer if self.root.chain else self.root.certificate.subject
+        return next(one.authority for one in self._known.values() if one.authority.certificate.subject == name)
 
     @property
     def room(self) -> int:
@@ -122,13 +132,16 @@ class Pki:
     def _first(self) -> Authority:
         wanted = [x509.NameAttribute(kind, value) for kind, value in self.model.issuer]
         subject = x509.Name(wanted) if wanted else "Verification root"
-        return self._enter(Authority.root(subject=subject), True, self._crls_like(None))
+        return self._enter(Authority.root(subject=subject), trusted=True)
 
     def _recreate(self) -> Authority:
         """Make the authorities of CONFIG again: names, constraints, kinds of key and validity, with other keys; returns
-        the lowest of them, whose clients need every other one above it."""
+        the issuer of the client that is the model, else the lowest, whose clients need every other one above it."""
         made: dict[x509.Name, Authority] = {}
-        waiting = list(dict.fromkeys(self.model.authorities))
+        trusted, like = set(self.model.authorities), self.model.like
+        if not trusted and (top := like[-1]).issuer != top.subject:
+            made[top.issuer] = self._enter(Authority.root(subject=top.issuer), trusted=True)
+        waiting = list(dict.fromkeys([*self.model.authorities, *like[1:]]))
         names = {certificate.subject for certificate in waiting}
         while waiting:
             certificate = next(
@@ -136,9 +149,18 @@ class Pki:
             )
             waiting.remove(certificate)
             above = made.get(certificate.issuer)
+            if trusted and not above and certificate not in trusted:
+                continue  # What came with the model leads to no authority of this place.
             changes = self._likeness(certificate)
             authority = above.subauthority(**changes) if above else Authority.root(**changes)
-            made.setdefault(certificate.subject, self._enter(authority, True, self._crls_like(certificate)))
+            if above:
+                self._known[_print(above)].register.issued.append(authority.certificate)
+            trust = certificate in trusted or not above
+            made.setdefault(
+                certificate.subject, self._enter(authority, trusted=trust, crls=self._crls_like(certificate))
+            )
+        if like and like[0].issuer in made:
+            return made[like[0].issuer]
         issuers = {one.issuer for one in self.model.authorities if one.issuer != one.subject}
         lowest = [authority for name, authority in made.items() if name not in issuers] or [*made.values()]
         return next((authority for authority in lowest if not _is_public(authority)), lowest[0])
@@ -149,7 +171,10 @@ class Pki:
         return next((known.authority for known in self._known.values() if _is_public(known.authority)), None)
 
     def _likeness(self, certificate: x509.Certificate) -> dict[str, Any]:
-        own = (x509.SubjectKeyIdentifier, x509.AuthorityKeyIdentifier, x509.BasicConstraints, x509.KeyUsage)
+        own = (
+            *(x509.SubjectKeyIdentifier, x509.AuthorityKeyIdentifier, x509.BasicConstraints, x509.KeyUsage),
+            x509.AuthorityInformationAccess,
+        )
         by_kind = {type(entry.value): entry for entry in certificate.extensions}
         constraints, usage = by_kind.get(x509.BasicConstraints), by_kind.get(x509.KeyUsage)
         size = getattr(certificate.public_key(), "key_size", 0)
@@ -162,11 +187,12 @@ class Pki:
             "key_usage": usage.value if usage else None,
             "extensions": tuple(entry for kind, entry in by_kind.items() if kind not in own),
             "key": self._keys[rsa] if rsa else KeyType.P_256,
+            "ocsp_url": self.ocsp_url if names_responder(certificate) else None,
         }
 
-    def _crls_like(self, certificate: x509.Certificate | None) -> MakeCrls:
+    def _crls_like(self, certificate: x509.Certificate) -> MakeCrls:
         """Make the CRLs of CONFIG again, with their dates; an authority that has none there has none here."""
-        if certificate is None or not self.model.crls:
+        if not self.model.crls:
             return current
         theirs = [crl for crl in self.model.crls if crl.issuer == certificate.subject]
         return lambda authority, revoked: [
@@ -178,12 +204,15 @@ class Pki:
         """Start another probe of a case: the roots that its earlier probes made are used again."""
         self._case, self._asked = case, 0
 
-    def authority(self, *, trusted: bool = True, crls: MakeCrls = current, **changes: Any) -> Authority:
+    def authority(
+        self, *, trusted: bool = True, crls: MakeCrls = current, answers: Answers = truthful, **changes: Any
+    ) -> Authority:
         """Make a root of the case's own, in the server's trust bundle unless told otherwise."""
         self._asked += 1
         key = f"{self._case} root {self._asked}"
         if key not in self._roots:
-            self._roots[key] = self._enter(Authority.root(**{"subject": key} | changes), trusted, crls)
+            made = Authority.root(**{"subject": key} | changes)
+            self._roots[key] = self._enter(made, trusted=trusted, crls=crls, answers=answers)
         return self._roots[key]
 
     def intermediate(
@@ -195,25 +224,58 @@ class Pki:
     ) -> Authority:
         """Make an authority below another (below `root` when none is named); the server knows its CRL."""
         self._count += 1
-        name = {"subject": f"{self._case} intermediate {self._count}"}
-        return self._enter((under or self.root).subauthority(**name | changes), False, crls)
+        like = {"subject": f"{self._case} intermediate {self._count}", "ocsp_url": self.ocsp_url}
+        made = (under or self.root).subauthority(**like | changes)
+        self._record(made.certificate, under)
+        return self._enter(made, crls=crls)
 
     def identity(self, under: Authority | None = None, **changes: Any) -> Identity:
         """Issue a client certificate that is right in all that `changes` do not say (below `root` by default)."""
-        like = {"subject": self._subject(), "names": self.model.names}
-        return (under or self.root).client(**like | changes)
+        good = self.model.profile(self._case or "control") | self._own()
+        return self._issue(under, **good | changes | {"extensions": _together(changes, good)})
 
-    def stranger(self) -> Identity:
-        """Issue a certificate that is good in itself and has nothing of what the model demands."""
-        return self.root.client(subject="nobody in particular")
+    def stranger(self) -> Identity | None:
+        """Issue a certificate that is good in itself and has nothing of what the model demands; None where it demands
+        nothing, or where what could not be read may do as well."""
+        if not self.model.demanding or (self.model.unread and not self.model.needed):
+            return None
+        under = self.authority() if self.model.issuer else None
+        return self._issue(under, subject="nobody in particular", ocsp_url=self.ocsp_url)
 
-    def _subject(self) -> x509.Name | str:
-        name = self._case or "control"
-        if not self.model.subject:
-            return name
-        given = [x509.NameAttribute(kind, value) for kind, value in self.model.subject]
-        own = [] if any(kind == NameOID.COMMON_NAME for kind, _ in self.model.subject) else [name]
-        return x509.Name([*given, *(x509.NameAttribute(NameOID.COMMON_NAME, one) for one in own)])
+    def lacking(self, part: Part) -> Identity | None:
+        """Issue a certificate that has all that is wanted but one part; None where nobody has to have that."""
+        if part not in self.model.needed:
+            return None
+        under = self.authority() if part is Part.ISSUER else None
+        changes = self.model.lacking(part, self._case) | self._own()
+        return self._issue(under, **changes)
+
+    def suits(self, certificate: x509.Certificate) -> bool:
+        """Whether a certificate has all that rules and responders want of a good client: who lacks it shows nothing
+        where he is refused."""
+        asked = self.ocsp_url and all(map(names_responder, self.model.like[:1]))
+        return self.model.met_by(certificate) and (not asked or names_responder(certificate))
+
+    def _own(self) -> dict[str, Any]:
+        """What follows from who issues the certificate: its responder, and a key of the kind that the model has."""
+        if not self.model.like:
+            return {"ocsp_url": self.ocsp_url}
+        like = self.model.like[0]
+        kind = key_like(like.public_key())
+        key = self._keys[kind] if kind in _SLOW else kind
+        return {"ocsp_url": self.ocsp_url if names_responder(like) else None, "key": key}
+
+    def _issue(self, under: Authority | None, **changes: Any) -> Identity:
+        made = (under or self.root).client(**changes)
+        self._record(made.certificate, under)
+        return made
+
+    def cross_signed(self, other: Authority) -> x509.Certificate:
+        """Certify another authority's name and key by `root`."""
+        made = self.root.cross_sign(other, ocsp_url=self.ocsp_url)
+        self._record(made, None)
+        self._known[_print(other)].register.cross.append(made)
+        return made
 
     def server(self, names: tuple[str, ...]) -> Identity:
         """Issue the server's certificate, below a root that no client of the run is issued by."""
@@ -225,7 +287,15 @@ class Pki:
 
     def revoke(self, revoked: Identity | Authority, by: Authority | None = None) -> None:
         """Put a certificate on the CRL of the authority that issued it (`root` when none is named)."""
-        self._known[_print(by or self.root)].revoked.append(revoked.certificate)
+        self._known[_print(by or self.root)].listed.append(revoked.certificate)
+
+    def revoke_by_responder(self, revoked: Identity | Authority) -> None:
+        """Let the responder of `root` call a certificate revoked that is on no CRL."""
+        self._known[_print(self.root)].register.revoked.append(revoked.certificate)
+
+    def forget(self, identity: Identity) -> None:
+        """Strike a certificate out of the register of `root`: its responder does not know it."""
+        self._known[_print(self.root)].register.issued.remove(identity.certificate)
 
     def trusted(self) -> list[x509.Certificate]:
         """The trust bundle: for `SSLCACertificateFile`."""
@@ -233,10 +303,25 @@ class Pki:
 
     def crls(self) -> list[x509.CertificateRevocationList]:
         """The CRLs of every authority: for `SSLCARevocationFile`."""
-        return [crl for known in self._known.values() for crl in known.crls(known.authority, known.revoked)]
+        return [crl for known in self._known.values() for crl in known.crls(known.authority, known.listed)]
 
-    def _enter(self, authority: Authority, trusted: bool, crls: MakeCrls) -> Authority:
-        self._known[_print(authority)] = _Known(authority, trusted, crls)
+    def answers(self) -> dict[str, bytes]:
+        """What the responder is given of every authority, by file name."""
+        return {name: file for known in self._known.values() for name, file in known.answers(known.register).items()}
+
+    def responders(self) -> list[x509.Certificate]:
+        """Who signs the answers of every authority, as it wants it: for `SSLOCSPResponderCertificateFile`."""
+        return [known.register.signer.certificate for known in self._known.values()]
+
+    def _record(self, issued: x509.Certificate, by: Authority | None) -> None:
+        """Enter a certificate in the register of its issuer, where that is an authority of the run."""
+        if known := self._known.get(_print(by or self.root)):
+            known.register.issued.append(issued)
+
+    def _enter(
+        self, authority: Authority, *, trusted: bool = False, crls: MakeCrls = current, answers: Answers = truthful
+    ) -> Authority:
+        self._known[_print(authority)] = _Known(authority, trusted, crls, answers, [], Register(authority))
         return authority
 
 
@@ -265,6 +350,12 @@ def certificates_in(content: bytes) -> list[x509.Certificate]:
             return x509.load_pem_x509_certificates(content) if b"BEGIN CERTIFICATE" in content else []
         except ValueError:
             return []
+
+
+def _together(changes: dict[str, Any], good: dict[str, Any]) -> tuple[x509.Extension[x509.ExtensionType], ...]:
+    """The extensions of a change, and of the good profile those that it does not speak of."""
+    changed = {entry.oid: entry for entry in changes.get("extensions", ())}
+    return tuple(({entry.oid: entry for entry in good["extensions"]} | changed).values())
 
 
 def _print(authority: Authority) -> bytes:

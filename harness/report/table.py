@@ -64,7 +64,8 @@ def _outcome(results: list[Result]) -> str:
         return seen
     reason = reasons[-1]
     if reason.x509_error is not None:
-        return f"{seen}, error {reason.x509_error}"
+        more = f" ({reason.ah})" if reason.ah != "AH02276" else ""
+        return f"{seen}, error {reason.x509_error}{more}"
     # Of several library errors the last is the one that TLS reports.
     return f"{seen}, {escape(reason.ah or (reason.text or '').rpartition('; ')[2])}"
 

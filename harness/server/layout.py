@@ -12,6 +12,8 @@ MOST_FILES = 10_000
 MOST_BYTES = 64 << 20
 SNIPPET = "/etc/httpd/harness/skeleton.conf"
 """Where the file goes that a snippet is included by."""
+RESPONDER = "http://127.0.0.1:6960"
+"""Where an OCSP responder answers, beside the server. RFC 6960 gave the port its number."""
 
 _SERVER_ROOT = re.compile(r'^[ \t]*ServerRoot[ \t]+"?(/[^"\s$]*)', re.MULTILINE | re.IGNORECASE)
 _WHOLE = re.compile(r"^[ \t]*(LoadModule|ServerRoot)\b", re.MULTILINE | re.IGNORECASE)
@@ -31,6 +33,7 @@ class Unseen:
     what: str
     file: str
     line: int
+    remedy: str = "Verify a CONFIG that holds it, or see to it yourself."
 
 
 @dataclass(frozen=True)
@@ -206,6 +209,10 @@ _LEFT_OUT = re.compile(
 )
 _LISTEN = re.compile(rb"^([ \t]*Listen[ \t]+)\"?(?:\[[^\]]*\]|[^\s:\"]+):(\d+|\$)", re.MULTILINE | re.IGNORECASE)
 _HOST = re.compile(rb"^([ \t]*<VirtualHost[ \t]+)([^>\n]+)>", re.MULTILINE | re.IGNORECASE)
+_ASKS = re.compile(
+    rb"^([ \t]*SSLOCSP(?:DefaultResponder|ProxyURL)[ \t]+\"?)(?:(\w+://)[^\s/\"]+|[$][^\s/\"]+)",
+    re.MULTILINE | re.IGNORECASE,
+)
 _ELSEWHERE = re.compile(rb"(\w://(?:[^\s/@]*@)?)(?!127\.)\d+\.\d+\.\d+\.\d+")
 
 
@@ -218,6 +225,9 @@ def _copy(content: bytes) -> bytes:
     # A container has one address. That the virtual hosts mean the same one is for `_at_addresses` to see.
     content = _LISTEN.sub(rb"\1\2", content)
     content = _HOST.sub(lambda found: found[1] + b" ".join(_ports(found[2])) + b">", content)
+    # The scheme stays: httpd cannot ask by https, and then nobody gets in.
+    here = RESPONDER.encode().partition(b"://")
+    content = _ASKS.sub(lambda found: found[1] + (found[2] or here[0] + here[1]) + here[2], content)
     # Nothing outside is asked, not even by a proxy: there it is unreachable, which is an answer as good as any.
     return _ELSEWHERE.sub(rb"\g<1>127.0.0.1", content)
 

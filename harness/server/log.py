@@ -16,6 +16,12 @@ _NEW = "AH01964"
 # The subject comes from the client and may hold anything, so only the last of these marks counts.
 _SERIAL = re.compile(r".* / serial: (?P<serial>[0-9A-F]+) / notbefore: ")
 _VERIFICATION = re.compile(r"(?P<ah>AH02276): Certificate Verification: Error \((?P<number>\d+)\): ")
+# Why OCSP could not tell: said before the verification's own error, which then is 50 whatever the reason.
+_APPLICATION_VERIFICATION = 50
+_OCSP = re.compile(
+    r"(?P<ah>AH01918|AH01919|AH01920|AH01921|AH01922|AH01923|AH01924|AH01925|AH02272|AH02273"
+    r"|AH0197[2-9]|AH0198\d|AH0199\d|AH03239(?=: OCSP validation completed, certificate status: unknown)): "
+)
 _REFUSAL = re.compile(r"(?P<ah>AH02032|AH02039|AH02040|AH02261|AH02263|AH10158): ")
 _NAME = re.compile(r"AH0204[34]: (?:SSL|No matching SSL) virtual host for servername (?P<name>\S+) found")
 # Written right after the refusal, by the same thread and without the client's address.
@@ -35,6 +41,7 @@ class Connection:
     name: str | None = None
     serials: set[str] = field(default_factory=set)
     reason: Reason | None = None
+    ocsp: str | None = None
 
 
 @dataclass(frozen=True)
@@ -126,8 +133,12 @@ def _note(connection: Connection, text: str) -> None:
         connection.serials.add(serial["serial"])
     if found := _NAME.match(text):
         connection.name = found["name"]
+    elif found := _OCSP.match(text):
+        connection.ocsp = found["ah"]
     elif found := _VERIFICATION.match(text):
-        connection.reason = Reason(found["ah"], int(found["number"]))
+        number = int(found["number"])
+        untold = number == _APPLICATION_VERIFICATION and connection.ocsp
+        connection.reason = Reason(untold or found["ah"], number)
     elif connection.reason is None and (found := _REFUSAL.match(text)):
         connection.reason = Reason(found["ah"])
     elif (connection.reason is None or connection.reason.ah is None) and (found := _LIBRARY.match(text)):

@@ -28,7 +28,8 @@ class Guard:
 
     `handshake` is the `SSLVerifyClient` of the virtual host, which the handshake obeys. `claim` is the directive by
     which the configuration says that only clients with a certificate get in; None where it says no such thing. `rules`
-    are those that ask for something in the certificate. `opener` is the line that lets in whoever gets in unverified,
+    are those that ask for something in the certificate, `sections` those that cover the site, in the order of merging.
+    `opener` is the line that lets in whoever gets in unverified,
     `way` the Alias or ProxyPass by which a request gets there at all. A guard that is `closed` lets in nobody.
     """
 
@@ -38,6 +39,7 @@ class Guard:
     handshake: str = "none"
     claim: Directive | None = None
     rules: tuple[Directive, ...] = ()
+    sections: tuple[Directive, ...] = ()
     way: Directive | None = None
     closed: bool = False
 
@@ -52,9 +54,26 @@ class Guard:
         return int(self._value("SSLVerifyDepth", "1"))
 
     @property
-    def revocation(self) -> str:
+    def crl_check(self) -> str:
         """`SSLCARevocationCheck`, httpd's default where it is absent."""
         return self._value("SSLCARevocationCheck", "none")
+
+    @property
+    def ocsp(self) -> str:
+        """`SSLOCSPEnable`, httpd's default where it is absent."""
+        return self._value("SSLOCSPEnable", "off")
+
+    @property
+    def means_ocsp(self) -> bool:
+        """Whether a responder is to be asked, as any `SSLOCSP…` directive says, even where nothing comes of it."""
+        forgotten = not self.has("SSLOCSPEnable") and any(name.startswith("sslocsp") for name in self.in_force)
+        return self.ocsp != "off" or forgotten
+
+    @property
+    def revocation(self) -> str:
+        """How revoked certificates are looked for: `none`, `leaf` or `chain` by CRL, `ocsp` or `ocsp leaf`, or both."""
+        found = {"off": [], "leaf": ["ocsp leaf"]}.get(self.ocsp, ["ocsp"])
+        return " + ".join([*([self.crl_check] if self.crl_check != "none" or not found else []), *found])
 
     @property
     def in_handshake(self) -> bool:
@@ -205,6 +224,7 @@ class VirtualHost:
             verify.arguments.lower() if verify and self.tls else "none",
             self._claim(url, covering, verify),
             rules,
+            parts,
             way,
             _closed(covering),
         )

@@ -22,6 +22,7 @@ from harness.server import overrides
 from harness.server.configuration import Directive, parse, walk
 from harness.server.engine import LABEL, ServerError, discard, engine, owned
 from harness.server.layout import SNIPPET, ConfigurationError, Layout
+from harness.server.responder import responder
 from harness.server.sites import Sites
 
 ACCESS = "mtls-probe"
@@ -87,13 +88,19 @@ _DUMP = ("-t", "-D", "DUMP_CONFIG")
 
 @dataclass(frozen=True)
 class Httpd:
-    """A running server: `ports` are those on 127.0.0.1 that each port of the configuration is published at."""
+    """A running server: `ports` are those on 127.0.0.1 that each port of the configuration is published at, `responder`
+    whom it asks about revoked certificates."""
 
     container: Container
     ports: Mapping[int, int]
+    responder: Container | None = None
 
     def state(self) -> str | None:
-        """None while it runs, undisturbed since its start; else what became of it."""
+        """None while it runs, undisturbed since its start; else what became of it, or of the responder."""
+        if self.responder:
+            self.responder.reload()
+            if not self.responder.attrs["State"]["Running"]:
+                return f"the OCSP responder stopped with exit code {self.responder.attrs['State']['ExitCode']}"
         self.container.reload()
         state = self.container.attrs["State"]
         if state["Running"] and not self.container.attrs["RestartCount"]:
@@ -170,9 +177,11 @@ class Workbench:
         return configuration
 
     @contextmanager
-    def running(self, files: Mapping[str, bytes], sites: Sites, *, keep: bool = False) -> Iterator[Httpd]:
+    def running(
+        self, files: Mapping[str, bytes], sites: Sites, *, answers: Mapping[str, bytes], keep: bool = False
+    ) -> Iterator[Httpd]:
         """Start httpd with these files in the place of those that the configuration names, so that it listens for all
-        its sites.
+        its sites. `answers` are the files of the OCSP responder that httpd asks; without any there is none.
 
         Raises:
             ServerError: it did not start; the message holds its log's last words.
@@ -183,7 +192,12 @@ class Workbench:
         try:
             self._put(container, self._files | self._pages(sites) | dict(files))
             container.start()
-            yield Httpd(container, self._published(container, sites.ports))
+            published = self._published(container, sites.ports)
+            if answers:
+                with responder(container, self.label, answers, keep=keep) as asked:
+                    yield Httpd(container, published, asked)
+            else:
+                yield Httpd(container, published)
         finally:
             if not keep:
                 discard(container)

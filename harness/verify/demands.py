@@ -1,14 +1,18 @@
 """What do the rules at a place want to see in a certificate that is good already?"""
 
+import random
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
 
+import rstr
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
+from harness.pki.model import Part, part_of, part_of_name
+from harness.server.configuration import Directive, walk
 from harness.server.sites import Guard
-
-Attributes = tuple[tuple[x509.ObjectIdentifier, str], ...]
 
 # The attributes by the names that mod_ssl has for them.
 _ATTRIBUTES = {
@@ -25,36 +29,72 @@ _ATTRIBUTES = {
     "Email": NameOID.EMAIL_ADDRESS,
     "emailAddress": NameOID.EMAIL_ADDRESS,
 }
-_VALUE = r"""(?:\{\s*)?['"](?P<value>[^'"]*)['"]"""
-_ONE = re.compile(
-    rf"%\{{SSL_CLIENT_(?P<whose>[SI])_DN(?:_(?P<name>\w+?))?(?:_\d+)?\}}\s*(?:==|=|-eq|eq|-strmatch|in)\s*{_VALUE}"
+_SAMPLES = 20
+"""How many texts are tried until one matches its expression."""
+_LONGEST = 64
+"""Characters: the upper bound of most attributes (RFC 5280 appendix A.1)."""
+_MS_UPN = x509.ObjectIdentifier("1.3.6.1.4.1.311.20.2.3")
+# One value, or the first of a list; or an expression.
+_VALUE = r"""(?:\{\s*)?(?P<quote>['"])(?P<value>(?:(?!(?P=quote)).)*)(?P=quote)(?:[^{}]*\})?"""
+_PATTERN = r"""m?(?P<mark>[/\#|])(?P<pattern>.+?)(?P=mark)i?"""
+_EQUALS = rf"\s*(?:==?|-?eq|-?in|-strc?match|=~)\s*(?:{_PATTERN}|{_VALUE})"
+_ASKED = re.compile(
+    rf"%\{{SSL_CLIENT_(?P<what>[SI]_DN(?:_[A-Za-z]+)?|SAN_(?:Email|DNS|OTHER_msUPN))(?:_\d+)?\}}{_EQUALS}"
 )
-_SAN = re.compile(rf"%\{{SSL_CLIENT_SAN_(?:Email|DNS)_\d+\}}\s*(?:==|=|eq|in)\s*{_VALUE}")
+_EXTENSION = re.compile(rf"{_VALUE}\s*-?in\s*(?:PeerExtList|OID)\(\s*['\"](?P<what>[\d.]+)['\"]\s*\)")
+_MENTIONED = re.compile(r"SSL_CLIENT_(?!VERIFY\b)|PeerExtList|OID\(")
+_QUOTED = re.compile(r"""(['"]).*?\1""")
+_ALTERNATIVE = re.compile(r"\|\||!|\b(?:or|not)\b", re.IGNORECASE)
+_AUTHORIZING = {"require", "requireall", "requireany", "requirenone"}
 
 
-def demands(guard: Guard, given: Callable[[str], bytes]) -> tuple[Attributes, Attributes, tuple[str, ...]]:
-    """Read subject, issuer and alternative names that the rules ask for.
+@dataclass
+class Demands:
+    """What was read: attributes of subject and issuer by their type, alternative names, extensions; the parts without
+    any one of which nobody is to get in; and the rules that want something which could not be read."""
+
+    subject: dict[x509.ObjectIdentifier, str] = field(default_factory=dict)
+    issuer: dict[x509.ObjectIdentifier, str] = field(default_factory=dict)
+    names: dict[x509.GeneralName, None] = field(default_factory=dict)
+    extensions: dict[str, str] = field(default_factory=dict)
+    needed: set[Part] = field(default_factory=set)
+    unread: list[Directive] = field(default_factory=list)
+
+    def model(self) -> dict[str, Any]:
+        """The same for a `Model`."""
+        made = (_extension(number, value) for number, value in self.extensions.items())
+        return {
+            "subject": tuple(self.subject.items()),
+            "issuer": tuple(self.issuer.items()),
+            "names": tuple(self.names),
+            "extensions": tuple(made),
+            "needed": frozenset(self.needed),
+            "unread": bool(self.unread),
+        }
+
+
+def demands(guard: Guard, given: Callable[[str], bytes]) -> Demands:
+    """Read what the rules ask for.
 
     `given` is what CONFIG holds of a file, for the password file of `SSLOptions +FakeBasicAuth`: its user is a subject.
-    A demand of another form is not met, and the control shows it.
     """
-    subject: dict[x509.ObjectIdentifier, str] = {}
-    issuer: dict[x509.ObjectIdentifier, str] = {}
-    names: dict[str, None] = {}
-    for entry in guard.rules:
-        for found in _ONE.finditer(entry.arguments.replace("\\", "")):
-            wanted = subject if found["whose"] == "S" else issuer
-            pairs = {found["name"]: found["value"]} if found["name"] else _distinguished(found["value"])
-            for name, value in pairs.items():
-                if name in _ATTRIBUTES:
-                    wanted.setdefault(_ATTRIBUTES[name], value)
-        names |= {found["value"]: None for found in _SAN.finditer(entry.arguments)}
+    read = Demands()
+    for rule in guard.rules:
+        text = _expression(rule)
+        parts = [part for found in _found(text) for part in _take(read, found)]
+        rest = _EXTENSION.sub("", _ASKED.sub("", text))
+        if _MENTIONED.search(rest) or None in parts:
+            read.unread.append(rule)
+        if _hinges_on(guard, rule) and not _ALTERNATIVE.search(_QUOTED.sub("", rest)):
+            read.needed |= {part for part in parts if part}
     if any("fakebasicauth" in word.lower() for word in guard.arguments("SSLOptions")):
         for path in guard.arguments("AuthUserFile"):
             users = re.findall(r"^(/[^:\n]+):", given(path).decode(errors="replace"), re.MULTILINE)
-            for name, value in _distinguished(users[0] if users else "").items():
-                subject.setdefault(_ATTRIBUTES.get(name, NameOID.COMMON_NAME), value)
-    return tuple(subject.items()), tuple(issuer.items()), tuple(names)
+            parts = [*_take_name(read.subject, users[0])] if users else []
+            by_user = [rule for rule in guard.rules if rule.arguments.startswith(("valid-user", "user "))]
+            if any(_hinges_on(guard, rule) for rule in by_user):
+                read.needed |= {part for part in parts if part}
+    return read
 
 
 def passwords(guard: Guard, given: Callable[[str], bytes]) -> tuple[str, ...]:
@@ -69,7 +109,112 @@ def passwords(guard: Guard, given: Callable[[str], bytes]) -> tuple[str, ...]:
     return tuple(name for name, secret in sorted(plain, key=lambda user: user[1] not in fake))
 
 
-def _distinguished(text: str) -> dict[str, str]:
-    """Split a name in its legacy form (`/O=…/CN=…`) or that of RFC 4514 (`CN=…,O=…`), the highest attribute first."""
-    parts = text.split("/")[1:] if text.startswith("/") else text.split(",")[::-1]
-    return {name.strip(): value for name, _, value in (part.partition("=") for part in parts) if value}
+def _expression(rule: Directive) -> str:
+    """The expression of a rule as httpd reads it: without the quotes around it all."""
+    text = re.sub(r"^\s*expr\s+", "", rule.arguments) if rule.name.lower() == "require" else rule.arguments
+    whole = re.fullmatch(r"\s*(['\"])(.*)\1\s*", text) if rule.name.lower() != "sslrequire" else None
+    return re.sub(r"\\(['\"\\])", r"\1", whole[2]) if whole else text
+
+
+def _found(text: str) -> Iterator[re.Match[str]]:
+    yield from _ASKED.finditer(text)
+    yield from _EXTENSION.finditer(text)
+
+
+def _take(read: Demands, found: re.Match[str]) -> Iterator[Part | None]:
+    """Note one demand; yields the parts that it is about, None where no value that meets it could be made."""
+    what = found["what"]
+    pattern = found.groupdict().get("pattern")
+    value = _matching(pattern) if pattern else found["value"]
+    whose, _, attribute = what.partition("_DN")
+    if not value or (pattern and whose in {"S", "I"} and not attribute):
+        yield None
+    elif what[0].isdigit():
+        read.extensions.setdefault(what, value)
+        yield Part.EXTENSION
+    elif what.startswith("SAN_"):
+        name = _alternative_name(what, value)
+        if name:
+            read.names.setdefault(name)
+        yield part_of_name(name) if name else None
+    else:
+        wanted = read.subject if whose == "S" else read.issuer
+        known = f"{attribute[1:]}={value}" if attribute else value
+        yield from (part if whose == "S" else part and Part.ISSUER for part in _take_name(wanted, known))
+
+
+def _take_name(wanted: dict[x509.ObjectIdentifier, str], name: str) -> Iterator[Part | None]:
+    """Note the attributes of a name in its legacy form (`/O=…/CN=…`) or that of RFC 4514 (`CN=…,O=…`), the highest
+    first; yields the parts that they are, None for one that has no known type."""
+    parts = name.split("/")[1:] if name.startswith("/") else name.split(",")[::-1]
+    for kind, _, value in (part.partition("=") for part in parts):
+        known = _ATTRIBUTES.get(kind.strip())
+        if known and _fits(known, value):
+            wanted.setdefault(known, value)
+            yield part_of(known)
+        else:
+            yield None
+
+
+def _fits(attribute: x509.ObjectIdentifier, value: str) -> bool:
+    """Whether a certificate can say so: some attributes have a length."""
+    try:
+        return bool(x509.NameAttribute(attribute, value))
+    except ValueError:
+        return False
+
+
+def _hinges_on(guard: Guard, rule: Directive) -> bool:
+    """Whether nobody gets in whom this one rule does not let in: no other is as good as it, and none undoes it."""
+    if any("any" in word.lower() for word in guard.arguments("Satisfy")):
+        return False
+    if rule.name.lower() == "sslrequire":
+        return True
+    deciding = [section for section in guard.sections if any(map(_authorizes, section.body))]
+    return bool(deciding) and _needs(deciding[-1], rule)
+
+
+def _needs(section: Directive, rule: Directive) -> bool:
+    entries = [entry for entry in section.body if _authorizes(entry)]
+    inside = [entry for entry in entries if entry is rule or rule in walk(entry)]
+    all_of = section.name.lower() == "requireall" or len(entries) == 1
+    if not inside or not all_of or section.name.lower() == "requirenone":
+        return False
+    return inside[0] is rule or _needs(inside[0], rule)
+
+
+def _authorizes(entry: Directive) -> bool:
+    return entry.name.lower() in _AUTHORIZING
+
+
+def _matching(expression: str) -> str | None:
+    """Make a text that an expression matches, always the same one; None where none is found."""
+    maker = rstr.Rstr(random.Random(0))  # noqa: S311 - nothing here is a secret
+    for _ in range(_SAMPLES):
+        try:
+            text = str(maker.xeger(expression))
+            if 0 < len(text) <= _LONGEST and text.isprintable() and re.search(expression, text):
+                return text
+        except (re.error, ValueError, KeyError):
+            return None
+    return None
+
+
+def _alternative_name(kind: str, value: str) -> x509.GeneralName | None:
+    if kind.endswith("msUPN"):
+        return x509.OtherName(_MS_UPN, _utf8(value))
+    try:
+        return x509.RFC822Name(value) if kind.endswith("Email") else x509.DNSName(value)
+    except ValueError:
+        return None
+
+
+def _extension(number: str, value: str) -> x509.Extension[x509.ExtensionType]:
+    kind = x509.ObjectIdentifier(number)
+    return x509.Extension(kind, False, x509.UnrecognizedExtension(kind, _utf8(value)))
+
+
+def _utf8(text: str) -> bytes:
+    """Encode a UTF8String (X.690) of less than 128 bytes."""
+    encoded = text.encode()
+    return bytes([0x0C, len(encoded)]) + encoded

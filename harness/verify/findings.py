@@ -12,7 +12,9 @@ from harness.verify.judgement import Result
 
 _ORDER = ("error", "warning", "note")
 # What httpd's own reason for a refusal points at: its message number, or OpenSSL's X509_V_ERR number.
-_BY_MESSAGE = {"AH02040": "SSLVerifyDepth", "AH10158": "SSLVerifyClient"}
+_BY_MESSAGE = {"AH02040": "SSLVerifyDepth", "AH10158": "SSLVerifyClient"} | dict.fromkeys(
+    ("AH01919", "AH01920"), "SSLOCSPDefaultResponder"
+)
 _BY_ERROR = (
     dict.fromkeys((3, 8, 11, 12, 23), "SSLCARevocationCheck")
     | dict.fromkeys((2, 7, 9, 10, 18, 19, 20, 24, 79), "SSLCACertificateFile")
@@ -27,6 +29,11 @@ _REMEDIES = {
     " still valid.",
     "sslcarevocationcheck": "Write `SSLCARevocationCheck chain` here, and give every authority a current CRL in"
     " SSLCARevocationFile.",
+    "sslocspenable": "Write `SSLOCSPEnable on` here: the responder is asked about every certificate of the chain, and"
+    " who is not called good by it stays out.",
+    "sslocspnoverify": "Remove `SSLOCSPNoVerify on`: with it anybody on the way can call a revoked certificate good.",
+    "sslocspdefaultresponder": "Name the responder by an `http://` address: httpd asks by no other, and the answer is"
+    " signed.",
     "sslciphersuite": "Leave OpenSSL's security level at 2 or higher: no `@SECLEVEL=0` or `@SECLEVEL=1`.",
     "require": "Write `Require ssl-verify-client` here, alone or in <RequireAll>, and outside of <Limit>.",
     "satisfy": "Remove `Satisfy any` here: it makes one condition enough where all are meant.",
@@ -43,7 +50,7 @@ _REMEDIES = {
 }
 _IN_THE_CLEAR = "Serve nothing here but a redirect to the site with TLS."
 _TOO_LATE = f"{_REQUIRE}, not in a section: there it acts in the handshake, before there is a request."
-_CHECK = "SSLCARevocationCheck"
+_CHECKS = ("SSLCARevocationCheck", "SSLOCSPEnable")
 _DEEPEST = "chain.depth_reached"
 _DEEP = 4
 """A root, two intermediates and one to spare: more stand above hardly any client."""
@@ -110,7 +117,7 @@ def not_examined(unseen: Iterable[Unseen]) -> tuple[Finding, ...]:
             "",
             (),
             f"Not examined: {entry.what}.",
-            "Verify a CONFIG that holds it, or see to it yourself.",
+            entry.remedy,
             entry.file,
             entry.line,
         )
@@ -196,7 +203,7 @@ def _finding(results: list[Result], depth: int | None) -> Finding:
         remedy = _IN_THE_CLEAR
     if verdict is Verdict.OTHERWISE:
         remedy = f"See `mtls-harness cases {first.case.id}` for what was expected."
-    unchecked = verdict is Verdict.INTRUDER and blamed == _CHECK
+    unchecked = verdict is Verdict.INTRUDER and blamed in _CHECKS
     return Finding(
         "revocation.not_checked" if unchecked else f"{first.case.family}.{verdict}",
         level,

@@ -104,13 +104,16 @@ def _own_fault(result: Result) -> Result:
     reason = result.said.reason
     if result.knock.case.id != CONTROL or result.verdict is not Verdict.INCONCLUSIVE or not reason:
         return result
-    blames = reason.ah in _BY_MESSAGE or reason.x509_error in _BY_CONFIGURATION
+    blames = reason.ah in _BY_CONFIGURATION_SAYS or reason.x509_error in _BY_CONFIGURATION
     return replace(result, verdict=Verdict.LOCKED_OUT) if blames else result
 
 
-_BY_MESSAGE = {"AH02040", "AH10158"}
 _BY_CONFIGURATION = {2, 3, 10, 11, 12, 18, 19, 20, 24, 25, 26, 47, 79}
 """X509_V_ERR numbers that a good client only meets where the authorities, their CRLs or the depth are not right."""
+
+
+_BY_CONFIGURATION_SAYS = {"AH02040", "AH10158", "AH01918", "AH01919", "AH01920"}
+"""httpd's messages that say the same: of the depth, of a certificate or a responder that it cannot ask for."""
 
 
 def _shared(knocks: Iterable[Knock]) -> set[str]:

@@ -11,8 +11,11 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from harness.pki import Authority, Identity, KeyType
 from harness.pki.hashed import hashed
-from harness.pki.run import Model, Pki, SlowKeys, certificates_in, public_roots
+from harness.pki.model import Model
+from harness.pki.profile import written
+from harness.pki.run import Pki, SlowKeys, certificates_in, public_roots
 from harness.server.configuration import Directive, walk
+from harness.server.layout import RESPONDER, ConfigurationError
 from harness.server.sites import Guard, Site
 from harness.server.workbench import Workbench
 from harness.verify.demands import demands, passwords
@@ -34,6 +37,10 @@ class Material:
     keys: SlowKeys
     depth: int | None = None
     """How deep a chain is promised where that is known from elsewhere than SSLVerifyDepth."""
+    like: tuple[x509.Certificate, ...] = ()
+    """The certificate of a client that is to be the model of the good one, and those of its issuers."""
+    unread: dict[Directive, None] = field(default_factory=dict)
+    """Rules that want something of a certificate which could not be read."""
     _pkis: dict[_Key, Pki] = field(default_factory=dict)
     _servers: dict[str, Identity] = field(default_factory=dict)
 
@@ -42,18 +49,37 @@ class Material:
         guard = site.guard
         depth = self.depth or guard.verify_depth
         files = [self._path(guard, name) for name in (*_TRUST, *_CRLS)]
-        wanted = demands(guard, lambda path: self.bench.given(self.bench.absolute(path)))
+        read = demands(guard, lambda path: self.bench.given(self.bench.absolute(path)))
         users = passwords(guard, lambda path: self.bench.given(self.bench.absolute(path)))
-        key = (*files, str(depth), repr(wanted), *users)
+        self.unread.update(dict.fromkeys(read.unread))
+        wanted = read.model()
+        # Where no responder is configured, a certificate has to name one.
+        url = RESPONDER if guard.ocsp != "off" and not guard.has("SSLOCSPDefaultResponder") else None
+        key = (*files, str(depth), repr(wanted), str(url), *users)
         if key not in self._pkis:
             model = Model(
-                *wanted,
+                **wanted,
+                like=self.like,
                 authorities=tuple(self._authorities(files[:2])),
                 crls=tuple(_crls(self._theirs(files[2:]))),
                 users=users,
             )
-            self._pkis[key] = Pki(depth, model=model, keys=self.keys)
+            self._pkis[key] = Pki(depth, model=model, keys=self.keys, ocsp_url=url)
         return self._pkis[key]
+
+    def check_issuer(self) -> None:
+        """Make sure that the client that is the model is by an authority that CONFIG trusts somewhere.
+
+        Raises:
+            ConfigurationError: it is not, so nothing could be said of that client.
+        """
+        known = {name for pki in self._pkis.values() for name in pki.names}
+        if self.like and self.like[0].issuer not in known:
+            raise ConfigurationError(
+                f"The certificate of --client-like was issued by {written(self.like[0].issuer)}, but CONFIG trusts "
+                f"{'; '.join(sorted(map(written, known)))}.\nIf there is an intermediate between them, append its "
+                "certificate to the client's."
+            )
 
     def servers(self) -> frozenset[x509.Certificate]:
         """Every certificate that only the server under test can have."""
@@ -99,6 +125,13 @@ class Material:
                     found[path] = self._content(entry.name, path, trust, crls, everybody)
         return found
 
+    def answers(self, places: Iterable[Site]) -> dict[str, bytes]:
+        """Every file of the OCSP responder; none where no site asks one."""
+        asking = {
+            id(pki): pki for site in places if site.guard.claim and site.guard.ocsp != "off" for pki in [self.pki(site)]
+        }
+        return {name: content for pki in asking.values() for name, content in pki.answers().items()}
+
     def _content(
         self,
         name: str,
@@ -109,6 +142,8 @@ class Material:
     ) -> bytes:
         if "Revocation" in name:
             return _pem(crls.get(path) or [crl for pki in self._pkis.values() for crl in pki.crls()])
+        if name.lower() == "sslocsprespondercertificatefile":
+            return _pem(signer for pki in self._pkis.values() for signer in pki.responders())
         if "MachineCertificate" in name:
             identity = Authority.root(subject="Verification proxy root").client(subject="proxy")
             return identity.certificate_pem() + identity.key_pem()

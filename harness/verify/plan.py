@@ -15,6 +15,9 @@ STRANGER = "absent.none"
 """The client without a certificate: who knocks where the configuration promises nothing."""
 
 _TRUST = ("SSLCACertificateFile", "SSLCACertificatePath")
+_IS_REVOKED = 23
+"""X509_V_ERR_CERT_REVOKED."""
+_CRLS = {"sslcarevocationcheck", "sslcarevocationfile", "sslcarevocationpath"}
 _WITHOUT_CRL = {"revocation.crl_missing_for_intermediate", "revocation.crl_by_wrong_issuer"}
 
 
@@ -73,7 +76,7 @@ class Planner:
             for site in places
             for case in filter(only, catalogue())
             for tls in case.tls
-            if tls in self.versions and _can_be_asked(case, self.pki(site))
+            if tls in self.versions and _can_be_asked(case, self.pki(site), site.guard)
             for knock in self._knocks(case, site, tls)
         ]
 
@@ -112,9 +115,7 @@ class Planner:
         pki = self.pki(site)
         pki.begin(case.id)
         client = case.build(pki)
-        if client and client.identity and case.expected.admitted and not pki.model.met_by(client.identity.certificate):
-            return None
-        return client
+        return client if client and _suits(case, client, pki) else None
 
     def _named(self, client: Client | None, names: Iterable[str]) -> Iterator[Client]:
         return (replace(client, asks_for=name) for name in names if client)
@@ -136,15 +137,40 @@ def _promises(guard: Guard, case: Case, pki: Pki) -> bool:
         return guard.in_handshake
     if case.id == "chain.public_authority":
         return not pki.model.demanding
+    if case.id == "ocsp.no_responder_named":
+        return "no_ocsp_for_cert_ok" not in guard.arguments("SSLOCSPEnable")
+    if case.family == "ocsp":
+        return not (guard.ocsp == "leaf" and case.depth > 1)
     if case.directive != "SSLCARevocationCheck":
         return True
-    if guard.revocation == "none":
+    if guard.crl_check == "none":
         return guard.has("SSLCARevocationFile") or guard.has("SSLCARevocationPath")
-    if guard.revocation == "leaf" and case.depth > 1:
+    if guard.crl_check == "leaf" and case.depth > 1:
         return False
     return not ("no_crl_for_cert_ok" in guard.arguments("SSLCARevocationCheck") and case.id in _WITHOUT_CRL)
 
 
-def _can_be_asked(case: Case, pki: Pki) -> bool:
-    """A chain that the server never promised to accept shows nothing."""
-    return case.depth <= 1 + pki.room
+def _can_be_asked(case: Case, pki: Pki, guard: Guard) -> bool:
+    """A chain that the server never promised to accept shows nothing, nor does the one way to look for revoked
+    certificates where the other was chosen."""
+    return (
+        case.depth <= 1 + pki.room
+        and (case.family != "ocsp" or (guard.means_ocsp and _by_responder(case, guard)))
+        and (case.family != "revocation" or not guard.means_ocsp or not _CRLS.isdisjoint(guard.in_force))
+    )
+
+
+def _suits(case: Case, client: Client, pki: Pki) -> bool:
+    """Whether a client that must get in has what this place asks of every client: an extension, a name, its issuer's
+    name. The control is asked all the same."""
+    return case.id == CONTROL or not case.expected.admitted or all(map(pki.suits, client.certificates[:1]))
+
+
+def _by_responder(case: Case, guard: Guard) -> bool:
+    """Whether this is the responder's to tell: not what the CRLs of the whole chain are there for, nor whom to ask
+    where that is configured, nor more than who is revoked where nobody asks it."""
+    if guard.ocsp == "off":
+        return case.expected.reason.x509_error == _IS_REVOKED
+    if case.id == "ocsp.no_responder_named":
+        return not guard.has("SSLOCSPDefaultResponder")
+    return not (case.depth > 1 and guard.ocsp == "leaf" and guard.crl_check == "chain")

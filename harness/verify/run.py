@@ -13,6 +13,7 @@ from harness.outcome import TLS_VERSIONS, Observation, Outcome, Tls, Verdict
 from harness.pki.run import slow_keys
 from harness.probe import Door, knock_without_tls, probe
 from harness.server import ServerError, image, sweep
+from harness.server.configuration import Directive
 from harness.server.images import ROOT, given
 from harness.server.layout import Unseen
 from harness.server.layout import read as layout
@@ -93,9 +94,10 @@ def verify(
     versions: Sequence[Tls] = TLS_VERSIONS,
     jobs: int = 8,
     keep: bool = False,
+    like: Sequence[x509.Certificate] = (),
     progress: Progress = quiet,
 ) -> Run:
-    """Prove a configuration in a container of its own.
+    """Prove a configuration in a container of its own; `like` is the model of the good client, and its issuers.
 
     Raises:
         ServerError: no engine, no image, or httpd did not start.
@@ -114,11 +116,12 @@ def verify(
         found = sites(configuration, complete=not laid_out.is_snippet)
         clock.lap("engine")
         progress("certificates", 0, 1)
-        material = Material(bench, configuration, keys, subject.depth)
+        material = Material(bench, configuration, keys, subject.depth, tuple(like))
         places = tuple(site for site in found.places if not urls or site.url in urls)
         guarded = [site for site in places if site.guard.claim and site.tls and not site.guard.closed]
         planner = Planner(material.pki, found.places, versions, everything=subject.depth is not None)
         knocks = planner.plan(guarded, only=only)
+        material.check_issuer()
         if not knocks:
             raise NothingToDoError(_nothing(found.places))
         before, after = planner.controls(guarded), planner.controls(guarded)
@@ -126,10 +129,10 @@ def verify(
         shut_to_all = planner.strangers(s for s in places if s.guard.claim and (s.guard.closed or not s.tls))
         strangers = planner.strangers(site for site in places if not site.guard.claim)
         material.issue_servers(found.places)
-        files = material.files(found.places)
+        files, answers = material.files(found.places), material.answers(found.places)
         clock.lap("pki")
         progress("server", 0, 1)
-        with bench.running(files, found, keep=keep) as httpd:
+        with bench.running(files, found, answers=answers, keep=keep) as httpd:
             prober = _Prober(httpd, material.servers(), jobs)
             observed = prober.wait(before)
             clock.lap("engine")
@@ -151,7 +154,7 @@ def verify(
     locked_out = [entry for entry in shut if entry.verdict is Verdict.LOCKED_OUT]
     puzzling = [entry for entry in shut if entry.verdict is not Verdict.LOCKED_OUT and not _is_redirect(entry)]
     not_seen = (*laid_out.unseen, *unseen(configuration, laid_out.files), *found.unseen)
-    not_seen = (*not_seen, *map(_before_the_guard, redirected.values()))
+    not_seen = (*not_seen, *map(_before_the_guard, redirected.values()), *map(_unread, material.unread))
     trouble = ended or (_shut(puzzling[0]) if puzzling else None)
     return Run(
         subject=subject,
@@ -179,6 +182,15 @@ def _before_the_guard(control: Result) -> Unseen:
     site = control.knock.site
     what = f"what is guarded at {site.url}: httpd redirects before it asks the guard"
     return Unseen(what, site.guard.section.file, site.guard.section.line)
+
+
+def _unread(rule: Directive) -> Unseen:
+    return Unseen(
+        f"whom `{rule.name} {rule.arguments}` refuses, since not all that it wants can be read",
+        rule.file,
+        rule.line,
+        "Give a client that it lets in with --client-like, and see to it yourself that it refuses the others.",
+    )
 
 
 def _nothing(places: Sequence[Site]) -> str:
@@ -250,7 +262,9 @@ class _Clock:
 def _shut(control: Result) -> str:
     knock, seen = control.knock, control.observed
     what = seen.alert or seen.error or f"status {seen.status}"
+    more = "\nIf a rule wants more than could be read, name a client that it lets in with --client-like."
     return (
         f"The control, a client with everything in order, did not get in at {knock.site.url} "
         f"over TLS {knock.tls} ({seen.outcome}: {what}), so no refusal means anything."
+        f"{more if knock.site.guard.rules and seen.status else ''}"
     )

@@ -6,19 +6,23 @@ from cryptography.x509.oid import NameOID
 from harness.cases import Case, case, catalogue
 from harness.outcome import admitted, refused
 from harness.pki import Authority
-from harness.pki.run import Model, Pki, public_roots
+from harness.pki.model import Model, Part
+from harness.pki.run import Pki, public_roots
 from harness.probe import Client
 
 CATALOGUE = catalogue()
-# Whatever a case asks for is there.
-PKI = Pki(
-    3,
-    model=Model(
-        subject=((NameOID.ORGANIZATION_NAME, "Acme"),),
-        authorities=(Authority.root(subject="Example root").certificate, public_roots()[0]),
-        users=("guest",),
-    ),
+DEMANDED = (
+    *(NameOID.COUNTRY_NAME, NameOID.ORGANIZATION_NAME, NameOID.ORGANIZATIONAL_UNIT_NAME, NameOID.COMMON_NAME),
+    NameOID.EMAIL_ADDRESS,
 )
+# Whatever a case asks for is there.
+MODEL = Model(
+    subject=tuple((kind, "DE") for kind in DEMANDED),
+    needed=frozenset(Part),
+    authorities=(Authority.root(subject="Example root").certificate, public_roots()[0]),
+    users=("guest",),
+)
+PKI = Pki(3, model=MODEL)
 
 
 def test_ids_are_unique() -> None:
@@ -28,7 +32,7 @@ def test_ids_are_unique() -> None:
 def test_every_family_that_can_be_refused_has_someone_who_is() -> None:
     families = {entry.family for entry in CATALOGUE}
     assert {entry.family for entry in CATALOGUE if not entry.expected.admitted} == families - {"valid"}
-    assert len(families) == 10
+    assert len(families) == 11
 
 
 @pytest.mark.parametrize("entry", CATALOGUE, ids=lambda entry: str(entry.id))

@@ -60,3 +60,20 @@ def test_the_line_to_change_is_the_directive_or_the_section_that_lacks_it() -> N
 def test_a_configuration_without_tls_has_no_door() -> None:
     with pytest.raises(ConfigurationError, match="SSLEngine on"):
         sites(read(DUMP.replace("SSLEngine on", "SSLEngine off")))
+
+
+@pytest.mark.parametrize(
+    ("directives", "revocation", "means_ocsp"),
+    [
+        ("SSLOCSPEnable on", "ocsp", True),
+        ("SSLOCSPEnable leaf no_ocsp_for_cert_ok", "ocsp leaf", True),
+        ("SSLCARevocationCheck chain\n  #  12:\n  SSLOCSPEnable leaf", "chain + ocsp leaf", True),
+        ("SSLOCSPEnable off", "none", False),
+        ("SSLOCSPDefaultResponder http://127.0.0.1/", "none", True),
+        ("SSLUseStapling on", "none", False),
+    ],
+)
+def test_it_is_told_how_revoked_certificates_are_looked_for(directives: str, revocation: str, means_ocsp: bool) -> None:
+    dump = DUMP.replace("  SSLEngine on\n", f"  SSLEngine on\n  #  11:\n  {directives}\n")
+    (site, _) = sites(read(dump)).places
+    assert (site.guard.revocation, site.guard.means_ocsp) == (revocation, means_ocsp)

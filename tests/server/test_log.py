@@ -90,3 +90,13 @@ def test_connections_for_different_sites_are_told_apart_by_the_name_in_the_hands
     assert log.reason_without(set(), "b.test", certificate=False) == Reason(
         text="peer perhaps did not return a certificate"
     )
+
+
+def test_of_an_answer_that_is_not_trusted_the_log_tells_why() -> None:
+    why = "[Mon Nov 23 18:00:00.000000 2026] [ssl:error] [pid 1:tid 7] [client 10.0.0.1:5] {0}"
+    good = why.format("AH03239: OCSP validation completed, certificate status: good (0, -1)")
+    late = why.format("AH02273: OCSP response outside validity period")
+    lines = [NEW.format("10.0.0.1:5"), late, good, VERIFICATION.format("10.0.0.1:5", 50, "CN=a", "1B")]
+    assert read("\n".join(lines)).reason_for({"1B"}) == Reason("AH02273", 50)
+    lines[-1] = VERIFICATION.format("10.0.0.1:5", 10, "CN=a", "1B")
+    assert read("\n".join(lines)).reason_for({"1B"}) == Reason("AH02276", 10)

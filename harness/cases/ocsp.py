@@ -1,0 +1,84 @@
+"""Whose certificate was taken back, as its authority's responder tells it (OCSP), and what if it cannot be trusted?
+
+Asked only where `SSLOCSPEnable` is in force. A refusal names httpd's own message about the answer beside the error.
+"""
+
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from harness.cases import case
+from harness.outcome import refused
+from harness.pki import Authority
+from harness.pki.ocsp import Register
+from harness.pki.run import Pki, outdated, silent
+from harness.probe import Client
+
+_ENABLE = "SSLOCSPEnable"
+_NO_VERIFY = "SSLOCSPNoVerify"
+_REVOKED = refused("certificate_revoked", x509_error=23)
+_NOT_TRUSTED = refused("handshake_failure", x509_error=50, ah="AH01925")
+
+
+@case(_REVOKED, source="RFC 6960 2.2", directive=_ENABLE)
+def revoked_leaf(pki: Pki) -> Client:
+    """A certificate that the responder calls revoked, whatever a CRL may say."""
+    identity = pki.identity()
+    pki.revoke_by_responder(identity)
+    return Client(identity)
+
+
+@case(_REVOKED, source="RFC 6960 2.2", directive=_ENABLE, depth=2)
+def revoked_intermediate(pki: Pki) -> Client:
+    """A good certificate below an intermediate that the responder calls revoked: `SSLOCSPEnable leaf` misses it."""
+    intermediate = pki.intermediate()
+    pki.revoke_by_responder(intermediate)
+    return Client(pki.identity(intermediate))
+
+
+@case(refused("handshake_failure", x509_error=50, ah="AH03239"), source="RFC 6960 2.2", directive=_ENABLE)
+def unknown(pki: Pki) -> Client:
+    """A certificate that its authority's responder has never heard of, as one made with a stolen signing key."""
+    identity = pki.identity()
+    pki.forget(identity)
+    return Client(identity)
+
+
+@case(refused("handshake_failure", x509_error=50, ah="AH02273"), source="RFC 6960 4.2.2.1", directive=_ENABLE)
+def outdated_answer(pki: Pki) -> Client:
+    """A certificate that was good two days ago: the answer's own time has run out."""
+    return Client(pki.identity(pki.authority(answers=outdated)))
+
+
+@case(refused("handshake_failure", x509_error=50, ah="AH01980"), source="SSLOCSPEnable", directive=_ENABLE)
+def no_answer(pki: Pki) -> Client:
+    """A certificate of which the responder says nothing: whether it was revoked, nobody can tell."""
+    return Client(pki.identity(pki.authority(answers=silent)))
+
+
+@case(refused("handshake_failure", x509_error=50, ah="AH01918"), source="SSLOCSPEnable", directive=_ENABLE)
+def no_responder_named(pki: Pki) -> Client:
+    """A certificate that does not say where its responder is: `no_ocsp_for_cert_ok` lets it in.
+
+    Asked only where `SSLOCSPDefaultResponder` does not say it either.
+    """
+    return Client(pki.identity(ocsp_url=None))
+
+
+@case(_NOT_TRUSTED, source="RFC 6960 3.2, 4.2.2.2", directive=_NO_VERIFY)
+def answer_by_stranger(pki: Pki) -> Client:
+    """A certificate whose good status was signed by somebody of another authority."""
+    return Client(pki.identity(pki.authority(answers=_by_stranger)))
+
+
+@case(_NOT_TRUSTED, source="RFC 6960 4.2.2.2", directive=_NO_VERIFY)
+def answer_by_client(pki: Pki) -> Client:
+    """A certificate whose good status was signed by another client of the same authority, who is no responder."""
+    return Client(pki.identity(pki.authority(answers=_by_client)))
+
+
+def _by_stranger(register: Register) -> dict[str, bytes]:
+    stranger = Authority.root(subject="Strangers")
+    return register.files(signer=stranger.client(extended_key_usage=(ExtendedKeyUsageOID.OCSP_SIGNING,)))
+
+
+def _by_client(register: Register) -> dict[str, bytes]:
+    return register.files(signer=register.authority.client(subject="another client"))

@@ -1,0 +1,126 @@
+"""What rules want of a certificate, read from httpd's dump of them: what is needed, and what cannot be read."""
+
+import pytest
+from cryptography import x509
+from cryptography.x509.oid import NameOID
+
+from harness.pki.model import Part
+from harness.server.configuration import parse
+from harness.server.sites import sites
+from harness.verify.demands import Demands, demands
+
+HOST = """# In file: /site.conf
+#   1:
+<VirtualHost *:443>
+  #   2:
+  SSLEngine on
+  #   3:
+  SSLVerifyClient require
+{0}
+</VirtualHost>
+"""
+ORGANISATION, UNIT, NAME = NameOID.ORGANIZATION_NAME, NameOID.ORGANIZATIONAL_UNIT_NAME, NameOID.COMMON_NAME
+ACME, OPS = "%{SSL_CLIENT_S_DN_O} == 'Acme'", "%{SSL_CLIENT_S_DN_OU} == 'Ops'"
+
+
+def read(*lines: str, users: bytes = b"") -> Demands:
+    numbered = "\n".join(part for number, line in enumerate(lines, 4) for part in (f"#   {number}:", line))
+    (site,) = sites(parse(HOST.format(numbered), {"/site.conf": "site.conf"}), complete=False).places
+    return demands(site.guard, lambda _path: users)
+
+
+def location(*lines: str, users: bytes = b"") -> Demands:
+    return read("<Location />", *lines, "</Location>", users=users)
+
+
+def test_every_part_of_a_conjunction_is_needed() -> None:
+    found = location(f'Require expr "{ACME} && {OPS}"')
+    assert found.subject == {ORGANISATION: "Acme", UNIT: "Ops"}
+    assert found.needed == {Part.ORGANISATION, Part.UNIT}
+    assert found.unread == []
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        (f'Require expr "{ACME} || {OPS}"',),
+        (f'Require expr "{ACME} or {OPS}"',),
+        (f'Require expr "{ACME}"', f'Require expr "{OPS}"'),
+        ("<RequireAny>", f'Require expr "{ACME}"', "Require ip 192.0.2.1", "</RequireAny>"),
+        ("<RequireNone>", f'Require expr "{ACME}"', "</RequireNone>"),
+        (f'Require expr "!({ACME})"',),
+        (f'SSLRequire "{ACME}"', "Satisfy any"),
+    ],
+)
+def test_no_part_is_needed_where_another_will_do(lines: tuple[str, ...]) -> None:
+    assert location(*lines).needed == set()
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("<RequireAll>", "Require ssl-verify-client", f'Require expr "{ACME}"', "</RequireAll>"),
+        (f"Require expr \"{ACME} && %{{SSL_CLIENT_VERIFY}} == 'SUCCESS'\"",),
+        ('SSLRequire %{SSL_CLIENT_S_DN_O} eq "Acme"', "Require all granted", "Require ip 192.0.2.1"),
+        ('Require expr "%{SSL_CLIENT_S_DN_O} =~ m#^Acme$#"',),
+        ("Require expr \"%{SSL_CLIENT_S_DN_O} in { 'Acme', 'Or not' }\"",),
+        ("<RequireAny>", "<RequireAll>", f'Require expr "{ACME}"', "</RequireAll>", "</RequireAny>"),
+    ],
+)
+def test_what_stands_alone_or_in_require_all_is_needed(lines: tuple[str, ...]) -> None:
+    found = location(*lines)
+    assert (found.subject, found.needed, found.unread) == ({ORGANISATION: "Acme"}, {Part.ORGANISATION}, [])
+
+
+def test_a_rule_that_a_later_section_replaces_is_not_needed() -> None:
+    assert (
+        read(
+            *("<Location />", f'Require expr "{ACME}"', "</Location>"),
+            *("<LocationMatch ^/>", "Require all granted", "</LocationMatch>"),
+        ).needed
+        == set()
+    )
+
+
+def test_issuer_names_and_extensions_are_read() -> None:
+    found = location(
+        "Require expr \"%{SSL_CLIENT_I_DN_CN} == 'Corp' && %{SSL_CLIENT_SAN_Email_0} =~ /^[a-z]+@acme[.]test$/"
+        " && %{SSL_CLIENT_SAN_DNS_0} == 'a.acme.test' && 'x' in PeerExtList('1.2.3')\""
+    )
+    assert found.issuer == {NAME: "Corp"}
+    email, name = found.names
+    assert isinstance(email, x509.RFC822Name)
+    assert email.value.endswith("@acme.test")
+    assert name == x509.DNSName("a.acme.test")
+    assert found.extensions == {"1.2.3": "x"}
+    assert found.needed == {Part.ISSUER, Part.EMAIL, Part.ALTERNATIVE_NAME, Part.EXTENSION}
+
+
+def test_the_user_that_is_made_from_a_certificate_is_its_subject() -> None:
+    found = location(
+        "SSLOptions +FakeBasicAuth", "AuthUserFile users", "Require valid-user", users=b"guest:x\n/O=Acme/CN=alice:x\n"
+    )
+    assert found.subject == {ORGANISATION: "Acme", NAME: "alice"}
+    assert found.needed == {Part.ORGANISATION, Part.COMMON_NAME}
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "%{SSL_CLIENT_M_SERIAL} == '01'",
+        "%{SSL_CLIENT_S_DN_O} != 'Acme'",
+        "%{SSL_CLIENT_S_DN} =~ m#/O=Acme/#",
+        "%{SSL_CLIENT_S_DN_C} == 'Germany'",
+        "%{SSL_CLIENT_V_REMAIN} -gt 10",
+        "%{SSL_CLIENT_S_DN_DC} == 'test'",
+        "%{SSL_CLIENT_S_DN_CN} == %{HTTP_HOST}",
+        f"{ACME} && %{{SSL_CLIENT_A_KEY}} == 'rsaEncryption'",
+    ],
+)
+def test_a_rule_that_cannot_be_read_is_told(expression: str) -> None:
+    (rule,) = location(f'Require expr "{expression}"').unread
+    assert (rule.file, rule.line) == ("site.conf", 5)
+
+
+def test_whether_a_certificate_was_verified_is_no_demand() -> None:
+    assert location("Require expr \"%{SSL_CLIENT_VERIFY} == 'SUCCESS'\"") == Demands()
