@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 from typing import cast
 
 from docker.errors import APIError
@@ -390,7 +391,7 @@ class Workbench:
         stream = io.BytesIO()
         links = {path: to for path, to in self._links.items() if path != to}
         with tarfile.open(fileobj=stream, mode="w") as archive:
-            for folder in sorted(self._folders - files.keys() - links.keys()):
+            for folder in sorted((self._folders | _above(files)) - files.keys() - links.keys()):
                 entry = tarfile.TarInfo(folder.lstrip("/"))
                 entry.type, entry.mode, entry.uid, entry.gid = tarfile.DIRTYPE, 0o755, _USER, _USER
                 archive.addfile(entry)
@@ -456,6 +457,12 @@ def _run(container: Container, command: list[str]) -> tuple[int, str, str]:
             said, complained = (part.removesuffix(_LAST_WORD).decode(errors="replace") for part in (output, errors))
             return done.exit_code or 0, said, complained
     raise ServerError(f"The engine does not hand out all that `{command[0]}` prints.")
+
+
+def _above(files: Iterable[str]) -> set[str]:
+    """The folders that files lie in: some systems keep keys where only root may look, and httpd here is not root."""
+    above = {str(folder) for path in files for folder in PurePosixPath(path).parents}
+    return {folder for folder in above if folder.count("/") > 1 or folder == "/root"}
 
 
 def _package(file: str, image: str) -> str:

@@ -11,6 +11,8 @@ from harness.verify.plan import CONTROL, Knock
 _DENIALS = {401, 403, 407, 421}
 """What a guard answers by. What is behind it may as well: then it answers the control so, too."""
 
+_BY_RULE = {401, 403}
+
 
 @dataclass(frozen=True)
 class Result:
@@ -45,11 +47,19 @@ class Result:
         return f"[{', '.join(str(part) for part in parts if part)}]"
 
 
-def weigh(
-    knocks: Sequence[Knock], controls: Sequence[Knock], observed: Mapping[str, Observation], log: Log
-) -> tuple[tuple[Result, ...], tuple[Result, ...]]:
-    """Judge every probe by both sides' evidence; returns the results, and those of the controls that did not get in: at
-    their doors no refusal means anything."""
+@dataclass(frozen=True)
+class Weighed:
+    """All results, and those of the controls that did not get in: at a door that is `shut` no refusal means anything;
+    at one that is `locked_otherwise` the control's certificate was verified, and a rule about something else kept it
+    out."""
+
+    results: tuple[Result, ...]
+    shut: tuple[Result, ...]
+    locked_otherwise: tuple[Result, ...]
+
+
+def weigh(knocks: Sequence[Knock], controls: Sequence[Knock], observed: Mapping[str, Observation], log: Log) -> Weighed:
+    """Judge every probe by both sides' evidence."""
     sent = {serial(certificate) for knock in (*knocks, *controls) for certificate in knock.client.certificates}
     shared = _shared((*knocks, *controls))
     said = {knock.mark: _record(knock, observed[knock.mark], log, sent, shared) for knock in (*knocks, *controls)}
@@ -61,6 +71,11 @@ def weigh(
             answers[knock.door] = said[knock.mark].status
         else:
             shut.setdefault(knock.door, knock)
+    otherwise = {
+        door: knock
+        for door, knock in shut.items()
+        if answers and _is_locked_otherwise(knock, observed[knock.mark], said[knock.mark])
+    }
 
     def result(knock: Knock) -> Result:
         seen = _outcome(knock, observed[knock.mark], said[knock.mark], answers.get(knock.door))
@@ -70,12 +85,28 @@ def weigh(
             seen,
             said[knock.mark],
             serial=_serial(knock),
-            control_admitted=knock.door not in shut,
+            control_admitted=knock.door not in shut or knock.door in otherwise,
             in_handshake=knock.in_handshake,
         )
         return _own_fault(Result(knock, seen, said[knock.mark], verdict))
 
-    return tuple(map(result, knocks)), tuple(map(result, shut.values()))
+    asked = [knock for knock in knocks if knock.door not in otherwise or not knock.case.expected.admitted]
+    return Weighed(
+        tuple(map(result, asked)),
+        tuple(result(knock) for door, knock in shut.items() if door not in otherwise),
+        tuple(map(result, otherwise.values())),
+    )
+
+
+def _is_locked_otherwise(knock: Knock, seen: Observation, said: Record) -> bool:
+    """Whether the handshake let a good client in, and only a rule that is not about certificates did not."""
+    return (
+        knock.in_handshake
+        and seen.server_proven
+        and said.identity == _serial(knock)
+        and said.status in _BY_RULE
+        and all(rule.name.lower() == "sslverifyclient" for rule in knock.site.guard.rules)
+    )
 
 
 def _outcome(knock: Knock, seen: Observation, said: Record, control: int | None) -> Observation:

@@ -147,14 +147,16 @@ def verify(
             text = httpd.finish(keep=keep)
     clock.lap("engine")
     log = read(text)
-    results, shut = weigh([*knocks, *shut_to_all], (*before, *after), observed, log)
-    open_to_all, _ = weigh(strangers, (), observed, log)
+    weighed = weigh([*knocks, *shut_to_all], (*before, *after), observed, log)
+    shut = weighed.shut
+    open_to_all = weigh(strangers, (), observed, log).results
     redirected = {entry.knock.door: entry for entry in shut if _is_redirect(entry)}
-    results = tuple(entry for entry in results if entry.knock.door not in redirected)
+    results = tuple(entry for entry in weighed.results if entry.knock.door not in redirected)
     locked_out = [entry for entry in shut if entry.verdict is Verdict.LOCKED_OUT]
     puzzling = [entry for entry in shut if entry.verdict is not Verdict.LOCKED_OUT and not _is_redirect(entry)]
     not_seen = (*laid_out.unseen, *unseen(configuration, laid_out.files), *found.unseen)
     not_seen = (*not_seen, *map(_before_the_guard, redirected.values()), *map(_unread, material.unread))
+    not_seen = (*not_seen, *map(_locked_otherwise, weighed.locked_otherwise))
     trouble = ended or (_shut(puzzling[0]) if puzzling else None)
     return Run(
         subject=subject,
@@ -182,6 +184,13 @@ def _before_the_guard(control: Result) -> Unseen:
     site = control.knock.site
     what = f"what is guarded at {site.url}: httpd redirects before it asks the guard"
     return Unseen(what, site.guard.section.file, site.guard.section.line)
+
+
+def _locked_otherwise(control: Result) -> Unseen:
+    site = control.knock.site
+    where = site.guard.responsible("Require")
+    what = f"whether a good client gets in at {site.url}: beside his certificate, something else is wanted of him"
+    return Unseen(what, where.file, where.line)
 
 
 def _unread(rule: Directive) -> Unseen:
