@@ -42,10 +42,16 @@ class Material:
     unread: dict[Directive, None] = field(default_factory=dict)
     """Rules that want something of a certificate which could not be read."""
     _pkis: dict[_Key, Pki] = field(default_factory=dict)
+    _of_site: dict[str, Pki] = field(default_factory=dict)
     _servers: dict[str, Identity] = field(default_factory=dict)
 
     def pki(self, site: Site) -> Pki:
         """The PKI of the site's clients; sites that name the same files, depth and rules share one."""
+        if site.id not in self._of_site:
+            self._of_site[site.id] = self._for(site)
+        return self._of_site[site.id]
+
+    def _for(self, site: Site) -> Pki:
         guard = site.guard
         depth = self.depth or guard.verify_depth
         files = [self._path(guard, name) for name in (*_TRUST, *_CRLS)]

@@ -26,7 +26,7 @@ from harness.verify.judgement import Result, weigh
 from harness.verify.material import Material
 from harness.verify.plan import Knock, NothingToDoError, Planner
 
-_START = 15
+_START = 120
 """Seconds that httpd may take until it answers the control."""
 _OTHER_VERSION = "protocol_version"
 """The alert of a server that does not speak this version of TLS (RFC 8446 section 6)."""
