@@ -49,21 +49,22 @@ class Expectation:
     """What must become of a client; for a refusal also how httpd must say so.
 
     `alerts` are TLS alert descriptions (RFC 8446 section 6) by protocol version. `by_rule` says that the certificate is
-    good, and that a rule about it has to refuse.
+    good, and that a rule about it decides; `anyhow` that every refusal will do of which httpd's own log tells.
     """
 
     admitted: bool
     alerts: Mapping[Tls, str] | None = None
     reason: Reason = Reason()
     by_rule: bool = False
+    anyhow: bool = False
 
     def __str__(self) -> str:
         return "admitted" if self.admitted else "refused"
 
 
-def admitted() -> Expectation:
-    """Expect the client to be let in, as itself."""
-    return Expectation(admitted=True)
+def admitted(*, by_rule: bool = False) -> Expectation:
+    """Expect the client to be let in, as itself; `by_rule` where a rule that knows it must let it in."""
+    return Expectation(admitted=True, by_rule=by_rule)
 
 
 def refused(
@@ -90,6 +91,11 @@ def refused_by_rule() -> Expectation:
     """Expect httpd to verify the certificate, and to deny the request all the same: by 403, or by 401 where the rule is
     about a user, whose name is made from the certificate (FakeBasicAuth)."""
     return Expectation(admitted=False, by_rule=True)
+
+
+def refused_anyhow() -> Expectation:
+    """Expect httpd to keep the client out, in the handshake or by HTTP."""
+    return Expectation(admitted=False, anyhow=True)
 
 
 @dataclass(frozen=True)
@@ -141,6 +147,8 @@ def judge(
     """
     if not observed.server_proven or observed.outcome is Outcome.NO_ANSWER:
         return Verdict.INCONCLUSIVE
+    if expected.anyhow:
+        return _kept_out(observed, said, control_admitted=control_admitted)
     if observed.outcome is Outcome.ADMITTED:
         if not expected.admitted:
             return Verdict.INTRUDER
@@ -156,6 +164,16 @@ def judge(
     if said.reason is None:
         return Verdict.INCONCLUSIVE
     return Verdict.AS_EXPECTED if _same_refusal(expected, tls, observed, said.reason) else Verdict.OTHERWISE
+
+
+def _kept_out(observed: Observation, said: Record, *, control_admitted: bool) -> Verdict:
+    """A redirect tells nothing: it may come before the guard, or from behind it."""
+    if observed.status is not None and 300 <= observed.status < 400:
+        return Verdict.INCONCLUSIVE
+    if observed.outcome is Outcome.ADMITTED:
+        return Verdict.INTRUDER
+    told = said.reason is not None or said.status is not None
+    return Verdict.AS_EXPECTED if control_admitted and told else Verdict.INCONCLUSIVE
 
 
 def _refused_by_http(expected: Expectation, said: Record, *, in_handshake: bool) -> Verdict:

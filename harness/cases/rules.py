@@ -1,12 +1,12 @@
 """Who has a good certificate, but is not whom the rule wants?
 
-Asked only where rules speak of the certificate: what they want is read from them. Besides one who has nothing of it,
-there is one for each demand without which nobody is to get in; he meets all the others. Where one demand is as good as
-another (`or`, several `Require` in one section), no single one is needed.
+Asked only where rules or a policy speak of the certificate: what they want is read from them. Besides one who has
+nothing of it, there is one for each demand without which nobody is to get in; he meets all the others. Where one demand
+is as good as another (`or`, several `Require` in one section), no single one is needed.
 """
 
 from harness.cases import case
-from harness.outcome import refused_by_rule
+from harness.outcome import refused_anyhow, refused_by_rule
 from harness.pki import Identity
 from harness.pki.model import Part
 from harness.pki.run import Pki
@@ -69,3 +69,13 @@ def without_extension(pki: Pki) -> Client | None:
 
 def _if_any(identity: Identity | None) -> Client | None:
     return Client(identity) if identity else None
+
+
+@case(refused_anyhow(), source="SSLCACertificateFile, SSL_CLIENT_I_DN", directive="SSLCACertificateFile")
+def another_authority(pki: Pki) -> Client | None:
+    """A good certificate of an authority that the server trusts, but not of the one whose clients may enter here.
+
+    Asked only where a policy names that authority, once for each of the others that the server trusts. Whether it is
+    refused in the handshake or by a rule is left to the configuration.
+    """
+    return Client(pki.identity(pki.others[0])) if pki.others else None

@@ -6,7 +6,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import click
 from rich.console import Console
@@ -14,6 +14,9 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from harness import verify as verification
 from harness.cases import Case, catalogue
+from harness.cli import record as recording
+from harness.cli import running
+from harness.cli.compare import show as show_comparison
 from harness.cli.expression import matcher
 from harness.cli.pki import pki
 from harness.outcome import TLS_VERSIONS, Tls
@@ -23,10 +26,15 @@ from harness.report import FORMATS
 from harness.report.table import show
 from harness.server import ServerError
 from harness.server.layout import ConfigurationError
+from harness.verify.comparison import compare as compare_configurations
 from harness.verify.plan import NothingToDoError
+from harness.verify.policy import PolicyError
+from harness.verify.policy import read as read_policy
+from harness.verify.running import verify_running
 
 _EXIT = {"pass": 0, "fail": 1, "inconclusive": 3}
 _NO_VERDICT = 3
+_FILE = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
 _REPORT = click.File("w", encoding="utf-8", lazy=False)
 
 
@@ -45,7 +53,11 @@ main.add_command(pki)
 @main.command()
 @click.argument("config", required=False, type=click.Path(path_type=Path), metavar="[CONFIG]")
 @click.option("--image", help="Run httpd from this image instead of the project's own.")
+@click.option(
+    "--policy", type=_FILE, metavar="FILE.toml", help="What must be true whatever CONFIG claims (docs/policy.md)."
+)
 @click.option("--site", "urls", multiple=True, metavar="URL", help="Only this site (repeatable).")
+@running.options
 @click.option("-k", "expression", default="", metavar="EXPRESSION", help="Only cases whose id matches, as pytest's -k.")
 @click.option("--tls", type=click.Choice(TLS_VERSIONS), help="Only this protocol version.")
 @click.option("--jobs", type=click.IntRange(1, 64), default=8, show_default=True, help="Probes at the same time.")
@@ -59,6 +71,7 @@ main.add_command(pki)
     metavar="FILE",
     help="Take this client's certificate (PEM or DER, no key) as the model of the good one.",
 )
+@recording.option
 @click.option("--strict", is_flag=True, help="Warnings count as errors do.")
 @click.option("--keep", is_flag=True, help="Leave the container for a look; `make clean` removes it.")
 @click.option("--no-color", is_flag=True, help="No colours; NO_COLOR, a pipe and CI=true do the same.")
@@ -66,6 +79,7 @@ main.add_command(pki)
 def verify(
     config: Path | None,
     image: str | None,
+    policy: Path | None,
     urls: tuple[str, ...],
     expression: str,
     tls: Tls | None,
@@ -74,6 +88,8 @@ def verify(
     junit_file: TextIO | None,
     html_file: TextIO | None,
     like: Path | None,
+    record: Path | None,
+    server: running.Running | None,
     strict: bool,
     keep: bool,
     no_color: bool,
@@ -91,21 +107,44 @@ def verify(
     aside = any(file.name == "<stdout>" for file in files.values())
     console = Console(no_color=plain, highlight=False, quiet=quiet, stderr=aside)
     with _no_traceback(), _progress(console, silent=plain or quiet) as progress:
-        run = verification.verify(
-            verification.of(config) if config else verification.REFERENCE,
-            of_image=image,
-            only=matcher(expression),
-            urls=urls,
-            versions=(tls,) if tls else TLS_VERSIONS,
-            jobs=jobs,
-            keep=keep,
-            like=client_like(like) if like else (),
-            progress=progress,
-        )
+        common: dict[str, Any] = {
+            "policy": read_policy(policy) if policy else verification.NO_POLICY,
+            "only": matcher(expression),
+            "versions": (tls,) if tls else TLS_VERSIONS,
+            "jobs": jobs,
+            "progress": progress,
+        }
+        if server:
+            run = verify_running(server.places, server.lent, **common)
+        else:
+            known = client_like(like) if like else ()
+            subject = verification.of(config) if config else verification.REFERENCE
+            run = verification.verify(subject, of_image=image, urls=urls, keep=keep, like=known, **common)
     show(run, console, strict=strict)
     for name, file in files.items():
         file.write(FORMATS[name](run, strict))
-    sys.exit(_EXIT[run.verdict(strict=strict)])
+    kept = record is None or recording.keeps(run, record, console)
+    sys.exit(_EXIT[run.verdict(strict=strict)] or int(not kept))
+
+
+@main.command()
+@click.argument("old", type=click.Path(path_type=Path))
+@click.argument("new", type=click.Path(path_type=Path))
+@click.option("--image", help="Run httpd from this image instead of the project's own.")
+@click.option("--jobs", type=click.IntRange(1, 64), default=8, show_default=True, help="Probes at the same time.")
+@click.option("--no-color", is_flag=True, help="No colours; NO_COLOR, a pipe and CI=true do the same.")
+def compare(old: Path, new: Path, image: str | None, jobs: int, no_color: bool) -> None:
+    """Show who gets in at NEW that did not at OLD, and who no longer does.
+
+    Exit codes: 0 nobody new gets in, and everybody with a good certificate still does; 1 not so; 2 and 3 as elsewhere.
+    """
+    plain = no_color or bool(os.environ.get("NO_COLOR")) or os.environ.get("CI") == "true"
+    console = Console(no_color=plain, highlight=False)
+    subjects = (verification.of(old), verification.of(new))
+    with _no_traceback(), _progress(console, silent=plain) as progress:
+        found = compare_configurations(*subjects, of_image=image, jobs=jobs, progress=progress)
+    show_comparison(found, console)
+    sys.exit(_EXIT[found.verdict()])
 
 
 @main.command()
@@ -148,6 +187,9 @@ def _no_traceback() -> Iterator[None]:
         raise click.UsageError(str(error)) from None
     except PkiError as error:
         raise click.UsageError(str(error)) from None
+    except PolicyError as error:
+        click.echo(f"The policy cannot be used.\n{error}", err=True)
+        sys.exit(2)
     except ConfigurationError as error:
         click.echo(f"The configuration cannot be used.\n{error}", err=True)
         sys.exit(2)

@@ -60,7 +60,8 @@ class Model:
 
     `like` is a client's own certificate, and those of its issuers that came with it: where there is one, a good client
     is like that in all but its key, its time and its serial number. `authorities` and `crls` are what CONFIG holds:
-    they are made again under the same names. `users` have a password, but no certificate.
+    they are made again under the same names. `users` have a password, but no certificate. `authority` is the one that
+    must have issued the client's certificate, where that is said.
     """
 
     subject: tuple[tuple[x509.ObjectIdentifier, str], ...] = ()
@@ -73,6 +74,7 @@ class Model:
     authorities: tuple[x509.Certificate, ...] = ()
     crls: tuple[x509.CertificateRevocationList, ...] = ()
     users: tuple[str, ...] = ()
+    authority: x509.Name | None = None
 
     @property
     def demanding(self) -> bool:

@@ -6,7 +6,7 @@ same goes for the answers of OCSP responders.
 
 import functools
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
@@ -76,9 +76,10 @@ def silent(_register: Register) -> dict[str, bytes]:
 class SlowKeys:
     """RSA keys take up to a second. One of each size serves a whole process, made while other things are waited for."""
 
-    def __init__(self) -> None:
+    def __init__(self, kinds: Sequence[KeyType] = _SLOW) -> None:
+        """Begin to make keys of these kinds."""
         workers = ThreadPoolExecutor(max_workers=2)
-        self._keys = {kind: workers.submit(generate, kind) for kind in _SLOW}
+        self._keys = {kind: workers.submit(generate, kind) for kind in kinds}
         workers.shutdown(wait=False)
 
     def __getitem__(self, kind: KeyType) -> PrivateKey:
@@ -93,13 +94,20 @@ def slow_keys() -> SlowKeys:
 
 class Pki:
     """All that is issued for one trust store. `root` is the authority that issues what a case does not want otherwise:
-    the trusted root, or where CONFIG trusts an intermediate, that. What a case asks for beyond belongs to it alone."""
+    the trusted root, or where CONFIG trusts an intermediate, that. What a case asks for beyond belongs to it alone.
+    `others` are trusted as well, but what they issue is not of the model's authority."""
 
     def __init__(
-        self, depth: int, *, model: Model | None = None, keys: SlowKeys | None = None, ocsp_url: str | None = None
+        self,
+        depth: int,
+        *,
+        model: Model | None = None,
+        keys: SlowKeys | None = None,
+        ocsp_url: str | None = None,
+        root: Authority | None = None,
     ) -> None:
-        """Start with the root; `depth` is how many certificates above the leaf the server promises to accept,
-        `ocsp_url` the responder that the certificates name."""
+        """Start with the root, a new one unless it is given; `depth` is how many certificates above the leaf the server
+        promises to accept, `ocsp_url` the responder that the certificates name."""
         self.depth = depth
         self.ocsp_url = ocsp_url
         self.model = model or Model()
@@ -109,7 +117,8 @@ class Pki:
         self._case = ""
         self._asked = 0
         self._count = 0
-        self.root = self._recreate() if self.model.authorities or self.model.like else self._first()
+        self.others: tuple[Authority, ...] = ()
+        self.root = self._enter(root, trusted=True, crls=absent) if root else self._made()
         self.names = {known.authority.certificate.subject for known in self._known.values()}
         """The authorities that are there before any case asks for its own."""
 
@@ -118,6 +127,9 @@ class Pki:
         """The trusted authority above `root`, or `root` itself."""
         name = self.root.chain[-1].issuer if self.root.chain else self.root.certificate.subject
         return next(one.authority for one in self._known.values() if one.authority.certificate.subject == name)
+
+    def _made(self) -> Authority:
+        return self._recreate() if self.model.authorities or self.model.like else self._first()
 
     @property
     def room(self) -> int:
@@ -131,7 +143,10 @@ class Pki:
 
     def _first(self) -> Authority:
         wanted = [x509.NameAttribute(kind, value) for kind, value in self.model.issuer]
-        subject = x509.Name(wanted) if wanted else "Verification root"
+        subject = self.model.authority or (x509.Name(wanted) if wanted else "Verification root")
+        if self.model.authority and wanted:
+            # Which others the server trusts is not known; that a rule tells them apart is.
+            self.others = (self.authority(subject="Another root"),)
         return self._enter(Authority.root(subject=subject), trusted=True)
 
     def _recreate(self) -> Authority:
@@ -159,6 +174,9 @@ class Pki:
             made.setdefault(
                 certificate.subject, self._enter(authority, trusted=trust, crls=self._crls_like(certificate))
             )
+        if self.model.authority in made:
+            self.others = tuple(made[name] for name in made if self.model.authority not in _line(name, made))
+            return made[self.model.authority]
         if like and like[0].issuer in made:
             return made[like[0].issuer]
         issuers = {one.issuer for one in self.model.authorities if one.issuer != one.subject}
@@ -356,6 +374,15 @@ def _together(changes: dict[str, Any], good: dict[str, Any]) -> tuple[x509.Exten
     """The extensions of a change, and of the good profile those that it does not speak of."""
     changed = {entry.oid: entry for entry in changes.get("extensions", ())}
     return tuple(({entry.oid: entry for entry in good["extensions"]} | changed).values())
+
+
+def _line(name: x509.Name, made: Mapping[x509.Name, Authority]) -> set[x509.Name]:
+    """Name an authority and all those above it."""
+    line: set[x509.Name] = set()
+    while name in made and name not in line:
+        line.add(name)
+        name = made[name].certificate.issuer
+    return line
 
 
 def _print(authority: Authority) -> bytes:

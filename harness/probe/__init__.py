@@ -76,7 +76,7 @@ def probe(door: Door, client: Client, tls: Tls, mark: str) -> Observation:
     """
     start = time.perf_counter()
     try:
-        connection = SSL.Connection(_context(client, tls), _connect(door.address))
+        connection = SSL.Connection(context_for(client, tls), connect(door.address))
     except OSError as error:
         return Observation(Outcome.NO_ANSWER, False, _since(start), error=str(error))
     connection.set_connect_state()
@@ -85,7 +85,7 @@ def probe(door: Door, client: Client, tls: Tls, mark: str) -> Observation:
     if client.asks_for is not None:
         connection.set_tlsext_host_name((door.name if client.asks_for == SITE else client.asks_for).encode())
     try:
-        failure = _shake_hands(connection)
+        failure = shake_hands(connection)
         # TLS 1.2 has checked the server's signature before the client shows its certificate, TLS 1.3 at the end.
         shown = connection.get_peer_certificate(as_cryptography=True)
         proven = (tls == "1.2" or failure is None) and shown in door.servers
@@ -94,7 +94,7 @@ def probe(door: Door, client: Client, tls: Tls, mark: str) -> Observation:
             answer, failure = _ask(connection, _request(door, client, mark))
     finally:
         connection.close()
-    alert = _alert(failure)
+    alert = alert_of(failure)
     status = _status(answer)
     silent = Outcome.REFUSED_IN_HANDSHAKE if alert else Outcome.NO_ANSWER
     outcome = silent if status is None else _of_status(status)
@@ -102,7 +102,8 @@ def probe(door: Door, client: Client, tls: Tls, mark: str) -> Observation:
     return Observation(outcome, proven, _since(start), alert, status, lost)
 
 
-def _context(client: Client, tls: Tls) -> SSL.Context:
+def context_for(client: Client, tls: Tls) -> SSL.Context:
+    """Prepare the client's side of a handshake."""
     context = SSL.Context(SSL.TLS_CLIENT_METHOD)
     context.set_min_proto_version(_VERSIONS[tls])
     context.set_max_proto_version(_VERSIONS[tls])
@@ -120,7 +121,8 @@ def _context(client: Client, tls: Tls) -> SSL.Context:
     return context
 
 
-def _connect(address: tuple[str, int]) -> socket.socket:
+def connect(address: tuple[str, int]) -> socket.socket:
+    """Connect, with a deadline; raises OSError where nobody answers."""
     connection = socket.create_connection(address, DEADLINE)
     # Without it Nagle's algorithm holds the request back until the server's delayed acknowledgement (40 ms).
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -131,7 +133,8 @@ def _connect(address: tuple[str, int]) -> socket.socket:
     return connection
 
 
-def _shake_hands(connection: SSL.Connection) -> Exception | None:
+def shake_hands(connection: SSL.Connection) -> Exception | None:
+    """Shake hands; returns what went wrong."""
     try:
         connection.do_handshake()
     except (SSL.Error, OSError) as error:
@@ -146,7 +149,7 @@ def knock_without_tls(door: Door, mark: str) -> Observation:
     """
     start = time.perf_counter()
     try:
-        with _connect(door.address) as connection:
+        with connect(door.address) as connection:
             connection.sendall(_request(door, Client(), mark))
             answer = b""
             while chunk := connection.recv(65536):
@@ -192,7 +195,7 @@ def _ask(connection: SSL.Connection, request: bytes) -> tuple[bytes, Exception |
     return answer, failure
 
 
-def _alert(failure: Exception | None) -> str | None:
+def alert_of(failure: Exception | None) -> str | None:
     """Read the alert out of OpenSSL's words ("tlsv13 alert certificate required"); None if it was none."""
     found = re.search(r"alert ([a-z ]+)", str(failure))
     return found[1].strip().replace(" ", "_") if found else None

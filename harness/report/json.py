@@ -49,7 +49,7 @@ def _result(result: Result) -> dict[str, Any]:
         "case": knock.case.id,
         "site": knock.site.id,
         "tls": knock.tls,
-        "expected": str(knock.case.expected),
+        "expected": str(knock.expected),
         "outcome": seen.outcome,
         "alert": seen.alert,
         "status": seen.status,

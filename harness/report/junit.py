@@ -30,7 +30,7 @@ def render(run: Run, _strict: bool) -> str:
 def _test(result: Result) -> TestCase:
     knock = result.knock
     test = TestCase(f"TLS {knock.tls}", f"{knock.case.id}", result.observed.duration_ms / 1000)
-    message = f"{knock.case.summary} Expected {knock.case.expected}, got {result.told()}"
+    message = f"{knock.case.summary} Expected {knock.expected}, got {result.told()}"
     if result.verdict is Verdict.INCONCLUSIVE:
         test.result = [Error(message, str(result.verdict))]
     elif result.verdict in _FAILED:

@@ -28,7 +28,7 @@ def show(run: Run, console: Console, *, strict: bool = False) -> None:
         if results := [result for result in run.results if result.knock.site.id == site.id]:
             console.print(_table(results, site.url))
     for finding in run.findings:
-        place = f"{run.subject.name}/{finding.file}:{finding.line}"
+        place = f"{run.subject.name}/{finding.file}:{finding.line}" if finding.file else run.subject.name
         console.print(f"\n[{_LEVELS[finding.level]}]{finding.level}[/] [bold]{escape(place)}[/]")
         console.print(f"{escape(finding.message)}\n{escape(finding.remedy)}")
         console.print(escape(", ".join(finding.cases)), style="dim")

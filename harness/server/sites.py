@@ -2,7 +2,7 @@
 
 import fnmatch
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from harness.server.configuration import Directive, walk
@@ -10,6 +10,9 @@ from harness.server.layout import ConfigurationError, Unseen
 from harness.server.virtual_host import Guard, VirtualHost, speaks
 
 __all__ = ["Guard", "Site", "Sites", "sites"]
+
+Further = Callable[[str, int, bool], Iterable[str]]
+"""Names further paths to knock at in a virtual host, by its name, its port and whether it speaks TLS."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +53,10 @@ class Sites:
     to_open: tuple[int, ...]
 
 
-def sites(configuration: Directive, *, complete: bool = True) -> Sites:
-    """Find the places to knock at: in every virtual host its root, and each section with a guard of its own.
+def sites(
+    configuration: Directive, *, complete: bool = True, further: Further = lambda _name, _port, _tls: ()
+) -> Sites:
+    """Find the places to knock at: in every virtual host its root, each section with a guard of its own, and `further`.
 
     A place that serves what is guarded elsewhere is a place, too, and shares the claim. Unless the configuration is
     `complete`, it may be listened on more ports than it says.
@@ -70,7 +75,8 @@ def sites(configuration: Directive, *, complete: bool = True) -> Sites:
         raise ConfigurationError("It has no virtual host with `SSLEngine on`: there is no door to knock at.")
     names, unseen = _names(hosts)
     hosts = [host for host in hosts if names[host]]
-    found = [_site(host, url, names) for host in hosts for url in host.paths]
+    more = {host: [url for name in names[host] for url in further(name, host.port, host.tls)] for host in hosts}
+    found = [_site(host, url, names) for host in hosts for url in dict.fromkeys([*host.paths, *more[host]])]
     claimed = {site.content: site.guard for site in found if site.guard.claim and site.content}
     found = [_shared(site, claimed) for site in [*found, *_other_doors(hosts, found, claimed, names)]]
     if not any(site.guard.claim for site in found) and (asked := list(filter(speaks, walk(configuration)))):

@@ -2,6 +2,19 @@
 
 from harness.verify.findings import Finding
 from harness.verify.judgement import Result
+from harness.verify.policy import NO_POLICY, Policy, PolicyError
 from harness.verify.run import REFERENCE, Progress, Run, Subject, of, verify
 
-__all__ = ["REFERENCE", "Finding", "Progress", "Result", "Run", "Subject", "of", "verify"]
+__all__ = [
+    "NO_POLICY",
+    "REFERENCE",
+    "Finding",
+    "Policy",
+    "PolicyError",
+    "Progress",
+    "Result",
+    "Run",
+    "Subject",
+    "of",
+    "verify",
+]

@@ -20,6 +20,8 @@ _BY_ERROR = (
     | dict.fromkeys((2, 7, 9, 10, 18, 19, 20, 24, 79), "SSLCACertificateFile")
     | dict.fromkeys((66, 67, 68), "SSLCipherSuite")
 )
+_NOBODY = "Require all denied"
+_RULE = "Require expr"
 _REQUIRE = "Write `SSLVerifyClient require` for the virtual host"
 _REMEDIES = {
     "sslverifyclient": "Write `SSLVerifyClient require` here.",
@@ -36,6 +38,11 @@ _REMEDIES = {
     " signed.",
     "sslciphersuite": "Leave OpenSSL's security level at 2 or higher: no `@SECLEVEL=0` or `@SECLEVEL=1`.",
     "require": "Write `Require ssl-verify-client` here, alone or in <RequireAll>, and outside of <Limit>.",
+    _NOBODY.lower(): "Write `Require all denied` here: the policy lets nobody in.",
+    _RULE.lower(): "Let `Require expr` here ask for what the subject must have, and for nothing else, such as"
+    " `Require expr \"%{{SSL_CLIENT_S_DN_OU}} == 'Operations'\"`.",
+    "sslprotocol": "Let `SSLProtocol` here name the versions that the policy wants and no others, such as"
+    " `SSLProtocol -all +TLSv1.3`.",
     "satisfy": "Remove `Satisfy any` here: it makes one condition enough where all are meant.",
     "sslvhostsnipolicy": "Write `SSLVHostSNIPolicy secure` for the whole server: handshake and request must name the"
     " same site.",
@@ -108,6 +115,24 @@ def exposed(strangers: Iterable[Result], places: Iterable[Site]) -> tuple[Findin
     return tuple(sorted(found.values(), key=lambda one: _ORDER.index(one.level)))
 
 
+def not_told_apart(places: Iterable[Site]) -> tuple[Finding, ...]:
+    """Name the places where a policy wants the clients of one authority, and nobody can see whom else httpd trusts."""
+    return tuple(
+        Finding(
+            "policy.authority_not_examined",
+            "warning",
+            site.id,
+            (),
+            f"Whether {site.url} trusts another authority than the policy's was not seen: CONFIG does not hold the"
+            " certificates that it trusts.",
+            "Verify a CONFIG that holds the file which this directive names.",
+            site.guard.responsible("SSLCACertificateFile").file,
+            site.guard.responsible("SSLCACertificateFile").line,
+        )
+        for site in places
+    )
+
+
 def not_examined(unseen: Iterable[Unseen]) -> tuple[Finding, ...]:
     """Name what may have a say in who gets in, and was not looked at."""
     return tuple(
@@ -171,6 +196,10 @@ def _at_fault(result: Result) -> tuple[str, Directive]:
     knock, guard, reason = result.knock, result.knock.site.guard, result.said.reason
     if not knock.site.tls:
         return "in the clear", guard.section
+    if knock.expected.anyhow and not knock.case.expected.anyhow:
+        return _NOBODY, guard.responsible("Require")
+    if knock.case.expected.by_rule or (knock.expected.by_rule and result.said.identity):
+        return _RULE, guard.responsible("Require")
     if result.verdict is Verdict.INTRUDER and not result.said.identity and not guard.in_handshake:
         if knock.client.user:
             return "AuthUserFile", guard.responsible("AuthUserFile")

@@ -3,10 +3,13 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from harness.outcome import NO_CERTIFICATE, Observation, Outcome, Record, Tls, Verdict, judge
+from harness.outcome import NO_CERTIFICATE, Expectation, Observation, Outcome, Reason, Record, Tls, Verdict, judge
 from harness.pki import serial
 from harness.server.log import Log
-from harness.verify.plan import CONTROL, Knock
+from harness.verify.plan import CONTROL, UNWANTED, Knock
+
+OTHER_VERSION = "protocol_version"
+"""The alert of a server that does not speak this version of TLS (RFC 8446 section 6)."""
 
 _DENIALS = {401, 403, 407, 421}
 """What a guard answers by. What is behind it may as well: then it answers the control so, too."""
@@ -77,10 +80,15 @@ def weigh(knocks: Sequence[Knock], controls: Sequence[Knock], observed: Mapping[
         if answers and _is_locked_otherwise(knock, observed[knock.mark], said[knock.mark])
     }
 
+    proven = {knock.site.id for knock in (*knocks, *controls) if observed[knock.mark].server_proven}
+
     def result(knock: Knock) -> Result:
         seen = _outcome(knock, observed[knock.mark], said[knock.mark], answers.get(knock.door))
+        if knock.case.id == UNWANTED or seen.alert == OTHER_VERSION:
+            verdict = spoken(knock.expected, seen, proven=knock.site.id in proven)
+            return Result(knock, seen, said[knock.mark], verdict)
         verdict = judge(
-            knock.case.expected,
+            knock.expected,
             knock.tls,
             seen,
             said[knock.mark],
@@ -102,6 +110,7 @@ def _is_locked_otherwise(knock: Knock, seen: Observation, said: Record) -> bool:
     """Whether the handshake let a good client in, and only a rule that is not about certificates did not."""
     return (
         knock.in_handshake
+        and not knock.expected.by_rule
         and seen.server_proven
         and said.identity == _serial(knock)
         and said.status in _BY_RULE
@@ -130,13 +139,27 @@ def _outcome(knock: Knock, seen: Observation, said: Record, control: int | None)
     return replace(seen, outcome=Outcome.ADMITTED, error=lost)
 
 
+def spoken(expected: Expectation, seen: Observation, *, proven: bool) -> Verdict:
+    """Judge whether a version of TLS is spoken. A server that does not speak it shows no certificate: that it is the
+    one under test is proven over another version, or not at all."""
+    if seen.alert != OTHER_VERSION:
+        return Verdict.INTRUDER if seen.server_proven else Verdict.INCONCLUSIVE
+    if expected.admitted:
+        return Verdict.LOCKED_OUT
+    return Verdict.AS_EXPECTED if proven else Verdict.INCONCLUSIVE
+
+
 def _own_fault(result: Result) -> Result:
-    """The control itself is locked out where httpd gives a reason that lies in the configuration."""
-    reason = result.said.reason
-    if result.knock.case.id != CONTROL or result.verdict is not Verdict.INCONCLUSIVE or not reason:
+    """The control itself is locked out where httpd gives a reason that lies in the configuration, or a rule that must
+    let it in does not."""
+    said = result.said
+    if result.knock.case.id != CONTROL or result.verdict is not Verdict.INCONCLUSIVE:
         return result
-    blames = reason.ah in _BY_CONFIGURATION_SAYS or reason.x509_error in _BY_CONFIGURATION
-    return replace(result, verdict=Verdict.LOCKED_OUT) if blames else result
+    reason = said.reason or Reason()
+    by_configuration = reason.ah in _BY_CONFIGURATION_SAYS or reason.x509_error in _BY_CONFIGURATION
+    known = result.knock.expected.by_rule and said.identity is not None
+    by_rule = known and result.observed.outcome is Outcome.REFUSED_BY_HTTP
+    return replace(result, verdict=Verdict.LOCKED_OUT) if by_configuration or by_rule else result
 
 
 _BY_CONFIGURATION = {2, 3, 10, 11, 12, 18, 19, 20, 24, 25, 26, 47, 79}

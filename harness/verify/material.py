@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from harness.pki import Authority, Identity, KeyType
 from harness.pki.hashed import hashed
-from harness.pki.model import Model
+from harness.pki.model import Model, part_of
 from harness.pki.profile import written
 from harness.pki.run import Pki, SlowKeys, certificates_in, public_roots
 from harness.server.configuration import Directive, walk
@@ -19,6 +19,7 @@ from harness.server.layout import RESPONDER, ConfigurationError
 from harness.server.sites import Guard, Site
 from harness.server.workbench import Workbench
 from harness.verify.demands import demands, passwords
+from harness.verify.policy import NO_POLICY, Policy
 
 _TRUST = ("SSLCACertificateFile", "SSLCACertificatePath")
 _NAMES = ("SSLCADNRequestFile", "SSLCADNRequestPath")
@@ -39,6 +40,7 @@ class Material:
     """How deep a chain is promised where that is known from elsewhere than SSLVerifyDepth."""
     like: tuple[x509.Certificate, ...] = ()
     """The certificate of a client that is to be the model of the good one, and those of its issuers."""
+    policy: Policy = NO_POLICY
     unread: dict[Directive, None] = field(default_factory=dict)
     """Rules that want something of a certificate which could not be read."""
     _pkis: dict[_Key, Pki] = field(default_factory=dict)
@@ -58,17 +60,24 @@ class Material:
         read = demands(guard, lambda path: self.bench.given(self.bench.absolute(path)))
         users = passwords(guard, lambda path: self.bench.given(self.bench.absolute(path)))
         self.unread.update(dict.fromkeys(read.unread))
+        promise = self.policy.of(site)
+        for kind, value in promise.subject if promise else ():
+            read.subject[kind] = value
+            read.needed.add(part_of(kind))
         wanted = read.model()
+        trusted = self._authorities(files[:2])
+        authority = self.policy.issuer(promise, self._certificates_in, trusted)
         # Where no responder is configured, a certificate has to name one.
         url = RESPONDER if guard.ocsp != "off" and not guard.has("SSLOCSPDefaultResponder") else None
-        key = (*files, str(depth), repr(wanted), str(url), *users)
+        key = (*files, str(depth), repr((wanted, authority)), str(url), *users)
         if key not in self._pkis:
             model = Model(
                 **wanted,
                 like=self.like,
-                authorities=tuple(self._authorities(files[:2])),
+                authorities=tuple(trusted),
                 crls=tuple(_crls(self._theirs(files[2:]))),
                 users=users,
+                authority=authority,
             )
             self._pkis[key] = Pki(depth, model=model, keys=self.keys, ocsp_url=url)
         return self._pkis[key]
@@ -86,6 +95,11 @@ class Material:
                 f"{'; '.join(sorted(map(written, known)))}.\nIf there is an intermediate between them, append its "
                 "certificate to the client's."
             )
+
+    def blind(self, site: Site) -> bool:
+        """Whether an authority is asked for, and whom else the site trusts cannot be known."""
+        pki = self.pki(site)
+        return pki.model.authority is not None and not (pki.model.authorities or pki.others)
 
     def servers(self) -> frozenset[x509.Certificate]:
         """Every certificate that only the server under test can have."""
@@ -186,6 +200,12 @@ class Material:
         if any(path.startswith(_SYSTEM) and not self._theirs([path]) for path in paths):
             return list(public_roots())
         return certificates_in(self._theirs(paths))
+
+    def _certificates_in(self, file: str) -> list[x509.Certificate]:
+        """Read the certificates in a file of CONFIG, named as the configuration does or by its path in CONFIG."""
+        origin = self.bench.layout.origin
+        inside = next((path for path, name in origin.items() if name == file), self.bench.absolute(file))
+        return certificates_in(self.bench.given(inside))
 
     def _theirs(self, paths: Iterable[str]) -> bytes:
         """What CONFIG itself has in these files and folders."""

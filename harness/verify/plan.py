@@ -4,16 +4,23 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from harness.cases import Case, catalogue
-from harness.outcome import Tls
+from harness.outcome import Expectation, Tls, admitted, refused_anyhow
 from harness.pki.run import Pki
 from harness.probe import ALIAS, NEIGHBOUR, SITE, Client
 from harness.server.sites import Guard, Site
+from harness.verify.policy import NO_POLICY, Policy, Promise
 
 CONTROL = "valid.p256"
 """The good client that must get in at every site before any refusal there means something."""
 STRANGER = "absent.none"
 """The client without a certificate: who knocks where the configuration promises nothing."""
-
+UNWANTED = "protocol.unwanted_version"
+"""The good client that speaks a version which a policy does not want."""
+OTHERS = "rules.another_authority"
+"""The good clients of each other authority that is trusted than the one that a policy names."""
+_CHECK = "SSLCARevocationCheck"
+_REVOKED = {"revocation", "ocsp"}
+"""The families that are about who was revoked."""
 _TRUST = ("SSLCACertificateFile", "SSLCACertificatePath")
 _IS_REVOKED = 23
 """X509_V_ERR_CERT_REVOKED."""
@@ -29,7 +36,8 @@ class NothingToDoError(Exception):
 class Knock:
     """One probe that is planned: the case, the site, the protocol version, who knocks, and the mark he leaves.
 
-    `promised` says whether the configuration claims the outcome that the case expects.
+    `promised` says whether the configuration or a policy claims the outcome that is `expected`: what the case expects,
+    or what the policy makes of it here.
     """
 
     case: Case
@@ -38,6 +46,7 @@ class Knock:
     client: Client
     mark: str
     promised: bool
+    expected: Expectation
 
     @property
     def server_name(self) -> str | None:
@@ -60,13 +69,14 @@ class Planner:
     """Lays out sites x cases x protocol versions, and issues what each probe needs from the site's own PKI.
 
     `places` are all that the configuration has. `everything` is promised where the subject is known to be meant so;
-    else what the configuration claims.
+    else what the policy says, or what the configuration claims.
     """
 
     pki: Callable[[Site], Pki]
     places: Sequence[Site]
     versions: Sequence[Tls]
     everything: bool
+    policy: Policy = NO_POLICY
     count: int = 0
 
     def plan(self, places: Iterable[Site], *, only: Callable[[Case], bool] = lambda _case: True) -> list[Knock]:
@@ -75,25 +85,40 @@ class Planner:
             knock
             for site in places
             for case in filter(only, catalogue())
-            for tls in case.tls
-            if tls in self.versions and _can_be_asked(case, self.pki(site), site.guard)
+            if _can_be_asked(case, self.pki(site), site.guard) and _is_asked(case, self.policy.of(site))
+            for tls in self._over(case, site)
             for knock in self._knocks(case, site, tls)
         ]
 
     def controls(self, places: Iterable[Site]) -> list[Knock]:
-        """Plan the control at every site over every version."""
-        return self.plan(places, only=lambda case: case.id == CONTROL)
+        """Plan the control at every site over every version, where anybody may enter at all."""
+        (control,) = (case for case in catalogue() if case.id == CONTROL)
+        open_to_some = [site for site in places if not _closed(self.policy.of(site))]
+        over = ((site, tls) for site in open_to_some for tls in self._over(control, site))
+        return [knock for site, tls in over for knock in self._knocks(control, site, tls)]
 
     def strangers(self, places: Iterable[Site]) -> list[Knock]:
         """Plan who comes without a certificate, over the first version alone where there is no TLS."""
         knocks = self.plan(places, only=lambda case: case.id == STRANGER)
         return [knock for knock in knocks if knock.site.tls or knock.tls == self.versions[0]]
 
+    def must_speak(self, knock: Knock) -> bool:
+        """Whether the policy wants this version of TLS here: else a server that does not speak it breaks no promise."""
+        promise = self.policy.of(knock.site)
+        return promise is not None and knock.tls in promise.tls
+
+    def _over(self, case: Case, site: Site) -> Iterator[Tls]:
+        """Yield the versions that are wanted at the site; for the client that speaks the others, those."""
+        promise = self.policy.of(site)
+        wanted = promise.tls if promise and promise.tls else self.versions
+        return (tls for tls in case.tls if tls in self.versions and (tls in wanted) != (case.id == UNWANTED))
+
     def _knocks(self, case: Case, site: Site, tls: Tls) -> Iterator[Knock]:
-        promised = self.everything or _promises(site.guard, case, self.pki(site))
+        promise = self.policy.of(site)
+        promised = self.everything or _says(promise, case) or _promises(site.guard, case, self.pki(site))
         for client in self._clients(case, site):
             self.count += 1
-            yield Knock(case, site, tls, client, f"probe-{self.count}", promised)
+            yield Knock(case, site, tls, client, f"probe-{self.count}", promised, _expected(case, site, promise))
 
     def _clients(self, case: Case, site: Site) -> Iterator[Client]:
         """Build the client of a case, or one for each name by which it is to come."""
@@ -103,7 +128,9 @@ class Planner:
                     yield from self._named(self._build(case, other), [other.name])
             return
         client = self._build(case, site)
-        if client and client.asks_for == NEIGHBOUR:
+        if client and case.id == OTHERS:
+            yield from (replace(client, identity=self.pki(site).identity(other)) for other in self.pki(site).others)
+        elif client and client.asks_for == NEIGHBOUR:
             yield from self._named(client, [other.name for other in self._neighbours(site)])
         elif client and client.asks_for == ALIAS:
             yield from (replace(client, asks_for=name, host=name) for name in site.aliases)
@@ -130,6 +157,46 @@ class Planner:
         return kinds.values()
 
 
+def _expected(case: Case, site: Site, promise: Promise | None) -> Expectation:
+    """What must become of a client: what the policy makes of the case."""
+    if promise and promise.admit == "anyone" and case.id == STRANGER:
+        return admitted()
+    if _closed(promise) and case.id != UNWANTED:
+        return refused_anyhow()
+    by_rule = promise is not None and (site.guard.closed or bool(promise.subject))
+    return admitted(by_rule=True) if by_rule and case.expected.admitted else case.expected
+
+
+def _closed(promise: Promise | None) -> bool:
+    return promise is not None and promise.admit == "nobody"
+
+
+def _is_asked(case: Case, promise: Promise | None) -> bool:
+    """Where anybody may enter, only whether he can is a question; and what a policy waives is none."""
+    if case.id == UNWANTED:
+        return promise is not None
+    if promise is None:
+        return True
+    if promise.admit == "anyone":
+        return case.id == STRANGER
+    return case.family not in _REVOKED or case.expected.admitted or _finds(promise.revocation, case)
+
+
+def _finds(revocation: str | None, case: Case) -> bool:
+    """Whether a check of this kind finds what is wrong; None leaves it to the configuration which kind there is."""
+    waived = {"none": True, "leaf": case.depth > 1, "soft": case.id in {*_WITHOUT_CRL, "ocsp.no_responder_named"}}
+    return not waived.get(revocation or "", False)
+
+
+def _says(promise: Promise | None, case: Case) -> bool:
+    """Whether the policy says it: not how revoked clients are found, unless it does, nor that browsers get in."""
+    if promise is None:
+        return False
+    if promise.admit == "clients" and case.family in _REVOKED:
+        return promise.revocation is not None
+    return promise.admit != "clients" or case.id != "valid.browser"
+
+
 def _promises(guard: Guard, case: Case, pki: Pki) -> bool:
     """Whether the configuration claims what the case expects: that it looks for revoked certificates, and for these;
     that browsers get in; that a rule does not see to it whom a public authority has certified."""
@@ -141,13 +208,13 @@ def _promises(guard: Guard, case: Case, pki: Pki) -> bool:
         return "no_ocsp_for_cert_ok" not in guard.arguments("SSLOCSPEnable")
     if case.family == "ocsp":
         return not (guard.ocsp == "leaf" and case.depth > 1)
-    if case.directive != "SSLCARevocationCheck":
+    if case.directive != _CHECK:
         return True
     if guard.crl_check == "none":
         return guard.has("SSLCARevocationFile") or guard.has("SSLCARevocationPath")
     if guard.crl_check == "leaf" and case.depth > 1:
         return False
-    return not ("no_crl_for_cert_ok" in guard.arguments("SSLCARevocationCheck") and case.id in _WITHOUT_CRL)
+    return not ("no_crl_for_cert_ok" in guard.arguments(_CHECK) and case.id in _WITHOUT_CRL)
 
 
 def _can_be_asked(case: Case, pki: Pki, guard: Guard) -> bool:

@@ -21,15 +21,22 @@ from harness.server.log import read
 from harness.server.overrides import unseen
 from harness.server.sites import Site, sites
 from harness.server.workbench import Httpd, last_words, workbench
-from harness.verify.findings import Finding, about_nothing, exposed, findings, generous, not_examined
-from harness.verify.judgement import Result, weigh
+from harness.verify.findings import (
+    Finding,
+    about_nothing,
+    exposed,
+    findings,
+    generous,
+    not_examined,
+    not_told_apart,
+)
+from harness.verify.judgement import OTHER_VERSION, Result, weigh
 from harness.verify.material import Material
 from harness.verify.plan import Knock, NothingToDoError, Planner
+from harness.verify.policy import NO_POLICY, Policy
 
 _START = 120
 """Seconds that httpd may take until it answers the control."""
-_OTHER_VERSION = "protocol_version"
-"""The alert of a server that does not speak this version of TLS (RFC 8446 section 6)."""
 
 Progress = Callable[[str, int, int], None]
 """Called with the step that is under way, how much of it is done and how much there is."""
@@ -62,7 +69,8 @@ def of(config: Path) -> Subject:
 
 @dataclass(frozen=True)
 class Run:
-    """A finished run. `trouble` says why nothing can be concluded, None where all is well; `timing_s` is in seconds."""
+    """A finished run. `strangers` are those who knocked where nothing is promised. `trouble` says why nothing can be
+    concluded, None where all is well; `timing_s` is in seconds."""
 
     subject: Subject
     image: str
@@ -72,6 +80,7 @@ class Run:
     findings: tuple[Finding, ...]
     trouble: str | None
     timing_s: Mapping[str, float]
+    strangers: tuple[Result, ...] = ()
 
     def verdict(self, *, strict: bool = False) -> str:
         """`pass`, `fail` or `inconclusive`; with `strict`, warnings count as errors do.
@@ -88,6 +97,7 @@ class Run:
 def verify(
     subject: Subject = REFERENCE,
     *,
+    policy: Policy = NO_POLICY,
     of_image: str | None = None,
     only: Callable[[Case], bool] = lambda _case: True,
     urls: Sequence[str] = (),
@@ -102,9 +112,10 @@ def verify(
     Raises:
         ServerError: no engine, no image, or httpd did not start.
         ConfigurationError: httpd refuses the configuration.
+        PolicyError: the policy does not fit it.
         NothingToDoError: nothing is left after `only`, `urls` and `versions`.
     """
-    clock = _Clock()
+    clock = Clock()
     keys = slow_keys()
     laid_out = layout(subject.configuration)
     progress("images", 0, 1)
@@ -113,20 +124,22 @@ def verify(
     with workbench(tag, laid_out, keep=keep) as bench:
         progress("configuration", 0, 1)
         configuration = bench.effective()
-        found = sites(configuration, complete=not laid_out.is_snippet)
+        found = policy.over(sites(configuration, complete=not laid_out.is_snippet, further=policy.paths))
         clock.lap("engine")
         progress("certificates", 0, 1)
-        material = Material(bench, configuration, keys, subject.depth, tuple(like))
+        material = Material(bench, configuration, keys, subject.depth, tuple(like), policy)
         places = tuple(site for site in found.places if not urls or site.url in urls)
-        guarded = [site for site in places if site.guard.claim and site.tls and not site.guard.closed]
-        planner = Planner(material.pki, found.places, versions, everything=subject.depth is not None)
+        claimed = [site for site in places if site.guard.claim]
+        guarded = [site for site in claimed if site.tls and (policy.of(site) or not site.guard.closed)]
+        asked = {site.id for site in guarded}
+        planner = Planner(material.pki, found.places, versions, everything=subject.depth is not None, policy=policy)
         knocks = planner.plan(guarded, only=only)
         material.check_issuer()
         if not knocks:
             raise NothingToDoError(_nothing(found.places))
         before, after = planner.controls(guarded), planner.controls(guarded)
         # Where nobody gets in, a good client shows nothing, nor where nobody can be known.
-        shut_to_all = planner.strangers(s for s in places if s.guard.claim and (s.guard.closed or not s.tls))
+        shut_to_all = planner.strangers(site for site in claimed if site.id not in asked)
         strangers = planner.strangers(site for site in places if not site.guard.claim)
         material.issue_servers(found.places)
         files, answers = material.files(found.places), material.answers(found.places)
@@ -134,9 +147,10 @@ def verify(
         progress("server", 0, 1)
         with bench.running(files, found, answers=answers, keep=keep) as httpd:
             prober = _Prober(httpd, material.servers(), jobs)
-            observed = prober.wait(before)
+            observed = prober.wait(before or knocks[:1])
             clock.lap("engine")
-            closed = {knock.door for knock in before if observed[knock.mark].alert == _OTHER_VERSION}
+            closed = {knock.door for knock in before if observed[knock.mark].alert == OTHER_VERSION}
+            missed = [knock for knock in before if knock.door in closed and planner.must_speak(knock)]
             before, knocks, after = (
                 [one for one in some if one.door not in closed] for some in (before, knocks, after)
             )
@@ -147,7 +161,7 @@ def verify(
             text = httpd.finish(keep=keep)
     clock.lap("engine")
     log = read(text)
-    weighed = weigh([*knocks, *shut_to_all], (*before, *after), observed, log)
+    weighed = weigh([*missed, *knocks, *shut_to_all], (*before, *after), observed, log)
     shut = weighed.shut
     open_to_all = weigh(strangers, (), observed, log).results
     redirected = {entry.knock.door: entry for entry in shut if _is_redirect(entry)}
@@ -166,13 +180,15 @@ def verify(
         results=results,
         findings=(
             *findings((*results, *locked_out), subject.depth),
-            *exposed(open_to_all, places),
+            *exposed(open_to_all, [site for site in places if not policy.opens(site)]),
+            *not_told_apart(site for site in guarded if material.blind(site)),
             *generous(results),
             *about_nothing(found.idle),
             *not_examined(not_seen),
         ),
         trouble=f"{trouble}\nThe log's last words:\n{last_words(text)}" if trouble else None,
         timing_s=clock.times(),
+        strangers=open_to_all,
     )
 
 
@@ -250,19 +266,22 @@ class _Prober:
         return probe(door, knock.client, knock.tls, knock.mark) if site.tls else knock_without_tls(door, knock.mark)
 
 
-class _Clock:
+class Clock:
     """Adds up how long each part of a run took, in seconds."""
 
     def __init__(self) -> None:
+        """Start now."""
         self._start = self._last = time.perf_counter()
         self._spent: dict[str, float] = {}
 
     def lap(self, part: str) -> None:
+        """Count the time since the last call for this part."""
         now = time.perf_counter()
         self._spent[part] = self._spent.get(part, 0) + now - self._last
         self._last = now
 
     def times(self) -> dict[str, float]:
+        """The total, and the parts."""
         return {
             name: round(seconds, 3) for name, seconds in [("total", self._last - self._start), *self._spent.items()]
         }

@@ -15,12 +15,14 @@ DEMANDED = (
     *(NameOID.COUNTRY_NAME, NameOID.ORGANIZATION_NAME, NameOID.ORGANIZATIONAL_UNIT_NAME, NameOID.COMMON_NAME),
     NameOID.EMAIL_ADDRESS,
 )
+ROOT = Authority.root(subject="Example root").certificate
 # Whatever a case asks for is there.
 MODEL = Model(
     subject=tuple((kind, "DE") for kind in DEMANDED),
     needed=frozenset(Part),
-    authorities=(Authority.root(subject="Example root").certificate, public_roots()[0]),
+    authorities=(ROOT, public_roots()[0]),
     users=("guest",),
+    authority=ROOT.subject,
 )
 PKI = Pki(3, model=MODEL)
 
@@ -32,7 +34,7 @@ def test_ids_are_unique() -> None:
 def test_every_family_that_can_be_refused_has_someone_who_is() -> None:
     families = {entry.family for entry in CATALOGUE}
     assert {entry.family for entry in CATALOGUE if not entry.expected.admitted} == families - {"valid"}
-    assert len(families) == 11
+    assert len(families) == 12
 
 
 @pytest.mark.parametrize("entry", CATALOGUE, ids=lambda entry: str(entry.id))

@@ -1,0 +1,47 @@
+"""`mtls-harness compare`: what does a change of the configuration change?"""
+
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+
+from rich.console import Console
+from rich.markup import escape
+from rich.padding import Padding
+
+from harness.outcome import TLS_VERSIONS
+from harness.verify.comparison import Comparison, Visit
+
+_CLOSING = {
+    "pass": "[bold green]PASS[/]: nobody new gets in, and nobody with a good certificate is kept out.",
+    "fail": "[bold red]FAIL[/]: not the same clients get in.",
+    "inconclusive": "[bold magenta]INCONCLUSIVE[/]: of some it could not be told whether they get in.",
+}
+
+
+def show(found: Comparison, console: Console) -> None:
+    """Print what differs, then the verdict."""
+    for title, urls in (("Only in OLD:", found.only_old), ("Only in NEW:", found.only_new)):
+        if urls:
+            console.print(f"[bold]{title}[/] {escape(', '.join(urls))}", soft_wrap=True)
+    parts = (
+        ("red", "Gets in now, and did not:", found.newly),
+        ("yellow", "No longer gets in:", found.no_longer),
+        ("magenta", "Could not be told:", found.unknown),
+    )
+    for colour, title, visits in parts:
+        if visits:
+            console.print(f"[bold {colour}]{title}[/]")
+        for url, who in _places(visits):
+            console.print(f"  {escape(url)}", soft_wrap=True)
+            console.print(Padding(escape(", ".join(who)), (0, 0, 0, 4)))
+    console.print(_CLOSING[found.verdict()])
+
+
+def _places(visits: Iterable[Visit]) -> Iterator[tuple[str, list[str]]]:
+    """Yield each place with who came there, over which versions where it was not both."""
+    for url, here in groupby(visits, key=lambda one: one.url):
+        who = []
+        for (case, whose), group in groupby(here, key=lambda one: (one.case, one.whose)):
+            versions = tuple(visit.tls for visit in group)
+            over = "" if versions == TLS_VERSIONS else f" over TLS {versions[0]}"
+            who.append(f"{case}{f' {whose}' if whose else ''}{over}")
+        yield url, who

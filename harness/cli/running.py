@@ -1,0 +1,135 @@
+"""What may be said on the command line of a server that is already running?"""
+
+import functools
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import load_pem_private_key, pkcs12
+
+from harness.cli.pki.secret import secret
+from harness.pki import Authority, Identity, PrivateKey
+from harness.pki.files import PkiError
+from harness.server.sites import Site
+from harness.verify.running import Lent, site_at
+
+_URL = re.compile(r"https://(?P<name>[A-Za-z0-9._-]+)(?::(?P<port>\d{1,5}))?(?P<path>/\S*)?")
+_FILE = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
+_OPTIONS = (
+    click.option("--url", "running", multiple=True, metavar="URL", help="A server that is running, in CONFIG's place."),
+    click.option("--client", type=_FILE, help="With --url: a client that must get in, a .pfx or a certificate (PEM)."),
+    click.option("--key", type=_FILE, help="The client's key (PEM), where --client does not hold it."),
+    click.option("--ca", type=_FILE, help="With --url: the authority whose clients get in (PEM)."),
+    click.option("--ca-key", type=_FILE, help="Its key: then clients of nearly every case are issued."),
+    click.option("--password-file", type=_FILE, help="The password of --client or a key (or in MTLS_PASSWORD)."),
+    click.option("--server-ca", type=_FILE, help="With --url: who vouches for the server (PEM)."),
+)
+
+
+@dataclass(frozen=True)
+class Running:
+    """The places to knock at, and what was lent for it."""
+
+    places: tuple[Site, ...]
+    lent: Lent
+
+
+def options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options; the command gets them as one argument, `server`: None where no server is running."""
+
+    @functools.wraps(command)
+    def collected(**given: Any) -> Any:
+        mine = {option: given.pop(option) for option in ("client", "key", "ca", "ca_key", "password_file", "server_ca")}
+        running = given.pop("running")
+        if not running and (said := [name for name, file in mine.items() if file]):
+            raise click.UsageError(
+                f"--{said[0].replace('_', '-')} is about a server that is running: name it by --url."
+            )
+        if running and (said := [name for name in ("config", "image", "urls", "keep") if given.get(name)]):
+            raise click.UsageError(f"--url stands in the place of a configuration: leave out {_SPELLED[said[0]]}.")
+        return command(**given, server=_server(running, mine) if running else None)
+
+    for option in reversed(_OPTIONS):
+        collected = option(collected)
+    return collected
+
+
+_SPELLED = {"config": "CONFIG", "image": "--image", "urls": "--site", "keep": "--keep"}
+
+
+def _server(urls: tuple[str, ...], files: dict[str, Path | None]) -> Running:
+    password = _password(files["password_file"])
+    client, key, ca, ca_key = files["client"], files["key"], files["ca"], files["ca_key"]
+    if ca_key and not ca:
+        raise click.UsageError("--ca-key is the key of an authority: name its certificate by --ca.")
+    if key and not client:
+        raise click.UsageError("--key is the key of a client: name its certificate by --client.")
+    authorities = _certificates(ca) if ca else []
+    issuer = None
+    if ca_key and ca:
+        above = tuple(one for one in authorities if one.issuer != one.subject)
+        issuer = Authority(authorities[0], _key(ca_key, ca, authorities[0], password), above)
+    lent = Lent(
+        client=_identity(client, key, password) if client else None,
+        authority=authorities[0] if authorities else None,
+        issuer=issuer,
+        server_ca=files["server_ca"],
+    )
+    return Running(tuple(_site(number, url) for number, url in enumerate(dict.fromkeys(urls), 1)), lent)
+
+
+def _password(file: Path | None) -> bytes | None:
+    try:
+        return secret(file, "MTLS_PASSWORD")
+    except PkiError as error:
+        raise click.UsageError(str(error)) from None
+
+
+def _site(number: int, url: str) -> Site:
+    found = _URL.fullmatch(url)
+    if not found or int(found["port"] or 443) > 65535:
+        raise click.UsageError(
+            f"--url {url}: that is no address of a server with TLS. Example: https://localhost:8443/"
+        )
+    return site_at(number, found["name"], int(found["port"] or 443), found["path"] or "/")
+
+
+def _identity(file: Path, key: Path | None, password: bytes | None) -> Identity:
+    content = file.read_bytes()
+    if b"-----BEGIN" in content:
+        certificates = _certificates(file)
+        return Identity(certificates[0], _key(key or file, file, certificates[0], password), tuple(certificates[1:]))
+    try:
+        packed = pkcs12.load_pkcs12(content, password)
+    except ValueError:
+        raise click.UsageError(f"{file} is no .pfx that this password opens (--password-file), nor PEM.") from None
+    if packed.cert is None or packed.key is None:
+        raise click.UsageError(f"{file} lacks a certificate or its key.")
+    chain = tuple(entry.certificate for entry in packed.additional_certs)
+    above = tuple(one for one in chain if one.issuer != one.subject)
+    return Identity(packed.cert.certificate, packed.key, above)  # type: ignore[arg-type]
+
+
+def _certificates(file: Path) -> list[x509.Certificate]:
+    try:
+        return x509.load_pem_x509_certificates(file.read_bytes())
+    except ValueError:
+        raise click.UsageError(f"{file} holds no certificate in PEM form.") from None
+
+
+def _key(file: Path, of: Path, certificate: x509.Certificate, password: bytes | None) -> PrivateKey:
+    content = file.read_bytes()
+    if b"PRIVATE KEY-----" not in content:
+        raise click.UsageError(f"{file} holds no private key in PEM form: name it by --key.")
+    try:
+        # A password that no key needs is not an error: it may be another file's.
+        key = load_pem_private_key(content, password if b"ENCRYPTED" in content else None)
+    except (TypeError, ValueError):
+        raise click.UsageError(f"The key in {file} cannot be read: is its password right (--password-file)?") from None
+    if key.public_key() != certificate.public_key():
+        raise click.UsageError(f"The key in {file} is not that of the certificate in {of}.")
+    return key  # type: ignore[return-value]

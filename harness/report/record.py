@@ -1,0 +1,52 @@
+"""Who got in where, in a form that is the same from run to run and can be reviewed?"""
+
+import difflib
+from pathlib import Path
+
+from harness.outcome import Outcome, Verdict
+from harness.pki import serial
+from harness.verify import Result, Run
+
+
+def lines(run: Run) -> list[str]:
+    """Write the observed table: a line a site, case and version of TLS, sorted; no times, no serial numbers."""
+    return sorted({_line(result) for result in (*run.results, *run.strangers)})
+
+
+def is_whole(run: Run) -> bool:
+    """Whether it could be told of everybody whether he got in: what is less makes no record, and matches none."""
+    answered = all(entry.observed.outcome is not Outcome.NO_ANSWER for entry in run.strangers)
+    return answered and not run.trouble and all(entry.verdict is not Verdict.INCONCLUSIVE for entry in run.results)
+
+
+def differences(run: Run, file: Path) -> list[str]:
+    """Compare with a record that was written earlier; returns a unified diff, nothing where there is no difference.
+
+    Raises:
+        OSError: the file cannot be read.
+        UnicodeDecodeError: it is no text.
+    """
+    known = file.read_text(encoding="utf-8").splitlines()
+    return [*difflib.unified_diff(known, lines(run), str(file), "this run", lineterm="")]
+
+
+def _line(result: Result) -> str:
+    knock = result.knock
+    over = f"TLS {knock.tls}" if knock.site.tls else "without TLS"
+    by = f" by way of {knock.client.asks_for}" if knock.client.asks_for in knock.site.neighbours else ""
+    return f"{knock.site.url} {knock.case.id}{by} {over}: {_became(result)}"
+
+
+def _became(result: Result) -> str:
+    status = result.observed.status if result.said.status is None else result.said.status
+    of = f" ({status // 100}xx)" if status else ""
+    if result.observed.outcome is Outcome.ADMITTED:
+        return f"admitted as {_whom(result)}{of}"
+    return "refused in the handshake" if result.observed.outcome is Outcome.REFUSED_IN_HANDSHAKE else f"refused{of}"
+
+
+def _whom(result: Result) -> str:
+    certificates = result.knock.client.certificates
+    if result.said.identity is None:
+        return "nobody"
+    return "itself" if certificates and result.said.identity == serial(certificates[0]) else "somebody else"

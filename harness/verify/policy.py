@@ -1,0 +1,292 @@
+"""What does the user say must be true of which sites, whatever the configuration claims?"""
+
+import difflib
+import re
+import tomllib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, NoReturn
+
+from cryptography import x509
+from cryptography.x509.oid import NameOID
+
+from harness.outcome import TLS_VERSIONS, Tls
+from harness.server.sites import Site, Sites
+
+ADMIT = ("anyone", "clients", "nobody")
+REVOCATION = ("chain", "leaf", "soft", "none")
+_PORTS = {"https": "443", "http": "80"}
+_URL = re.compile(r"(?P<scheme>https?)://(?P<name>[^/:]+)(?::(?P<port>\d+|\*))?(?P<path>/.*)?")
+_EMAIL = {"emailAddress": NameOID.EMAIL_ADDRESS}
+
+
+class PolicyError(Exception):
+    """The policy is wrong, or does not fit the configuration; the message says in which line, and what would."""
+
+
+@dataclass(frozen=True)
+class Promise:
+    """What must be true of the sites whose URL matches: an entry of the policy, and its line there.
+
+    `subject` are attributes that a client must have in its subject to get in; `authority` is who must have issued it,
+    by its distinguished name or by a file of CONFIG. What is None or empty is left to the configuration's own claims.
+    """
+
+    url: str
+    admit: str
+    line: int
+    authority: str | None = None
+    subject: tuple[tuple[x509.ObjectIdentifier, str], ...] = ()
+    revocation: str | None = None
+    tls: tuple[Tls, ...] = ()
+
+    def matches(self, site: Site) -> bool:
+        """Whether the pattern fits the site's URL: `*` is any text, `?` one character, no port the scheme's own."""
+        scheme, name, port, path = self._parts()
+        here = fnmatchcase(site.path, path) and fnmatchcase(str(site.port), port) and (scheme == "https") == site.tls
+        return here and any(fnmatchcase(one, name) for one in (site.name, *site.aliases))
+
+    def path(self, name: str, port: int, tls: bool) -> str | None:
+        """The path to knock at in a virtual host that the pattern speaks of; None where it does not."""
+        scheme, its_name, its_port, path = self._parts()
+        here = (scheme == "https") == tls and fnmatchcase(name, its_name) and fnmatchcase(str(port), its_port)
+        return re.sub(r"[*?]", "x", path.removesuffix("*")) if here else None
+
+    def _parts(self) -> tuple[str, str, str, str]:
+        found = _URL.fullmatch(self.url)
+        assert found is not None
+        return found["scheme"], found["name"], found["port"] or _PORTS[found["scheme"]], found["path"] or "/"
+
+
+@dataclass(frozen=True)
+class Policy:
+    """The promises in the order of the file: for each site the first one that matches counts."""
+
+    name: str = ""
+    promises: tuple[Promise, ...] = ()
+
+    def of(self, site: Site) -> Promise | None:
+        """What is promised of a site; None where the policy does not speak of it."""
+        return next((promise for promise in self.promises if promise.matches(site)), None)
+
+    def opens(self, site: Site) -> bool:
+        """Whether anybody may enter."""
+        promise = self.of(site)
+        return promise is not None and promise.admit == "anyone"
+
+    def paths(self, name: str, port: int, tls: bool) -> Iterator[str]:
+        """Yield the paths to knock at in a virtual host, beside those that its own sections name."""
+        found = (promise.path(name, port, tls) for promise in self.promises)
+        return (path for path in found if path is not None)
+
+    def over(self, found: Sites) -> Sites:
+        """Lay the policy over what the configuration claims: a site that it speaks of is a site with a claim.
+
+        Raises:
+            PolicyError: a promise is about no site.
+        """
+        self.check(found.places)
+        return self.claimed(found)
+
+    def claimed(self, found: Sites) -> Sites:
+        """Give a claim to every site that the policy speaks of."""
+        return replace(found, places=tuple(_claimed(site) if self.of(site) else site for site in found.places))
+
+    def check(self, places: Sequence[Site], *, unseen: Sequence[str] = ()) -> None:
+        """See whether every promise is about a site, and says nothing of what is `unseen`: keys by their names.
+
+        Raises:
+            PolicyError: one is not, or does. What nobody knocks at would count as proved.
+        """
+        met = {self.of(site) for site in places}
+        for promise in self.promises:
+            if promise not in met:
+                self._reject(promise.line, _about_nothing(promise, places))
+            if said := [key for key in unseen if getattr(promise, key)]:
+                self._reject(promise.line, f"`{said[0]}` cannot be proved from outside: verify the configuration.")
+
+    def _reject(self, line: int, message: str) -> NoReturn:
+        raise PolicyError(f"{self.name}:{line}: {message}")
+
+    def issuer(
+        self, promise: Promise | None, given: Callable[[str], list[x509.Certificate]], trusted: list[x509.Certificate]
+    ) -> x509.Name | None:
+        """Find the authority that a promise names; None where it names none.
+
+        `given` are the certificates in a file of CONFIG, `trusted` those that CONFIG holds of the site's authorities.
+
+        Raises:
+            PolicyError: there is no such file, or CONFIG trusts others there.
+        """
+        if promise is None or promise.authority is None:
+            return None
+        if "=" in promise.authority:
+            name = _name(promise.authority)
+        else:
+            found = given(promise.authority)
+            if not found:
+                self._reject(promise.line, f"`authority` names {promise.authority}: CONFIG has no such certificate.")
+            name = found[0].subject
+        if trusted and name not in {one.subject for one in trusted}:
+            known = ", ".join(f'"{one.subject.rfc4514_string()}"' for one in trusted[:5])
+            self._reject(promise.line, f"`authority` is none of those that CONFIG trusts at {promise.url}: {known}.")
+        return name
+
+
+NO_POLICY = Policy()
+"""No policy: the configuration's own claims are the promise."""
+
+
+def _about_nothing(promise: Promise, places: Sequence[Site]) -> str:
+    if taken := next((site for site in places if promise.matches(site)), None):
+        return f'url = "{promise.url}" is never reached: an earlier entry speaks of {taken.url}. Put this one first.'
+    urls = [site.url for site in places]
+    near = difflib.get_close_matches(promise.url, urls, 1, 0.5)
+    hint = f" Did you mean {near[0]}?" if near else ""
+    return f'url = "{promise.url}" is about none of the sites.{hint}\nThe sites are: {", ".join(urls)}'
+
+
+def _claimed(site: Site) -> Site:
+    """The section stands for the policy where the configuration itself claims nothing."""
+    return replace(site, guard=replace(site.guard, claim=site.guard.claim or site.guard.section))
+
+
+# --- the file -------------------------------------------------------------------------------------------------------
+
+
+def read(file: Path) -> Policy:
+    """Read a policy, as docs/policy.md describes it.
+
+    Raises:
+        PolicyError: it cannot be read, is not TOML, has a key that is not known, or a value that cannot be.
+    """
+    try:
+        text = file.read_text(encoding="utf-8")
+        data = tomllib.loads(text)
+    except (OSError, UnicodeDecodeError) as error:
+        raise PolicyError(f"{file} cannot be read: {error}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise PolicyError(f"{file} is not TOML: {error}") from None
+    return _Reader(file, text).policy(data)
+
+
+@dataclass(frozen=True)
+class _Reader:
+    file: Path
+    text: str
+
+    def policy(self, data: Mapping[str, Any]) -> Policy:
+        for key in data:
+            self._known(key, ("site",), self._line(key))
+        entries = data.get("site", [])
+        if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries) or not entries:
+            self._fail(self._line("site"), "a policy is a list of [[site]] entries, one at least.")
+        return Policy(str(self.file), tuple(self._promise(*numbered) for numbered in enumerate(entries)))
+
+    def _promise(self, number: int, entry: Mapping[str, Any]) -> Promise:
+        for key in entry:
+            self._known(key, tuple(_VALUES), self._line(key, number))
+        read = {key: self._value(key, value, self._line(key, number)) for key, value in entry.items()}
+        header = self._line("site", number)
+        for key in ("url", "admit"):
+            if key not in read:
+                self._fail(header, f"this [[site]] lacks `{key}`.")
+        if "tls" in read and read["url"].startswith("http:"):
+            self._fail(self._line("tls", number), "`tls` needs a URL that begins with https.")
+        if read["admit"] != "clients":
+            for key in read.keys() & {"authority", "subject", "revocation"}:
+                message = f'`{key}` says which clients get in, so it needs admit = "clients".'
+                self._fail(self._line(key, number), message)
+        return Promise(line=self._line("url", number), **read)
+
+    def _value(self, key: str, value: Any, line: int) -> Any:
+        wanted, convert = _VALUES[key]
+        try:
+            return convert(value)
+        except ValueError:
+            near = difflib.get_close_matches(str(value), re.findall(r'"(\w+)"', wanted), 1)
+            hint = f' Did you mean "{near[0]}"?' if near else ""
+            self._fail(line, f"`{key}` must be {wanted}, not {value!r}.{hint}")
+
+    def _known(self, key: str, known: tuple[str, ...], line: int) -> None:
+        if key not in known:
+            near = difflib.get_close_matches(key, known, 1)
+            hint = f"Did you mean `{near[0]}`?" if near else f"There is: {', '.join(known)}."
+            self._fail(line, f"there is no key `{key}`. {hint}")
+
+    def _line(self, key: str, number: int | None = None) -> int:
+        """Find the line of a key: of the whole file, or of its how-manieth `[[site]]` (whose own line is `site`'s).
+
+        tomllib gives no lines. Where an entry is written in another way than docs/policy.md shows, its line is 1.
+        """
+        lines = self.text.splitlines()
+        headers = [at for at, line in enumerate(lines, 1) if re.match(r"\s*\[\[\s*[\"']?site[\"']?\s*\]\]", line)]
+        if number is None:
+            start, end = 1, len(lines)
+        elif number < len(headers):
+            start, end = headers[number], (*headers[number + 1 :], len(lines) + 1)[0] - 1
+        else:
+            return 1
+        pattern = re.compile(rf"\s*(\[+\s*)?[\"']?{re.escape(key)}[\"']?\s*[=.\]]")
+        return next((at for at in range(start, end + 1) if pattern.match(lines[at - 1])), start)
+
+    def _fail(self, line: int, message: str) -> NoReturn:
+        raise PolicyError(f"{self.file}:{line}: {message}")
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError
+    return value
+
+
+def _url(value: Any) -> str:
+    if not _URL.fullmatch(_text(value)):
+        raise ValueError
+    return str(value)
+
+
+def _one_of(*known: str) -> Callable[[Any], str]:
+    def convert(value: Any) -> str:
+        if value not in known:
+            raise ValueError
+        return str(value)
+
+    return convert
+
+
+def _name(value: Any) -> x509.Name:
+    return x509.Name.from_rfc4514_string(_text(value), _EMAIL)
+
+
+def _authority(value: Any) -> str:
+    if "=" in _text(value):
+        _name(value)
+    return str(value)
+
+
+def _subject(value: Any) -> tuple[tuple[x509.ObjectIdentifier, str], ...]:
+    return tuple((entry.oid, str(entry.value)) for entry in _name(value))
+
+
+def _versions(value: Any) -> tuple[Tls, ...]:
+    if not isinstance(value, list) or not value or not all(one in TLS_VERSIONS for one in value):
+        raise ValueError
+    return tuple(tls for tls in TLS_VERSIONS if tls in value)
+
+
+def _choice(known: tuple[str, ...]) -> str:
+    return "one of " + ", ".join(f'"{one}"' for one in known)
+
+
+_VALUES: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
+    "url": ('a URL with a scheme, such as "https://www.example.test/admin/*"', _url),
+    "admit": (_choice(ADMIT), _one_of(*ADMIT)),
+    "authority": ('a distinguished name such as "CN=Example root,O=Example", or a file of CONFIG', _authority),
+    "subject": ('attributes of a distinguished name, such as "OU=Operations,O=Example"', _subject),
+    "revocation": (_choice(REVOCATION), _one_of(*REVOCATION)),
+    "tls": ('a list of "1.2" and "1.3"', _versions),
+}
+"""Every key of a [[site]]: what it must be, in words, and how it is read."""

@@ -1,0 +1,150 @@
+"""`verify --record` and `compare`: what a reviewer sees of a change, and when it fails a run."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.configurations.corpus import HERE
+
+pytestmark = pytest.mark.engine
+SOUND = (HERE / "correct" / "required_snippet.conf").read_text()
+CHECK = "SSLCARevocationCheck chain"
+FEW = ("-k", "valid.p256 or absent.none or revocation.revoked_leaf")
+
+
+def command(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "harness", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert "Traceback" not in done.stderr
+    return done
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    (tmp_path / "site.conf").write_text(SOUND)
+    return tmp_path / "site.conf"
+
+
+def recorded(config: Path) -> Path:
+    """The record of a run that keeps every promise."""
+    record = config.with_name("who.txt")
+    done = command("verify", config, "--record", record, *FEW)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return record
+
+
+def weaken(config: Path, line: str, by: str) -> None:
+    assert line in config.read_text()
+    config.write_text(config.read_text().replace(line, by))
+
+
+def test_a_record_is_written_once_and_is_the_same_after_every_run(config: Path) -> None:
+    record = recorded(config)
+    first = record.read_text()
+    assert first.splitlines() == [
+        "https://www.example.test:443/ absent.none TLS 1.2: refused in the handshake",
+        "https://www.example.test:443/ absent.none TLS 1.3: refused in the handshake",
+        "https://www.example.test:443/ revocation.revoked_leaf TLS 1.2: refused in the handshake",
+        "https://www.example.test:443/ revocation.revoked_leaf TLS 1.3: refused in the handshake",
+        "https://www.example.test:443/ valid.p256 TLS 1.2: admitted as itself (2xx)",
+        "https://www.example.test:443/ valid.p256 TLS 1.3: admitted as itself (2xx)",
+    ]
+    assert command("verify", config, "--record", record, *FEW).returncode == 0
+    assert record.read_text() == first
+
+
+def test_a_difference_fails_a_run_that_keeps_every_promise_and_is_shown(config: Path) -> None:
+    record = recorded(config)
+    weaken(config, CHECK, "SSLCARevocationCheck leaf")
+    record.write_text(record.read_text().replace("revoked_leaf TLS 1.3: refused", "revoked_leaf TLS 1.3: admitted"))
+    before = record.read_text()
+    done = command("verify", config, "--record", record, *FEW)
+    assert (done.returncode, "PASS" in done.stdout) == (1, True)
+    assert "-https://www.example.test:443/ revocation.revoked_leaf TLS 1.3: admitted" in done.stdout
+    assert "+https://www.example.test:443/ revocation.revoked_leaf TLS 1.3: refused" in done.stdout
+    assert record.read_text() == before
+
+
+def test_a_site_that_newly_stands_open_is_a_difference(config: Path) -> None:
+    record = recorded(config)
+    beside = "<VirtualHost *:443>\n ServerName beside.test\n DocumentRoot /var/www/html\n SSLEngine on\n" + (
+        " SSLCertificateFile /etc/ssl/example/b.crt\n SSLCertificateKeyFile /etc/ssl/example/b.key\n</VirtualHost>\n"
+    )
+    config.write_text(SOUND + beside)
+    done = command("verify", config, "--record", record, *FEW)
+    assert done.returncode == 1
+    assert "+https://beside.test:443/ absent.none TLS 1.3: admitted as nobody (2xx)" in done.stdout
+
+
+def test_an_inconclusive_run_neither_writes_a_record_nor_matches_one(config: Path) -> None:
+    weaken(config, "SSLVerifyClient require", "SSLVerifyClient require\n    RewriteEngine on\n    RewriteRule .* - [F]")
+    record = config.with_name("who.txt")
+    done = command("verify", config, "--record", record, *FEW)
+    assert (done.returncode, record.exists()) == (3, False), done.stdout
+    assert "neither written nor compared" in done.stdout
+    record.write_text("")
+    assert command("verify", config, "--record", record, *FEW).returncode == 3
+    assert record.read_text() == ""
+
+
+def test_a_record_that_cannot_be_is_said_before_the_run(tmp_path: Path) -> None:
+    done = command("verify", "--record", tmp_path / "none" / "who.txt")
+    assert (done.returncode, "there is no folder" in done.stderr) == (2, True)
+
+
+def test_a_policy_with_a_wrong_key_is_exit_code_2_with_line_and_suggestion(config: Path) -> None:
+    policy = config.with_name("policy.toml")
+    policy.write_text('[[site]]\nurl = "https://*/*"\nadmitt = "clients"\n')
+    done = command("verify", config, "--policy", policy)
+    assert done.returncode == 2
+    assert f"{policy}:3: there is no key `admitt`. Did you mean `admit`?" in done.stderr
+
+
+def test_of_two_like_configurations_nobody_is_named(config: Path) -> None:
+    done = command("compare", config, config)
+    assert (done.returncode, done.stdout.count("\n")) == (0, 1), done.stdout
+    assert "PASS" in done.stdout
+
+
+def test_who_newly_gets_in_is_named_and_fails(config: Path) -> None:
+    new = config.with_name("new.conf")
+    new.write_text(SOUND.replace(CHECK, "SSLCARevocationCheck leaf"))
+    done = command("compare", config, new)
+    assert done.returncode == 1
+    assert done.stdout.splitlines()[:3] == [
+        "Gets in now, and did not:",
+        "  https://www.example.test:443/",
+        "    revocation.revoked_intermediate".ljust(80),
+    ]
+    # The other way round it is a hole that was closed: shown, and no failure.
+    back = command("compare", new, config)
+    assert (back.returncode, "No longer gets in:" in back.stdout) == (0, True), back.stdout
+
+
+def test_a_rule_for_another_subject_lets_in_some_and_keeps_out_others(config: Path) -> None:
+    rule = "Require expr \"%{{SSL_CLIENT_S_DN_OU}} == '{}'\""
+    old, new = config, config.with_name("new.conf")
+    for file, unit in ((old, "Operations"), (new, "Sales")):
+        file.write_text(SOUND.replace("Require all granted", rule.format(unit)))
+    done = command("compare", old, new)
+    assert done.returncode == 1
+    newly, no_longer = done.stdout.split("No longer gets in:")
+    assert "valid.p256 as the new rules want it" in " ".join(newly.split())
+    assert "valid.p256 as the old rules want it" in " ".join(no_longer.split())
+
+
+def test_names_that_only_one_of_them_asks_for_are_not_taken_for_the_same(config: Path) -> None:
+    rule = "Require expr \"%{{SSL_CLIENT_SAN_Email_0}} == '{}@example.test'\""
+    old, new = config, config.with_name("new.conf")
+    for file, user in ((old, "alice"), (new, "bob")):
+        file.write_text(SOUND.replace("Require all granted", rule.format(user)))
+    done = command("compare", old, new)
+    assert done.returncode == 3, done.stdout
+    assert "valid.p256 with other names in subjectAltName" in " ".join(done.stdout.split())
