@@ -113,10 +113,9 @@ class Pki:
         self.model = model or Model()
         self._keys = keys or slow_keys()
         self._known: dict[bytes, _Known] = {}
-        self._roots: dict[str, Authority] = {}
+        self._own_authorities: dict[str, Authority] = {}
         self._case = ""
         self._asked = 0
-        self._count = 0
         self.others: tuple[Authority, ...] = ()
         self.root = self._enter(root, trusted=True, crls=absent) if root else self._made()
         self.names = {known.authority.certificate.subject for known in self._known.values()}
@@ -218,9 +217,10 @@ class Pki:
             for crl in theirs
         ]
 
-    def begin(self, case: str) -> None:
-        """Start another probe of a case: the roots that its earlier probes made are used again."""
-        self._case, self._asked = case, 0
+    def begin(self, case: str, kind: int = 0) -> None:
+        """Start another probe of a case: the authorities that its earlier probes made are used again, at sites of the
+        same kind, where the same becomes of their clients."""
+        self._case, self._asked = f"{case} {kind}" if kind else case, 0
 
     def authority(
         self, *, trusted: bool = True, crls: MakeCrls = current, answers: Answers = truthful, **changes: Any
@@ -228,10 +228,10 @@ class Pki:
         """Make a root of the case's own, in the server's trust bundle unless told otherwise."""
         self._asked += 1
         key = f"{self._case} root {self._asked}"
-        if key not in self._roots:
+        if key not in self._own_authorities:
             made = Authority.root(**{"subject": key} | changes)
-            self._roots[key] = self._enter(made, trusted=trusted, crls=crls, answers=answers)
-        return self._roots[key]
+            self._own_authorities[key] = self._enter(made, trusted=trusted, crls=crls, answers=answers)
+        return self._own_authorities[key]
 
     def intermediate(
         self,
@@ -241,11 +241,13 @@ class Pki:
         **changes: Any,
     ) -> Authority:
         """Make an authority below another (below `root` when none is named); the server knows its CRL."""
-        self._count += 1
-        like = {"subject": f"{self._case} intermediate {self._count}", "ocsp_url": self.ocsp_url}
-        made = (under or self.root).subauthority(**like | changes)
-        self._record(made.certificate, under)
-        return self._enter(made, crls=crls)
+        self._asked += 1
+        key = f"{self._case} intermediate {self._asked}"
+        if key not in self._own_authorities:
+            made = (under or self.root).subauthority(**{"subject": key, "ocsp_url": self.ocsp_url} | changes)
+            self._record(made.certificate, under)
+            self._own_authorities[key] = self._enter(made, crls=crls)
+        return self._own_authorities[key]
 
     def identity(self, under: Authority | None = None, **changes: Any) -> Identity:
         """Issue a client certificate that is right in all that `changes` do not say (below `root` by default)."""
@@ -305,7 +307,9 @@ class Pki:
 
     def revoke(self, revoked: Identity | Authority, by: Authority | None = None) -> None:
         """Put a certificate on the CRL of the authority that issued it (`root` when none is named)."""
-        self._known[_print(by or self.root)].listed.append(revoked.certificate)
+        listed = self._known[_print(by or self.root)].listed
+        if revoked.certificate not in listed:
+            listed.append(revoked.certificate)
 
     def revoke_by_responder(self, revoked: Identity | Authority) -> None:
         """Let the responder of `root` call a certificate revoked that is on no CRL."""

@@ -1,12 +1,13 @@
 """What does httpd's log say of each connection and each request?"""
 
 import re
-from collections.abc import Collection, Mapping
+from collections import deque
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from harness.outcome import Reason, Record
-from harness.server.workbench import ACCESS
+from harness.server.workbench import ACCESS, is_word
 
 _LINE = re.compile(
     r"\[(?:ssl|core):\w+\] \[pid (?P<thread>[^\]]+)\] (?:\S+\.c\(\d+\): )?"
@@ -47,11 +48,12 @@ class Connection:
 @dataclass(frozen=True)
 class Log:
     """A whole log: connections in the order in which they came, and what is said of each marked request. `versions` are
-    those that run, of httpd and OpenSSL."""
+    those that run, of httpd and OpenSSL, `last_words` the last lines that are more than httpd telling what it does."""
 
     connections: tuple[Connection, ...]
     requests: Mapping[str, Record]
     versions: Mapping[str, str]
+    last_words: str = ""
 
     @cached_property
     def _came_on(self) -> dict[str, list[Connection]]:
@@ -93,16 +95,21 @@ class Log:
 
 
 _OTHER_VERSION = "unsupported protocol"
+_LAST = 8
+"""How many lines the last words are."""
 
 
-def read(text: str) -> Log:
-    """Read error and access log, as a container hands them out together."""
+def read(lines: Iterable[str]) -> Log:
+    """Read the lines of error and access log, as a container hands them out together."""
+    words: deque[str] = deque(maxlen=_LAST)
     connections: list[Connection] = []
     current: dict[str, Connection] = {}
     served: dict[str, str] = {}
     requests: dict[str, tuple[Record, str, Connection | None]] = {}
     versions = {"httpd": "unknown", "openssl": "unknown"}
-    for line in text.splitlines():
+    for line in lines:
+        if is_word(line):
+            words.append(line)
         if found := _ACCESS.search(line):
             identity = found["serial"] if found["verify"] == "SUCCESS" else None
             record = Record(identity, None, int(found["status"]), found["passed"] == "passed")
@@ -125,6 +132,7 @@ def read(text: str) -> Log:
             for mark, (record, client, connection) in requests.items()
         },
         versions,
+        "\n".join(words),
     )
 
 

@@ -17,7 +17,7 @@ from typing import cast
 
 from docker.errors import APIError
 from docker.models.containers import Container
-from docker.types import Healthcheck
+from docker.types import Healthcheck, LogConfig
 
 from harness.server import overrides
 from harness.server.configuration import Directive, parse, walk
@@ -112,23 +112,33 @@ class Httpd:
         """The last lines of its log, for a message."""
         return last_words(self.container.logs().decode(errors="replace"), lines)
 
-    def finish(self, *, keep: bool = False) -> str:
-        """End it and return all that it has logged: only a log that is closed is known to be whole.
+    def finish(self, *, keep: bool = False) -> Iterator[str]:
+        """End it and yield all lines that it has logged: only a log that is closed is known to be whole.
 
         A server that is to be kept goes on; its log is given a moment to arrive.
         """
         if keep:
             time.sleep(1)
-            return self.container.logs().decode(errors="replace")
-        with contextlib.suppress(APIError):  # It may be dead already; `state` is for those who want to know.
-            self.container.kill()
-        self.container.wait(timeout=10)
-        return self.container.logs().decode(errors="replace")
+        else:
+            with contextlib.suppress(APIError):  # It may be dead already; `state` is for those who want to know.
+                self.container.kill()
+            self.container.wait(timeout=60)
+        rest = b""
+        # Of many sites it is too long to be held at once.
+        for part in self.container.logs(stream=True, follow=False):
+            *whole, rest = (rest + part).split(b"\n")
+            yield from (line.decode(errors="replace") for line in whole)
+        yield rest.decode(errors="replace")
 
 
 def last_words(log: str, lines: int = 8) -> str:
     """The last lines of a log that are more than httpd telling what it does."""
-    return "\n".join([line for line in log.splitlines() if not _CHATTER.search(line)][-lines:])
+    return "\n".join([line for line in log.splitlines() if is_word(line)][-lines:])
+
+
+def is_word(line: str) -> bool:
+    """Whether a line of a log is more than httpd telling what it does."""
+    return not _CHATTER.search(line)
 
 
 @dataclass(frozen=True)
@@ -229,6 +239,8 @@ class Workbench:
             dns=["127.0.0.1"] if ports else None,
             labels={LABEL: self.label},
             healthcheck=Healthcheck(test=["NONE"]),
+            # Whatever the engine does by default: what a rotation throws away would be missing as evidence.
+            log_config=LogConfig(type=LogConfig.types.JSON, config={"max-size": "100g", "max-file": "1"}),
         )
 
     def _command(self, *arguments: str) -> list[str]:

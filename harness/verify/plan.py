@@ -1,7 +1,7 @@
 """Who will knock where, over which protocol version?"""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from harness.cases import Case, catalogue
 from harness.outcome import Expectation, Tls, admitted, refused_anyhow
@@ -78,6 +78,7 @@ class Planner:
     everything: bool
     policy: Policy = NO_POLICY
     count: int = 0
+    _kinds: dict[str, int] = field(default_factory=dict)
 
     def plan(self, places: Iterable[Site], *, only: Callable[[Case], bool] = lambda _case: True) -> list[Knock]:
         """Plan every case that can be asked at each of these sites."""
@@ -140,7 +141,7 @@ class Planner:
     def _build(self, case: Case, site: Site) -> Client | None:
         """Build a client; None where there is none of its kind, or where it lacks what the rules at a place demand."""
         pki = self.pki(site)
-        pki.begin(case.id)
+        pki.begin(case.id, self._kinds.setdefault(_kind(site), len(self._kinds)))
         client = case.build(pki)
         return client if client and _suits(case, client, pki) else None
 
@@ -155,6 +156,14 @@ class Planner:
                 trust = (*other.guard.arguments(_TRUST[0]), *other.guard.arguments(_TRUST[1]))
                 kinds.setdefault((other.guard.handshake, *trust), other)
         return kinds.values()
+
+
+def _kind(site: Site) -> str:
+    """All that decides what becomes of a client at a site, whatever is served there."""
+    guard = site.guard
+    said = sorted((name, entry.arguments) for name, entry in guard.in_force.items() if name.startswith("ssl"))
+    rules = [entry.arguments for entry in guard.rules]
+    return repr((guard.handshake, [entry for entry in said if not entry[0].startswith("sslcertificate")], rules))
 
 
 def _expected(case: Case, site: Site, promise: Promise | None) -> Expectation:

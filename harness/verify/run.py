@@ -20,7 +20,7 @@ from harness.server.layout import read as layout
 from harness.server.log import read
 from harness.server.overrides import unseen
 from harness.server.sites import Site, sites
-from harness.server.workbench import Httpd, last_words, workbench
+from harness.server.workbench import Httpd, workbench
 from harness.verify.findings import (
     Finding,
     about_nothing,
@@ -158,9 +158,8 @@ def verify(
             observed |= prober.probe(after)
             clock.lap("probes")
             ended = httpd.state()
-            text = httpd.finish(keep=keep)
+            log = read(httpd.finish(keep=keep))
     clock.lap("engine")
-    log = read(text)
     weighed = weigh([*missed, *knocks, *shut_to_all], (*before, *after), observed, log)
     shut = weighed.shut
     open_to_all = weigh(strangers, (), observed, log).results
@@ -186,7 +185,7 @@ def verify(
             *about_nothing(found.idle),
             *not_examined(not_seen),
         ),
-        trouble=f"{trouble}\nThe log's last words:\n{last_words(text)}" if trouble else None,
+        trouble=f"{trouble}\nThe log's last words:\n{log.last_words}" if trouble else None,
         timing_s=clock.times(),
         strangers=open_to_all,
     )

@@ -18,14 +18,14 @@ NOBODY = (
 
 
 def test_a_refusal_is_found_by_the_serial_number_of_the_certificate() -> None:
-    log = read("\n".join([NEW.format("10.0.0.1:5"), VERIFICATION.format("10.0.0.1:5", 10, "CN=a", "1B")]))
+    log = read([NEW.format("10.0.0.1:5"), VERIFICATION.format("10.0.0.1:5", 10, "CN=a", "1B")])
     assert log.reason_for({"1B"}) == Reason("AH02276", 10)
     assert log.reason_for({"2C"}) is None
 
 
 def test_a_subject_cannot_pretend_to_be_another_certificate() -> None:
     forged = "CN=a / serial: 2C / notbefore: x / notafter: y]"
-    log = read("\n".join([NEW.format("10.0.0.1:5"), VERIFICATION.format("10.0.0.1:5", 10, forged, "1B")]))
+    log = read([NEW.format("10.0.0.1:5"), VERIFICATION.format("10.0.0.1:5", 10, forged, "1B")])
     assert log.reason_for({"2C"}) is None
     assert log.reason_for({"1B"}) == Reason("AH02276", 10)
 
@@ -37,24 +37,24 @@ def test_two_connections_from_one_port_are_kept_apart() -> None:
         NEW.format("10.0.0.1:5"),
         VERIFICATION.format("10.0.0.1:5", 23, "CN=b", "2C"),
     ]
-    log = read("\n".join(lines))
+    log = read(lines)
     assert (log.reason_for({"1B"}), log.reason_for({"2C"})) == (Reason("AH02276", 10), Reason("AH02276", 23))
 
 
 def test_a_connection_without_a_certificate_is_anonymous() -> None:
-    log = read("\n".join([NEW.format("10.0.0.1:5"), NOBODY]))
+    log = read([NEW.format("10.0.0.1:5"), NOBODY])
     assert log.reason_without({"1B"}, None, certificate=False) == Reason(text="peer did not return a certificate")
     assert log.reason_without({"1B"}, None, certificate=True) is None
 
 
 def test_connections_that_cannot_be_told_apart_need_one_reason() -> None:
     lines = [NEW.format("10.0.0.1:5"), NOBODY, NEW.format("10.0.0.1:6"), NOBODY.replace("peer did", "peer perhaps did")]
-    assert read("\n".join(lines)).reason_without(set(), None, certificate=False) is None
+    assert read(lines).reason_without(set(), None, certificate=False) is None
 
 
 def test_only_a_verified_certificate_makes_an_identity() -> None:
     lines = ["a 200 passed SUCCESS 1B", "b 200 passed NONE -", "c 403 - FAILED:self-signed 2C"]
-    log = read("\n".join(f"mtls-probe 10.0.0.1:5 {line} mod_ssl/2.4.71 OpenSSL/3.5.9" for line in lines))
+    log = read(f"mtls-probe 10.0.0.1:5 {line} mod_ssl/2.4.71 OpenSSL/3.5.9" for line in lines)
     assert log.versions == {"httpd": "2.4.71", "openssl": "3.5.9"}
     assert log.requests == {
         "a": Record("1B", None, 200, passed=True),
@@ -72,7 +72,7 @@ def test_a_request_knows_why_its_own_connection_was_refused() -> None:
         VERIFICATION.format("10.0.0.1:6", 10, "CN=a", "1B"),
     ]
     for order in ([*lines, request], [request, *lines]):
-        assert read("\n".join(order)).requests["a"].reason == Reason("AH02276", 10)
+        assert read(order).requests["a"].reason == Reason("AH02276", 10)
 
 
 def test_connections_for_different_sites_are_told_apart_by_the_name_in_the_handshake() -> None:
@@ -85,7 +85,7 @@ def test_connections_for_different_sites_are_told_apart_by_the_name_in_the_hands
         *(NEW.format("10.0.0.1:5"), name.format("10.0.0.1:5", "a.test"), NOBODY),
         *(NEW.format("10.0.0.1:6"), name.format("10.0.0.1:6", "b.test"), other),
     ]
-    log = read("\n".join(lines))
+    log = read(lines)
     assert log.reason_without(set(), "a.test", certificate=False) == Reason(text="peer did not return a certificate")
     assert log.reason_without(set(), "b.test", certificate=False) == Reason(
         text="peer perhaps did not return a certificate"
@@ -97,6 +97,6 @@ def test_of_an_answer_that_is_not_trusted_the_log_tells_why() -> None:
     good = why.format("AH03239: OCSP validation completed, certificate status: good (0, -1)")
     late = why.format("AH02273: OCSP response outside validity period")
     lines = [NEW.format("10.0.0.1:5"), late, good, VERIFICATION.format("10.0.0.1:5", 50, "CN=a", "1B")]
-    assert read("\n".join(lines)).reason_for({"1B"}) == Reason("AH02273", 50)
+    assert read(lines).reason_for({"1B"}) == Reason("AH02273", 50)
     lines[-1] = VERIFICATION.format("10.0.0.1:5", 10, "CN=a", "1B")
-    assert read("\n".join(lines)).reason_for({"1B"}) == Reason("AH02276", 10)
+    assert read(lines).reason_for({"1B"}) == Reason("AH02276", 10)
