@@ -63,6 +63,7 @@ main.add_command(pki)
 @click.option("--jobs", type=click.IntRange(1, 64), default=8, show_default=True, help="Probes at the same time.")
 @click.option("--json", "json_file", type=_REPORT, help="Write the report as JSON (- is stdout).")
 @click.option("--junit", "junit_file", type=_REPORT, help="Write the report as JUnit XML (- is stdout).")
+@click.option("--sarif", "sarif_file", type=_REPORT, help="Write the findings as SARIF 2.1.0 (- is stdout).")
 @click.option("--html", "html_file", type=_REPORT, help="Write the report as one HTML page (- is stdout).")
 @click.option(
     "--client-like",
@@ -86,6 +87,7 @@ def verify(
     jobs: int,
     json_file: TextIO | None,
     junit_file: TextIO | None,
+    sarif_file: TextIO | None,
     html_file: TextIO | None,
     like: Path | None,
     record: Path | None,
@@ -100,7 +102,7 @@ def verify(
     CONFIG is a snippet, a whole httpd.conf, or a folder laid out as Debian's /etc/apache2, Red Hat's /etc/httpd or
     upstream's /usr/local/apache2/conf. It is copied, never changed, and its private keys are not read.
     """
-    asked = {"json": json_file, "junit": junit_file, "html": html_file}
+    asked = {"json": json_file, "junit": junit_file, "sarif": sarif_file, "html": html_file}
     files = {name: file for name, file in asked.items() if file}
     plain = no_color or bool(os.environ.get("NO_COLOR")) or os.environ.get("CI") == "true"
     # A report on standard output must not be mixed with the table.

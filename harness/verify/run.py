@@ -15,7 +15,7 @@ from harness.probe import Door, knock_without_tls, probe
 from harness.server import ServerError, image, sweep
 from harness.server.configuration import Directive
 from harness.server.images import ROOT, given
-from harness.server.layout import Unseen
+from harness.server.layout import Layout, Unseen
 from harness.server.layout import read as layout
 from harness.server.log import read
 from harness.server.overrides import unseen
@@ -50,12 +50,25 @@ def quiet(_step: str, _done: int, _total: int) -> None:
 class Subject:
     """What is proved: a configuration, and what to call it.
 
-    `depth` is how deep a chain it promises to accept; None where its own claims are all that is promised.
+    `depth` is how deep a chain it promises to accept; None where its own claims are all that is promised. `laid_out`
+    is the configuration where it was gathered from elsewhere, `line` the one of `configuration` that names it.
     """
 
     configuration: Path
     name: str
     depth: int | None = None
+    laid_out: Layout | None = None
+    line: int = 1
+
+    def locate(self, file: str) -> str:
+        """Name a file of the configuration by its path from where the user stands."""
+        return file if self.laid_out else f"{self.name}/{file}"
+
+    def path(self, file: str) -> Path:
+        """Where such a file lies on the user's disk, if it does."""
+        config = self.configuration
+        folder = Path() if self.laid_out else config if config.is_dir() else config.parent
+        return (folder / file).resolve()
 
 
 REFERENCE = Subject(ROOT / "images" / "httpd" / "conf", "images/httpd/conf", depth=3)
@@ -117,7 +130,7 @@ def verify(
     """
     clock = Clock()
     keys = slow_keys()
-    laid_out = layout(subject.configuration)
+    laid_out = subject.laid_out or layout(subject.configuration)
     progress("images", 0, 1)
     tag = given(of_image) if of_image else image("httpd")
     sweep()
