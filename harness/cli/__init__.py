@@ -56,7 +56,13 @@ main.add_command(pki)
 @click.option(
     "--policy", type=_FILE, metavar="FILE.toml", help="What must be true whatever CONFIG claims (docs/policy.md)."
 )
-@click.option("--compose", "compose_file", type=click.Path(path_type=Path), metavar="FILE", help="What a service runs.")
+@click.option(
+    "--compose",
+    "compose_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Prove what a service of this runs.",
+)
 @click.option("--service", metavar="NAME", help="Which one, if --compose has several.")
 @click.option("--site", "urls", multiple=True, metavar="URL", help="Only this site (repeatable).")
 @running.options

@@ -128,12 +128,17 @@ def _mounts(told: Mapping[str, Any], project: Mapping[str, Any]) -> Iterator[tup
 def _words(value: str | list[str] | None) -> tuple[str, ...] | None:
     if value is None:
         return None
-    return tuple(shlex.split(value) if isinstance(value, str) else map(str, value))
+    return tuple(_plain(word) for word in (shlex.split(value) if isinstance(value, str) else map(str, value)))
 
 
 def _environment(value: Mapping[str, Any] | list[str] | None) -> dict[str, str]:
     pairs = value.items() if isinstance(value, Mapping) else (str(one).partition("=")[::2] for one in value or ())
-    return {name: "" if text is None else str(text) for name, text in pairs}
+    return {name: "" if text is None else _plain(str(text)) for name, text in pairs}
+
+
+def _plain(text: str) -> str:
+    """Compose doubles each dollar sign, so that its own output can be read again."""
+    return text.replace("$$", "$")
 
 
 def _context(build: Mapping[str, Any] | str | None) -> Path | None:

@@ -10,6 +10,7 @@ import tarfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 
 from docker.errors import NotFound
@@ -36,6 +37,7 @@ done
 _HTTPD = {"httpd", "httpd-foreground", "apache2", "apache2-foreground", "apache2ctl", "apachectl"}
 _MOST_LINKS = 20
 _MOST_OF_A_SOURCE = 1 << 20
+_LIMITS = f"a configuration has at most {MOST_FILES:,} files and {MOST_BYTES >> 20} MiB"
 _DEFINE = re.compile(rb"^[ \t]*Define[ \t]+(\w+)[ \t]+\"?([^\"\s]+)", re.MULTILINE | re.IGNORECASE)
 _NAMES_FILES = re.compile(
     rb"^[ \t]*(?:Include(?:Optional)?|SSL\w+(?:File|Path)|Auth(?:User|Group)File)[ \t]+\"?([^\"\r\n]+?)\"?[ \t]*$",
@@ -115,6 +117,8 @@ class _Tree:
     files: dict[str, bytes] = field(default_factory=dict)
     origin: dict[str, str] = field(default_factory=dict)
     _asked: set[str] = field(default_factory=set)
+    _unreadable: list[str] = field(default_factory=list)
+    _bytes: int = 0
 
     def gather(self, main: str) -> str:
         """Take the configuration and all that it names, from the main file or its folder; returns the main file.
@@ -133,7 +137,7 @@ class _Tree:
         folder = posixpath.dirname(found[0])
         self.root = server_root(self.files[found[0]]) or self.root
         # Below /etc the ServerRoot holds configuration and nothing else; elsewhere all of httpd lies in it.
-        self._take(self.root if self.root.startswith("/etc/") and folder.startswith(self.root) else folder)
+        self._take(self.root if self.root.startswith("/etc/") and _below(folder, self.root) else folder)
         while new := [path for path in self._named() if path not in self._asked]:
             for path in new:
                 self._take(path)
@@ -145,20 +149,20 @@ class _Tree:
         return {name: value for name, value in self.service.environment.items() if name.encode() in asked}
 
     def unseen(self) -> list[Unseen]:
-        """Name the volumes that would lie over what was taken."""
-        what = f"the volume at {{}} of the service {self.service.name}, whose content is not known before it runs"
-        return [
-            Unseen(what.format(target), shown(self.service.file), self.service.line)
+        """Name what would have a say and could not be taken: volumes over it, and files that this user may not read."""
+        volumes = [
+            f"the volume at {target} of the service {self.service.name}, whose content is not known before it runs"
             for target in self.service.volumes
             if any(_below(target, path) or _below(path, target) for path in self._asked)
         ]
+        files = [f"{name}, which you may not read" for name in self._unreadable]
+        return [Unseen(what, shown(self.service.file), self.service.line) for what in (*volumes, *files)]
 
     def _named(self) -> Iterator[str]:
         """Yield every path that the files taken so far name."""
         text = b"\n".join(self.files.values())
-        known = {name.decode(): value.decode() for name, value in _DEFINE.findall(text)} | dict(
-            self.service.environment
-        )
+        known = {name.decode(): value.decode(errors="replace") for name, value in _DEFINE.findall(text)}
+        known.update(self.service.environment)
         for found in _NAMES_FILES.findall(text):
             path = re.sub(r"\$\{(\w+)\}", lambda name: known.get(name[1], name[0]), found.decode(errors="replace"))
             yield posixpath.normpath(posixpath.join(self.root, path))
@@ -172,8 +176,9 @@ class _Tree:
         for path, content, name in self._at(start, start, 0):
             if (fixed == pattern or fnmatch.fnmatchcase(path, pattern)) and b"PRIVATE KEY-----" not in content:
                 self.files[path], self.origin[path] = content, name
-        if len(self.files) > MOST_FILES or sum(map(len, self.files.values())) > MOST_BYTES:
-            raise ConfigurationError(f"{start} of the service {self.service.name} is too large for a configuration.")
+                self._bytes += len(content)
+            if len(self.files) > MOST_FILES or self._bytes > MOST_BYTES:
+                raise ConfigurationError(f"{start} of the service {self.service.name} is too large: {_LIMITS}.")
 
     def _at(self, path: str, alias: str, links: int) -> Iterator[tuple[str, bytes, str]]:
         """Yield path, content and origin of the file, or of all below the folder; a link's are known by `alias`."""
@@ -196,7 +201,11 @@ class _Tree:
         """As `_in_image`, of what Compose lays over it."""
         start = self.service.mounts[mount].resolve() / posixpath.relpath(path, mount)
         for file in _files(start):
-            content = str(file.readlink()) if file.is_symlink() else file.read_bytes()
+            try:
+                content = str(file.readlink()) if file.is_symlink() else file.read_bytes()
+            except PermissionError:
+                self._unreadable.append(shown(file))
+                continue
             yield file.relative_to(start).as_posix(), content, shown(file)
 
     def _in_image(self, path: str) -> Iterator[tuple[str, bytes | str, str]]:
@@ -209,7 +218,7 @@ class _Tree:
         for chunk in stream:
             raw.write(chunk)
             if raw.tell() > MOST_BYTES:
-                raise ConfigurationError(f"{path} of the service {self.service.name} is too large for a configuration.")
+                raise ConfigurationError(f"{path} of the service {self.service.name} is too large: {_LIMITS}.")
         raw.seek(0)
         with tarfile.open(fileobj=raw) as archive:
             for entry in archive:
@@ -225,8 +234,9 @@ class _Tree:
     def _sources(self) -> dict[bytes, str]:
         """Where the image was built from files of this machine: each by its content, unless two have the same."""
         found: dict[bytes, str] = {}
-        for file in _files(self.service.context) if self.service.context else ():
-            if not file.is_symlink() and 0 < file.stat().st_size <= _MOST_OF_A_SOURCE:
+        files = _files(self.service.context, hidden=False) if self.service.context else ()
+        for file in islice(files, MOST_FILES):
+            if file.is_file() and os.access(file, os.R_OK) and 0 < file.stat().st_size <= _MOST_OF_A_SOURCE:
                 content = file.read_bytes()
                 found[content] = "" if content in found else shown(file)
         return found
@@ -238,19 +248,15 @@ def shown(file: Path) -> str:
     return str(file.relative_to(here) if file.is_absolute() and file.is_relative_to(here) else file)
 
 
-def _files(start: Path) -> Iterator[Path]:
-    """Yield the file, or every file and link below the folder but for hidden folders; links are not followed."""
+def _files(start: Path, *, hidden: bool = True) -> Iterator[Path]:
+    """Yield the file, or every file and link below the folder, hidden folders on request; links are not followed."""
     if start.is_symlink() or start.is_file():
         yield start
-    count = 0
     for folder, folders, names in os.walk(start):
         links = [name for name in folders if Path(folder, name).is_symlink()]
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        folders[:] = sorted(name for name in folders if hidden or not name.startswith("."))
         for name in sorted([*names, *links]):
-            count += 1
-            if count > MOST_FILES:
-                return
-            if (file := Path(folder, name)).is_file() or file.is_symlink():
+            if (file := Path(folder, name)).is_symlink() or file.is_file():
                 yield file
 
 

@@ -91,13 +91,14 @@ def test_either_compose_builds_the_image_and_a_copied_line_is_named_where_it_was
 ) -> None:
     project.weaken(project.site)
     (project.folder / "Dockerfile").write_text(f"FROM {base}\nCOPY sites/site.conf {SITES}/site.conf\n")
-    project.compose(build=".", volumes=[], image="never-tagged")
+    project.compose(build=".", volumes=[], image="never-tagged", environment={"PRICE": "1$$"})
     code, printed, report = project.verify("--sarif", "s.sarif")
     assert report["subject"]["config"] == "compose.yaml, service web"
     assert (code, errors(report)) == (1, [("absent.intruder", "sites/site.conf", 9)]), printed
     assert "sites/site.conf:9" in printed
     assert project.annotation()[:2] == ("sites/site.conf", 9)
     assert not engine().images.list("never-tagged")
+    assert service(project.folder / "compose.yaml", "web").environment == {"PRICE": "1$"}
 
 
 def test_a_mounted_file_counts_and_not_the_one_that_it_hides(project: Project) -> None:

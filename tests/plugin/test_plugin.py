@@ -66,13 +66,20 @@ def test_what_cannot_be_told_fails_and_never_passes(pytester: pytest.Pytester) -
     result.stdout.fnmatch_lines(["no.such_case was not asked at https://localhost:8443/. These were: absent.none, *"])
 
 
-@PARALLEL
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "options", "said"),
     [
-        (lambda folder: (folder / "pytest.ini").write_text("[pytest]\n"), "*Set mtls_config in pytest's ini file*"),
-        (lambda folder: (folder / "conf" / "httpd.conf").write_text("LoadModule x\n"), "*mtls_config: *LoadModule*"),
-        (lambda folder: shutil.rmtree(folder / "conf"), "*mtls_config: *conf: there is no such file or folder.*"),
+        (lambda folder: (folder / "tox.ini").write_text("[pytest]\n"), [], "Set mtls_config in pytest's ini file"),
+        (
+            lambda folder: (folder / "conf" / "httpd.conf").write_text("LoadModule x\n"),
+            [],
+            "mtls_config: apache2: Syntax error on line 1 of httpd.conf",
+        ),
+        (
+            lambda folder: shutil.rmtree(folder / "conf"),
+            ["-n", "2"],
+            "conf: there is no such file or folder.",
+        ),
     ],
     ids=["unset", "broken", "missing"],
 )
@@ -84,7 +91,7 @@ def test_a_configuration_that_cannot_be_used_is_an_error_without_a_traceback(
     change(pytester.path)
     result = pytester.runpytest_subprocess(*options)
     assert result.ret != 0
-    result.stdout.fnmatch_lines([said])
+    assert said in result.stdout.str()
     assert "Traceback" not in result.stdout.str()
     assert "passed" not in result.parseoutcomes()
 
