@@ -61,11 +61,6 @@ class Layout:
         """Whether the rest of a configuration has to be supplied."""
         return self.main == SNIPPET
 
-    @property
-    def first(self) -> str:
-        """The file of CONFIG that everything starts from."""
-        return self.origin.get(self.main) or next(iter(self.origin.values()))
-
     def named(self, words: str) -> str:
         """Name every file of the copy in a message as the user knows it."""
         for path in sorted(self.origin, key=len, reverse=True):

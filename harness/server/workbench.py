@@ -11,7 +11,7 @@ import tarfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import cast
 
@@ -175,8 +175,7 @@ class Workbench:
         finally:
             discard(container)
         self._furnish(configuration)
-        # What stands in no section belongs to the server as a whole: the file that httpd is started with.
-        return replace(configuration, file=self.layout.first, line=1)
+        return configuration
 
     @contextmanager
     def running(

@@ -78,13 +78,14 @@ def test_a_location_is_relative_to_the_repository_and_names_the_line(failed: Run
 
 
 @pytest.mark.engine
-def test_what_the_server_as_a_whole_lacks_stands_at_the_top_of_its_main_file(tmp_path: Path) -> None:
+def test_what_the_server_as_a_whole_lacks_stands_where_it_listens(tmp_path: Path) -> None:
     text = (REFERENCE.configuration / "httpd.conf").read_text()
     text = re.sub(r"(?m)^.*(VirtualHost|ServerAlias|SSLCARevocationCheck).*$", "#", text)
     (tmp_path / "httpd.conf").write_text(text)
     run = verify(of(tmp_path), only=lambda case: case.id in {"revocation.revoked_leaf", "valid.p256"})
     (finding,) = findings(run)
-    assert (finding["ruleId"], location(finding)) == ("revocation.not_checked", (f"{tmp_path.name}/httpd.conf", 1))
+    line = 1 + text.splitlines().index("Listen 8443")
+    assert (finding["ruleId"], location(finding)) == ("revocation.not_checked", (f"{tmp_path.name}/httpd.conf", line))
 
 
 @pytest.mark.engine

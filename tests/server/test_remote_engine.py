@@ -84,7 +84,7 @@ def verify(remote: Forwarder, folder: Path, *arguments: str) -> tuple[int, dict[
 
 def test_the_whole_catalogue_is_proved_through_it(remote: Forwarder, tmp_path: Path) -> None:
     code, report, printed = verify(remote, tmp_path)
-    assert (code, report["verdict"]) == (0, "pass"), printed
+    assert (code, report.get("verdict")) == (0, "pass"), printed
     assert remote.connections > 0
 
 
@@ -93,7 +93,7 @@ def test_a_users_weakened_configuration_fails_through_it(remote: Forwarder, tmp_
     file = tmp_path / "conf" / "httpd.conf"
     file.write_text(file.read_text().replace("SSLVerifyClient require", "SSLVerifyClient optional"))
     code, report, printed = verify(remote, tmp_path, str(tmp_path / "conf"), "-k", "absent.none or valid.p256")
-    assert (code, report["verdict"]) == (1, "fail"), printed
+    assert (code, report.get("verdict")) == (1, "fail"), printed
 
 
 def test_an_engine_that_is_gone_is_no_verdict(remote: Forwarder, tmp_path: Path) -> None:
