@@ -5,6 +5,7 @@ from harness.outcome import Verdict
 _INTRUDERS = {
     "absent": "Whoever finds the address is served, without any certificate at all.",
     "chain": "A certificate that no trusted authority answers for opens the door, so anybody can make one that does.",
+    "ocsp": "A client whose certificate its authority no longer vouches for still gets in.",
     "proof": "Whoever has seen a certificate, which is no secret, can pass for its owner.",
     "revocation": "A client whose certificate was withdrawn, as after a theft or a dismissal, still gets in.",
     "routing": "The site's own guard is passed by asking for it under another name.",
