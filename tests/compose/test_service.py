@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -77,9 +78,17 @@ class Project:
 
 
 @pytest.fixture
-def project(tmp_path: Path, base: str) -> Project:
+def project(tmp_path: Path, base: str) -> Iterator[Project]:
+    """A repository with such a folder; the image that was built of it goes with it."""
+    before = built()
     (tmp_path / ".git").mkdir()
-    return Project(tmp_path, base)
+    yield Project(tmp_path, base)
+    for tag in built() - before:
+        engine().images.remove(tag)
+
+
+def built() -> set[str]:
+    return {tag for found in engine().images.list("mtls-harness/service") for tag in found.tags}
 
 
 def errors(report: dict[str, Any]) -> list[tuple[str, str, int]]:
