@@ -3,13 +3,13 @@
 import contextlib
 import hashlib
 import json
-import re
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from harness.report.meaning import why
+from harness.server.layout import MAIN_FILES
 from harness.verify import Finding, Run, Subject
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -60,34 +60,36 @@ def _rule(finding: str) -> dict[str, Any]:
 
 
 def _result(run: Run, finding: Finding, rule: int, root: Path) -> dict[str, Any]:
-    path, line = _place(run.subject, finding, root)
+    place = _place(run.subject, finding, root)
     url = next((site.url for site in run.sites if site.id == finding.site), "")
-    where = f" ({run.subject.locate(finding.file)}:{finding.line})" if path != run.subject.path(finding.file) else ""
+    elsewhere = place and finding.file and place[0] != run.subject.path(finding.file)
+    where = f" ({run.subject.locate(finding.file, finding.line)})" if elsewhere else ""
     parts = (f"{url}:" if url else "", finding.message, why(finding.id), f"{finding.remedy}{where}")
     return {
         "ruleId": finding.id,
         "ruleIndex": rule,
         "level": finding.level,
         "message": {"text": " ".join(filter(None, parts))},
-        "locations": [
-            {
-                "physicalLocation": {
-                    "artifactLocation": {"uri": _uri(path, root), "uriBaseId": "%SRCROOT%"},
-                    "region": {"startLine": line},
-                }
-            }
-        ],
-        "partialFingerprints": {_FINGERPRINT: _fingerprint(finding, url, _uri(path, root), _text(path, line))},
+        "locations": [_location(*place, root)] if place else [],
+        "partialFingerprints": {_FINGERPRINT: _fingerprint(finding, url, place, root)},
         "properties": {"site": url, "cases": list(finding.cases)},
     }
 
 
-def _place(subject: Subject, finding: Finding, root: Path) -> tuple[Path, int]:
-    """Find the line in the repository; the subject's own line answers for what stands inside an image."""
+def _location(path: Path, line: int, root: Path) -> dict[str, Any]:
+    artifact = {"uri": _uri(path, root), "uriBaseId": "%SRCROOT%"}
+    return {"physicalLocation": {"artifactLocation": artifact, "region": {"startLine": line}}}
+
+
+def _place(subject: Subject, finding: Finding, root: Path) -> tuple[Path, int] | None:
+    """Find the line in the repository. For what has none there the subject's main file answers; a server that is
+    running has no file at all."""
     path = subject.path(finding.file)
     if path.is_file() and path.is_relative_to(root):
         return path, max(finding.line, 1)
-    return subject.configuration.resolve(), subject.line
+    config = subject.configuration.resolve()
+    main = next((config / name for name in MAIN_FILES if (config / name).is_file()), config)
+    return (main, subject.line) if main.is_file() else None
 
 
 def _root(subject: Subject) -> Path:
@@ -106,7 +108,7 @@ def _text(path: Path, line: int) -> str:
     return lines[line - 1] if line <= len(lines) else ""
 
 
-def _fingerprint(finding: Finding, url: str, uri: str, text: str) -> str:
+def _fingerprint(finding: Finding, url: str, place: tuple[Path, int] | None, root: Path) -> str:
     """Tell findings apart by what they are about, not by the line's number: it moves with every edit above it."""
-    parts = (finding.id, url, uri, re.sub(r"\s+", " ", text.strip()))
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
+    about = (_uri(place[0], root), " ".join(_text(*place).split())) if place else ()
+    return hashlib.sha256("\0".join((finding.id, url, *about)).encode()).hexdigest()[:32]

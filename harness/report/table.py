@@ -61,7 +61,7 @@ def show(run: Run, console: Console, *, strict: bool = False) -> None:
 
 
 def _show(finding: Finding, run: Run, console: Console) -> None:
-    place = f"{run.subject.locate(finding.file)}:{finding.line}"
+    place = run.subject.locate(finding.file, finding.line)
     console.print(f"[{_LEVELS[finding.level]}]{finding.level}[/] {escape(place)}", soft_wrap=True)
     for text in (finding.message, why(finding.id), finding.remedy):
         console.print(escape(_indented(text, console.width)))

