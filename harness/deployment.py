@@ -5,7 +5,6 @@
 
 import contextlib
 import os
-import shutil
 import socket
 import ssl
 import subprocess
@@ -22,6 +21,7 @@ from harness.pki import AUTHORITY, CLIENT, SERVER
 from harness.pki.files import PkiError, write_private
 from harness.pki.store import CRL_DAYS, Store
 from harness.server import ServerError, base, image, purge
+from harness.server.compose import command as compose_command
 
 PKI = Path("pki")
 ENVIRONMENT = Path(".env")
@@ -49,7 +49,7 @@ def up() -> None:
     user = own(PKI / "server")
     port = _port()
     _remember({"MTLS_HTTPD_IMAGE": tag, "MTLS_BASE_IMAGE": base(), "MTLS_USER": user, "MTLS_PORT": str(port)})
-    command = _compose_command()
+    command = compose_command()
     was_up = bool(_compose(command, "ps", "-q", quiet=True))
     if not was_up and _taken(port):
         raise ServerError(f"The port {port} is taken. Choose another: MTLS_PORT={port + 1000} make up")
@@ -68,14 +68,14 @@ def up() -> None:
 @deployment.command()
 def down() -> None:
     """Stop the deployment: requests under way are answered first. pki/ stays."""
-    _compose(_compose_command(), "down")
+    _compose(compose_command(), "down")
 
 
 @deployment.command()
 def clean() -> None:
     """Stop the deployment and remove every container, volume and image of the project. pki/ stays."""
     if ENVIRONMENT.exists():
-        _compose(_compose_command(), "down")
+        _compose(compose_command(), "down")
     count = purge()
     click.echo(f"{count} containers, volumes and images removed; pki/ is as it was.")
 
@@ -129,22 +129,6 @@ def _remember(variables: dict[str, str]) -> None:
     kept = [line for line in kept if line.partition("=")[0].strip() not in variables]
     lines = [*kept, *(f"{name}={value}" for name, value in variables.items())]
     write_private(ENVIRONMENT, "".join(f"{line}\n" for line in lines).encode())
-
-
-def _compose_command() -> list[str]:
-    """Find Compose 2 or docker-compose 1.29.
-
-    Raises:
-        ServerError: neither is installed.
-    """
-    plugin = ["docker", "compose"]
-    if shutil.which("docker") and not subprocess.run([*plugin, "version"], capture_output=True, check=False).returncode:
-        return plugin
-    if shutil.which("docker-compose"):
-        return ["docker-compose"]
-    raise ServerError(
-        "Neither `docker compose` nor `docker-compose` is installed (Debian: sudo apt-get install docker-compose)."
-    )
 
 
 def _compose(command: list[str], *arguments: str, quiet: bool = False) -> str:

@@ -56,6 +56,14 @@ main.add_command(pki)
 @click.option(
     "--policy", type=_FILE, metavar="FILE.toml", help="What must be true whatever CONFIG claims (docs/policy.md)."
 )
+@click.option(
+    "--compose",
+    "compose_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Prove what a service of this runs.",
+)
+@click.option("--service", metavar="NAME", help="Which one, if --compose has several.")
 @click.option("--site", "urls", multiple=True, metavar="URL", help="Only this site (repeatable).")
 @running.options
 @click.option("-k", "expression", default="", metavar="EXPRESSION", help="Only cases whose id matches, as pytest's -k.")
@@ -63,6 +71,7 @@ main.add_command(pki)
 @click.option("--jobs", type=click.IntRange(1, 64), default=8, show_default=True, help="Probes at the same time.")
 @click.option("--json", "json_file", type=_REPORT, help="Write the report as JSON (- is stdout).")
 @click.option("--junit", "junit_file", type=_REPORT, help="Write the report as JUnit XML (- is stdout).")
+@click.option("--sarif", "sarif_file", type=_REPORT, help="Write the findings as SARIF 2.1.0 (- is stdout).")
 @click.option("--html", "html_file", type=_REPORT, help="Write the report as one HTML page (- is stdout).")
 @click.option(
     "--client-like",
@@ -80,12 +89,15 @@ def verify(
     config: Path | None,
     image: str | None,
     policy: Path | None,
+    compose_file: Path | None,
+    service: str | None,
     urls: tuple[str, ...],
     expression: str,
     tls: Tls | None,
     jobs: int,
     json_file: TextIO | None,
     junit_file: TextIO | None,
+    sarif_file: TextIO | None,
     html_file: TextIO | None,
     like: Path | None,
     record: Path | None,
@@ -99,8 +111,15 @@ def verify(
 
     CONFIG is a snippet, a whole httpd.conf, or a folder laid out as Debian's /etc/apache2, Red Hat's /etc/httpd or
     upstream's /usr/local/apache2/conf. It is copied, never changed, and its private keys are not read.
+
+    With --compose it is the configuration of a service, taken from its image and what Compose mounts over that; the
+    service is not started. CONFIG then is a path inside its container, where its httpd does not tell it.
     """
-    asked = {"json": json_file, "junit": junit_file, "html": html_file}
+    if compose_file and image:
+        raise click.UsageError("--compose says which image it is: leave --image out.")
+    if service and not compose_file:
+        raise click.UsageError("--service is one of --compose: name its file.")
+    asked = {"json": json_file, "junit": junit_file, "sarif": sarif_file, "html": html_file}
     files = {name: file for name, file in asked.items() if file}
     plain = no_color or bool(os.environ.get("NO_COLOR")) or os.environ.get("CI") == "true"
     # A report on standard output must not be mixed with the table.
@@ -118,7 +137,7 @@ def verify(
             run = verify_running(server.places, server.lent, **common)
         else:
             known = client_like(like) if like else ()
-            subject = verification.of(config) if config else verification.REFERENCE
+            subject = _subject(config, compose_file, service)
             run = verification.verify(subject, of_image=image, urls=urls, keep=keep, like=known, **common)
     show(run, console, strict=strict)
     for name, file in files.items():
@@ -145,6 +164,12 @@ def compare(old: Path, new: Path, image: str | None, jobs: int, no_color: bool) 
         found = compare_configurations(*subjects, of_image=image, jobs=jobs, progress=progress)
     show_comparison(found, console)
     sys.exit(_EXIT[found.verdict()])
+
+
+def _subject(config: Path | None, compose_file: Path | None, service: str | None) -> verification.Subject:
+    if compose_file:
+        return verification.of_service(compose_file, service, str(config) if config else None)
+    return verification.of(config) if config else verification.REFERENCE
 
 
 @main.command()

@@ -49,7 +49,7 @@ def options(command: Callable[..., Any]) -> Callable[..., Any]:
             raise click.UsageError(
                 f"--{said[0].replace('_', '-')} is about a server that is running: name it by --url."
             )
-        if running and (said := [name for name in ("config", "image", "urls", "keep") if given.get(name)]):
+        if running and (said := [name for name in _SPELLED if given.get(name)]):
             raise click.UsageError(f"--url stands in the place of a configuration: leave out {_SPELLED[said[0]]}.")
         return command(**given, server=_server(running, mine) if running else None)
 
@@ -58,7 +58,7 @@ def options(command: Callable[..., Any]) -> Callable[..., Any]:
     return collected
 
 
-_SPELLED = {"config": "CONFIG", "image": "--image", "urls": "--site", "keep": "--keep"}
+_SPELLED = {"config": "CONFIG", "image": "--image", "compose_file": "--compose", "urls": "--site", "keep": "--keep"}
 
 
 def _server(urls: tuple[str, ...], files: dict[str, Path | None]) -> Running:

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from harness.report.meaning import why
 from harness.server.sites import Site
 from harness.verify import Finding, Result, Run
 
@@ -61,4 +62,4 @@ def _result(result: Result) -> dict[str, Any]:
 
 
 def _finding(finding: Finding) -> dict[str, Any]:
-    return vars(finding) | {"cases": list(finding.cases)}
+    return vars(finding) | {"cases": list(finding.cases), "why": why(finding.id)}

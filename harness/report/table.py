@@ -1,11 +1,18 @@
 """What does a person see of a run on the terminal?"""
 
+import textwrap
+from collections import Counter
+from collections.abc import Sequence
+
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from harness.outcome import Outcome, Verdict
-from harness.verify import Result, Run
+from harness.report.grouped import grouped
+from harness.report.meaning import why
+from harness.server.sites import Site
+from harness.verify import Finding, Result, Run
 
 _SIGNS = {
     Verdict.AS_EXPECTED: "[green]✓[/]",
@@ -14,24 +21,37 @@ _SIGNS = {
     Verdict.OTHERWISE: "[yellow]~[/]",
     Verdict.INCONCLUSIVE: "[magenta]?[/]",
 }
+_NOT_PROMISED = "[yellow]![/]"
+_WORST_FIRST = (_SIGNS[Verdict.INTRUDER], _NOT_PROMISED, _SIGNS[Verdict.OTHERWISE], _SIGNS[Verdict.INCONCLUSIVE])
 _LEVELS = {"error": "bold red", "warning": "yellow", "note": "cyan"}
 _CLOSING = {
     "pass": "[bold green]PASS[/]: every promise of the configuration holds.",
     "fail": "[bold red]FAIL[/]: the configuration does not keep what it promises.",
     "inconclusive": "[bold magenta]INCONCLUSIVE[/]: there is no verdict.",
 }
+_MOST_CASES = 8
+_MOST_SITES = 3
 
 
 def show(run: Run, console: Console, *, strict: bool = False) -> None:
-    """Print who knocked and what became of him, then the findings, then the verdict."""
-    for site in run.sites:
-        if results := [result for result in run.results if result.knock.site.id == site.id]:
-            console.print(_table(results, site.url))
-    for finding in run.findings:
-        place = f"{run.subject.name}/{finding.file}:{finding.line}" if finding.file else run.subject.name
-        console.print(f"\n[{_LEVELS[finding.level]}]{finding.level}[/] [bold]{escape(place)}[/]")
-        console.print(f"{escape(finding.message)}\n{escape(finding.remedy)}")
-        console.print(escape(", ".join(finding.cases)), style="dim")
+    """Print who knocked and what became of him, then the findings, then the verdict.
+
+    One site is shown case by case. Several have a line each; the findings name the cases that are not as expected.
+    """
+    knocked = {result.knock.site.id for result in run.results}
+    sites = [site for site in run.sites if site.id in knocked]
+    if len(sites) == 1:
+        console.print(_table(run.results, sites[0].url))
+    elif sites:
+        console.print(_summary(run.results, sites))
+    for places, findings in grouped(run):
+        named = _some([site.url for site in places], _MOST_SITES) or "the configuration as a whole"
+        console.print(f"\n[bold]{escape(named)}[/]", soft_wrap=True)
+        for finding in findings:
+            _show(finding, run, console)
+    for cases, urls in _untold(run.results).items() if len(sites) > 1 else ():
+        console.print(f"\n[bold]{escape(_some(urls, _MOST_SITES))}[/]", soft_wrap=True)
+        console.print(f"[magenta]cannot tell[/] {escape(_some(cases, _MOST_CASES))}")
     if run.trouble:
         console.print(f"\n{escape(run.trouble)}", style="magenta", soft_wrap=True)
     expected = sum(result.verdict is Verdict.AS_EXPECTED for result in run.results)
@@ -40,7 +60,49 @@ def show(run: Run, console: Console, *, strict: bool = False) -> None:
     console.print(f"httpd {run.versions['httpd']}, OpenSSL {run.versions['openssl']}; {times}.", style="dim")
 
 
-def _table(results: list[Result], url: str) -> Table:
+def _show(finding: Finding, run: Run, console: Console) -> None:
+    place = run.subject.locate(finding.file, finding.line)
+    console.print(f"[{_LEVELS[finding.level]}]{finding.level}[/] {escape(place)}", soft_wrap=True)
+    for text in (finding.message, why(finding.id), finding.remedy):
+        console.print(escape(_indented(text, console.width)))
+    if finding.cases:
+        console.print(escape(_indented(_some(finding.cases, _MOST_CASES), console.width)), style="dim")
+
+
+def _indented(text: str, width: int) -> str:
+    return textwrap.fill(text, width, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False)
+
+
+def _some(names: Sequence[str], most: int) -> str:
+    """Name the first of many; the reports that are files have them all."""
+    if len(names) <= most:
+        return ", ".join(names)
+    return f"{', '.join(names[:most])} and {len(names) - most} more"
+
+
+def _summary(results: Sequence[Result], sites: Sequence[Site]) -> Table:
+    """Give each site a line: how many of its probes went as expected, and how many did in which way not."""
+    table = Table("site", "as expected", "not so", box=None, pad_edge=False)
+    for site in sites:
+        signs = Counter(_sign(result) for result in results if result.knock.site.id == site.id)
+        otherwise = "  ".join(f"{signs[sign]} {sign}" for sign in _WORST_FIRST if sign in signs)
+        table.add_row(escape(site.url), f"{signs[_SIGNS[Verdict.AS_EXPECTED]]} of {signs.total()}", otherwise)
+    return table
+
+
+def _untold(results: Sequence[Result]) -> dict[tuple[str, ...], list[str]]:
+    """Gather which cases could not be judged: there is no finding of them. Gives the sites for each set of cases."""
+    cases: dict[str, dict[str, None]] = {}
+    for result in results:
+        if result.verdict is Verdict.INCONCLUSIVE:
+            cases.setdefault(result.knock.site.url, {})[result.knock.case.id] = None
+    sites: dict[tuple[str, ...], list[str]] = {}
+    for url, ids in cases.items():
+        sites.setdefault(tuple(ids), []).append(url)
+    return sites
+
+
+def _table(results: Sequence[Result], url: str) -> Table:
     table = Table("case", "1.2", "1.3", "what became of it", title=url, title_justify="left", box=None, pad_edge=False)
     cases: dict[str, list[Result]] = {}
     for result in results:
@@ -83,4 +145,4 @@ def _seen(result: Result) -> str:
 
 
 def _sign(result: Result) -> str:
-    return "[yellow]![/]" if result.level == "warning" else _SIGNS[result.verdict]
+    return _NOT_PROMISED if result.level == "warning" else _SIGNS[result.verdict]

@@ -12,7 +12,8 @@ from docker.errors import APIError, BuildError, ImageNotFound
 
 from harness.server.engine import LABEL, ServerError, clear, engine, sweep
 
-ROOT = Path(__file__).parents[2]
+IMAGES = Path(__file__).parents[1] / "images"
+"""A folder an image: in a checkout a link to where a person looks for them, in an installed package a part of it."""
 SUITE = "trixie"
 OFFICIAL = f"debian:{SUITE}-slim"
 HOME_MADE = f"mtls-harness/base:{SUITE}"
@@ -25,7 +26,7 @@ def image(name: str) -> str:
     Raises:
         ServerError: no base image can be had, or the build failed; the message ends with the build's last lines.
     """
-    folder = ROOT / "images" / name
+    folder = IMAGES / name
     base_image = base()
     tag = f"mtls-harness/{name}:{_digest(folder, base_image)}"
     if _exists(tag):

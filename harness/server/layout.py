@@ -4,7 +4,7 @@ The user's files are read, never changed. In the copy every directive keeps its 
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,7 +19,8 @@ _SERVER_ROOT = re.compile(r'^[ \t]*ServerRoot[ \t]+"?(/[^"\s$]*)', re.MULTILINE 
 _WHOLE = re.compile(r"^[ \t]*(LoadModule|ServerRoot)\b", re.MULTILINE | re.IGNORECASE)
 # What Red Hat's tree links to: the server's own folders, which hold no configuration.
 _FOLDERS_OF_THE_SYSTEM = {"modules", "logs", "run", "state", "build"}
-_LISTS = ("apache2.conf", "conf/httpd.conf", "httpd.conf")
+MAIN_FILES = ("apache2.conf", "conf/httpd.conf", "httpd.conf")
+"""Where each of the layouts has its main file: Debian's, Red Hat's, upstream's."""
 
 
 class ConfigurationError(Exception):
@@ -41,8 +42,8 @@ class Layout:
     """A configuration as it goes into a container.
 
     `files` are by their path there; `origin` names each by its path in CONFIG. `root` is the ServerRoot that httpd is
-    started with, `main` the file. `at_addresses` is a port where virtual hosts are told apart by their address; None
-    where there is none.
+    started with, `main` the file, `options` are further ones. `at_addresses` is a port where virtual hosts are told
+    apart by their address; None where there is none.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Layout:
     unseen: tuple[Unseen, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     at_addresses: str | None = None
+    options: tuple[str, ...] = ()
 
     @property
     def is_snippet(self) -> bool:
@@ -80,10 +82,10 @@ def read(config: Path) -> Layout:
         return _single(config)
     if not config.is_dir():
         raise ConfigurationError(f"{config}: there is no such file or folder.")
-    found = next((name for name in _LISTS if (config / name).is_file()), None)
+    found = next((name for name in MAIN_FILES if (config / name).is_file()), None)
     if found is None:
         raise ConfigurationError(
-            f"{config} holds none of {', '.join(_LISTS)}: name the folder that does, or one configuration file."
+            f"{config} holds none of {', '.join(MAIN_FILES)}: name the folder that does, or one configuration file."
         )
     server_root = _SERVER_ROOT.search(_text(config / found) or "")
     root = server_root[1].rstrip("/") if server_root else None
@@ -119,6 +121,29 @@ def read(config: Path) -> Layout:
         unseen += _unseen(content, str(real), home)
     environment = _environment(home)
     return Layout(name, root, f"{home}/{found}", files, origin, tuple(unseen), environment, _at_addresses(hosts))
+
+
+def gathered(
+    *,
+    main: str,
+    root: str,
+    files: Mapping[str, bytes],
+    origin: Mapping[str, str],
+    environment: Mapping[str, str],
+    options: Iterable[str],
+    unseen: Iterable[Unseen],
+) -> Layout:
+    """Make the copy of a configuration that lies in a container already, as it lies there."""
+    copies = {path: _copy(content) for path, content in files.items()}
+    variables = _environment(root) | dict(environment)
+    shared = _at_addresses([host for content in files.values() for host in _HOST.findall(content)])
+    return Layout("a container's", root, main, copies, origin, tuple(unseen), variables, shared, tuple(options))
+
+
+def server_root(content: bytes) -> str | None:
+    """The ServerRoot that a file names, if it does."""
+    found = _SERVER_ROOT.search(content.decode(errors="surrogateescape"))
+    return found[1].rstrip("/") if found else None
 
 
 def _single(file: Path) -> Layout:

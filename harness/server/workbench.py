@@ -246,7 +246,7 @@ class Workbench:
     def _command(self, *arguments: str) -> list[str]:
         about = self._about
         assert about is not None
-        base = [about.httpd, "-d", self.layout.root, "-f", self.layout.main]
+        base = [about.httpd, "-d", self.layout.root, "-f", self.layout.main, *self.layout.options]
         variables = f"{self.layout.root}/envvars"
         if variables not in self.layout.files:
             return [*base, *arguments]

@@ -3,7 +3,7 @@
 from harness.verify.findings import Finding
 from harness.verify.judgement import Result
 from harness.verify.policy import NO_POLICY, Policy, PolicyError
-from harness.verify.run import REFERENCE, Progress, Run, Subject, of, verify
+from harness.verify.run import REFERENCE, Progress, Run, Subject, of, of_service, verify
 
 __all__ = [
     "NO_POLICY",
@@ -16,5 +16,6 @@ __all__ = [
     "Run",
     "Subject",
     "of",
+    "of_service",
     "verify",
 ]

@@ -13,12 +13,14 @@ from harness.outcome import TLS_VERSIONS, Observation, Outcome, Tls, Verdict
 from harness.pki.run import slow_keys
 from harness.probe import Door, knock_without_tls, probe
 from harness.server import ServerError, image, sweep
+from harness.server.compose import service
 from harness.server.configuration import Directive
-from harness.server.images import ROOT, given
-from harness.server.layout import Unseen
+from harness.server.images import IMAGES, given
+from harness.server.layout import Layout, Unseen
 from harness.server.layout import read as layout
 from harness.server.log import read
 from harness.server.overrides import unseen
+from harness.server.service import configuration as configuration_of
 from harness.server.sites import Site, sites
 from harness.server.workbench import Httpd, workbench
 from harness.verify.findings import (
@@ -50,21 +52,50 @@ def quiet(_step: str, _done: int, _total: int) -> None:
 class Subject:
     """What is proved: a configuration, and what to call it.
 
-    `depth` is how deep a chain it promises to accept; None where its own claims are all that is promised.
+    `depth` is how deep a chain it promises to accept; None where its own claims are all that is promised. Of a Compose
+    service `configuration` is the Compose file, `line` the service's; `laid_out` and `image` are what was found there.
     """
 
     configuration: Path
     name: str
     depth: int | None = None
+    laid_out: Layout | None = None
+    image: str | None = None
+    line: int = 1
+
+    def locate(self, file: str, line: int) -> str:
+        """Name a line of the configuration by its file's path from where the user stands; the subject where there is
+        none."""
+        if not file:
+            return self.name
+        return f"{file}:{line}" if self.laid_out else f"{self.name}/{file}:{line}"
+
+    def path(self, file: str) -> Path:
+        """Where such a file lies on the user's disk, if it does."""
+        config = self.configuration
+        folder = Path() if self.laid_out else config if config.is_dir() else config.parent
+        return (folder / file).resolve()
 
 
-REFERENCE = Subject(ROOT / "images" / "httpd" / "conf", "images/httpd/conf", depth=3)
+REFERENCE = Subject(IMAGES / "httpd" / "conf", "images/httpd/conf", depth=3)
 """The reference deployment: what `compose.yaml` runs. It promises the whole catalogue."""
 
 
 def of(config: Path) -> Subject:
     """Take a user's configuration; what stands in it is named by its path from where the user stands."""
     return Subject(config, str(config if config.is_dir() else config.parent))
+
+
+def of_service(file: Path, name: str | None, config: str | None = None) -> Subject:
+    """Take what a Compose service runs; `config` is the path of its configuration inside, where httpd does not tell.
+
+    Raises:
+        ConfigurationError: the Compose file, the service's name or its configuration cannot be used.
+        ServerError: Compose, the engine or the image.
+    """
+    found = service(file, name)
+    laid_out = configuration_of(found, config)
+    return Subject(file, f"{file}, service {found.name}", None, laid_out, found.image, found.line)
 
 
 @dataclass(frozen=True)
@@ -117,9 +148,10 @@ def verify(
     """
     clock = Clock()
     keys = slow_keys()
-    laid_out = layout(subject.configuration)
+    laid_out = subject.laid_out or layout(subject.configuration)
     progress("images", 0, 1)
-    tag = given(of_image) if of_image else image("httpd")
+    chosen = of_image or subject.image
+    tag = given(chosen) if chosen else image("httpd")
     sweep()
     with workbench(tag, laid_out, keep=keep) as bench:
         progress("configuration", 0, 1)

@@ -1,0 +1,107 @@
+"""The fixtures as another project uses them: a good configuration is green, a weakened one red, with xdist as well."""
+
+import shutil
+
+import pytest
+
+from harness.verify import REFERENCE
+
+pytest_plugins = "pytester"
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
+TESTS = """
+def test_admin(mtls_site):
+    assert mtls_site.guard["verify_depth"] == 3
+    assert mtls_site.admits("valid.p256")
+    assert not mtls_site.admits("absent.none")
+    assert not mtls_site.admits("validity.expired", tls="1.3")
+
+def test_case(mtls_site, mtls_case):
+    assert mtls_site.as_expected(mtls_case)
+
+def test_all_of_it(mtls_run):
+    assert mtls_run.verdict == "pass", mtls_run.findings
+    assert mtls_run.site("https://localhost:8443/").results
+"""
+PARALLEL = pytest.mark.parametrize("options", [[], ["-n", "2"]], ids=["alone", "xdist"])
+
+
+def prepare(pytester: pytest.Pytester, tests: str = TESTS, verify: str = "require") -> None:
+    shutil.copytree(REFERENCE.configuration, pytester.path / "conf")
+    file = pytester.path / "conf" / "httpd.conf"
+    file.write_text(file.read_text().replace("SSLVerifyClient require", f"SSLVerifyClient {verify}"))
+    pytester.makeini("[pytest]\nmtls_config = conf\n")
+    pytester.makepyfile(tests)
+
+
+@PARALLEL
+def test_a_good_configuration_is_green(pytester: pytest.Pytester, options: list[str]) -> None:
+    prepare(pytester)
+    outcomes = pytester.runpytest_subprocess(*options).parseoutcomes()
+    assert set(outcomes) == {"passed"}
+    assert outcomes["passed"] > 60, "a test a case"
+
+
+@PARALLEL
+def test_a_weakened_one_is_red_in_just_the_cases_that_get_in(pytester: pytest.Pytester, options: list[str]) -> None:
+    prepare(pytester, verify="optional")
+    result = pytester.runpytest_subprocess("-rf", *options)
+    failed = {line.split(" ")[1].partition("::")[2] for line in result.outlines if line.startswith("FAILED ")}
+    cases = {name.partition("-")[2].rstrip("]") for name in failed if name.startswith("test_case")}
+    assert {"absent.none", "absent.empty_list", "absent.empty_list_in_tls_1_2"} <= cases
+    assert not {case for case in cases if case.split(".")[0] not in {"absent", "routing"}}
+    assert failed >= {"test_admin[https://localhost:8443/]", "test_all_of_it"}
+
+
+def test_the_workers_verify_once_between_them(pytester: pytest.Pytester) -> None:
+    prepare(pytester, "def test_it(mtls_run, mtls_case):\n    print(mtls_run.report['timing_s'])\n")
+    result = pytester.runpytest_subprocess("-n", "2", "-rP", "-k", "validity or absent")
+    times = {line for line in result.outlines if line.startswith("{'total'")}
+    assert (len(times), result.ret) == (1, 0)
+
+
+def test_what_cannot_be_told_fails_and_never_passes(pytester: pytest.Pytester) -> None:
+    prepare(pytester, 'def test_it(mtls_site):\n    assert not mtls_site.admits("no.such_case")\n')
+    result = pytester.runpytest_subprocess()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["no.such_case was not asked at https://localhost:8443/. These were: absent.none, *"])
+
+
+@pytest.mark.parametrize(
+    ("change", "options", "said"),
+    [
+        (lambda folder: (folder / "tox.ini").write_text("[pytest]\n"), [], "Set mtls_config in pytest's ini file"),
+        (
+            lambda folder: (folder / "conf" / "httpd.conf").write_text("LoadModule x\n"),
+            [],
+            "mtls_config: apache2: Syntax error on line 1 of httpd.conf",
+        ),
+        (
+            lambda folder: shutil.rmtree(folder / "conf"),
+            ["-n", "2"],
+            "conf: there is no such file or folder.",
+        ),
+    ],
+    ids=["unset", "broken", "missing"],
+)
+def test_a_configuration_that_cannot_be_used_is_an_error_without_a_traceback(
+    pytester: pytest.Pytester, options: list[str], change: object, said: str
+) -> None:
+    prepare(pytester)
+    assert callable(change)
+    change(pytester.path)
+    result = pytester.runpytest_subprocess(*options)
+    assert result.ret != 0
+    assert said in result.stdout.str()
+    assert "Traceback" not in result.stdout.str()
+    assert "passed" not in result.parseoutcomes()
+
+
+def test_whoever_asks_for_nothing_pays_nothing(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("""
+import sys
+
+def test_it():
+    assert "harness.plugin" in sys.modules
+    assert not {"docker", "cryptography", "harness.verify"} & sys.modules.keys()
+""")
+    pytester.runpytest_subprocess().assert_outcomes(passed=1)
