@@ -17,6 +17,9 @@ up: $(READY) ## Start the reference deployment, with a PKI of its own in pki/
 down: $(READY) ## Stop it; pki/ stays
 	@$(BIN)/python -m harness.deployment down
 
+demo: $(READY) ## Visit the site with a real browser; build/demo.html shows what it saw
+	@mkdir -p build && $(BIN)/mtls-harness demo --html build/demo.html $(ARGS)
+
 test: $(READY) ## Run all tests
 	@$(BIN)/pytest $(ARGS)
 
@@ -43,4 +46,4 @@ $(READY): requirements.txt pyproject.toml
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-.PHONY: help verify up down test bench mutants lint clean
+.PHONY: help verify up down demo test bench mutants lint clean

@@ -8,7 +8,20 @@ import pytest
 import harness
 
 # From the top: a room imports nothing above it.
-ROOMS = ("bench", "cli", "plugin", "deployment", "report", "verify", "cases", "probe", "server", "pki", "outcome")
+ROOMS = (
+    "bench",
+    "cli",
+    "plugin",
+    "deployment",
+    "demo",
+    "report",
+    "verify",
+    "cases",
+    "probe",
+    "server",
+    "pki",
+    "outcome",
+)
 ROOT = Path(harness.__file__).parent
 MODULES = sorted(path for path in ROOT.rglob("*.py") if path.parent != ROOT or path.stem in ROOMS)
 

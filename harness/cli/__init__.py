@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,23 +16,18 @@ from harness.cases import Case, catalogue
 from harness.cli import record as recording
 from harness.cli import running
 from harness.cli.compare import show as show_comparison
+from harness.cli.demo import demo
+from harness.cli.ending import EXIT, no_traceback
 from harness.cli.expression import matcher
 from harness.cli.pki import pki
 from harness.outcome import TLS_VERSIONS, Tls
-from harness.pki.files import PkiError
 from harness.pki.model import client_like
 from harness.report import FORMATS
 from harness.report.table import show
-from harness.server import ServerError
-from harness.server.layout import ConfigurationError
 from harness.verify.comparison import compare as compare_configurations
-from harness.verify.plan import NothingToDoError
-from harness.verify.policy import PolicyError
 from harness.verify.policy import read as read_policy
 from harness.verify.running import verify_running
 
-_EXIT = {"pass": 0, "fail": 1, "inconclusive": 3}
-_NO_VERDICT = 3
 _FILE = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
 _REPORT = click.File("w", encoding="utf-8", lazy=False)
 
@@ -47,6 +41,7 @@ def main() -> None:
     """
 
 
+main.add_command(demo)
 main.add_command(pki)
 
 
@@ -125,7 +120,7 @@ def verify(
     # A report on standard output must not be mixed with the table.
     aside = any(file.name == "<stdout>" for file in files.values())
     console = Console(no_color=plain, highlight=False, quiet=quiet, stderr=aside)
-    with _no_traceback(), _progress(console, silent=plain or quiet) as progress:
+    with no_traceback(), _progress(console, silent=plain or quiet) as progress:
         common: dict[str, Any] = {
             "policy": read_policy(policy) if policy else verification.NO_POLICY,
             "only": matcher(expression),
@@ -143,7 +138,7 @@ def verify(
     for name, file in files.items():
         file.write(FORMATS[name](run, strict))
     kept = record is None or recording.keeps(run, record, console)
-    sys.exit(_EXIT[run.verdict(strict=strict)] or int(not kept))
+    sys.exit(EXIT[run.verdict(strict=strict)] or int(not kept))
 
 
 @main.command()
@@ -160,10 +155,10 @@ def compare(old: Path, new: Path, image: str | None, jobs: int, no_color: bool) 
     plain = no_color or bool(os.environ.get("NO_COLOR")) or os.environ.get("CI") == "true"
     console = Console(no_color=plain, highlight=False)
     subjects = (verification.of(old), verification.of(new))
-    with _no_traceback(), _progress(console, silent=plain) as progress:
+    with no_traceback(), _progress(console, silent=plain) as progress:
         found = compare_configurations(*subjects, of_image=image, jobs=jobs, progress=progress)
     show_comparison(found, console)
-    sys.exit(_EXIT[found.verdict()])
+    sys.exit(EXIT[found.verdict()])
 
 
 def _subject(config: Path | None, compose_file: Path | None, service: str | None) -> verification.Subject:
@@ -197,30 +192,6 @@ def _in_full(case: Case) -> str:
         lines.append(f"httpd's reason: {reason.ah or reason.text}{number}")
     lines += [f"Directive: {case.directive}", f"TLS: {', '.join(case.tls)}", f"Source: {case.source}"]
     return "\n".join(lines)
-
-
-@contextlib.contextmanager
-def _no_traceback() -> Iterator[None]:
-    """Turn what a user can cause into a message and the documented exit code."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    except KeyboardInterrupt:
-        click.echo("No verdict. Interrupted; the run's container is removed.", err=True)
-        sys.exit(_NO_VERDICT)
-    except NothingToDoError as error:
-        raise click.UsageError(str(error)) from None
-    except PkiError as error:
-        raise click.UsageError(str(error)) from None
-    except PolicyError as error:
-        click.echo(f"The policy cannot be used.\n{error}", err=True)
-        sys.exit(2)
-    except ConfigurationError as error:
-        click.echo(f"The configuration cannot be used.\n{error}", err=True)
-        sys.exit(2)
-    except ServerError as error:
-        click.echo(f"No verdict. {error}", err=True)
-        sys.exit(_NO_VERDICT)
 
 
 @contextlib.contextmanager

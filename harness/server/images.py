@@ -20,14 +20,15 @@ HOME_MADE = f"mtls-harness/base:{SUITE}"
 """Never the official image's own name: nobody must take the one for the other."""
 
 
-def image(name: str) -> str:
-    """Build `images/<name>` unless this very content is built already; returns its tag.
+def image(name: str, *, on: str | None = None) -> str:
+    """Build `images/<name>`, on the base image or on another one, unless this very content is built already; returns
+    its tag.
 
     Raises:
         ServerError: no base image can be had, or the build failed; the message ends with the build's last lines.
     """
     folder = IMAGES / name
-    base_image = base()
+    base_image = on or base()
     tag = f"mtls-harness/{name}:{_digest(folder, base_image)}"
     if _exists(tag):
         return tag

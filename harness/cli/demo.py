@@ -1,0 +1,100 @@
+"""The command that shows the reference deployment in a real browser."""
+
+import os
+import sys
+from pathlib import Path
+from typing import TextIO
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.padding import Padding
+
+from harness import demo as shown
+from harness.cli.ending import EXIT, no_traceback
+from harness.cli.pki import options
+from harness.cli.pki.secret import ask, secret
+from harness.demo.clients import Clients, from_file
+from harness.demo.page import CLOSING, render
+from harness.demo.scene import SCENES, Scene
+from harness.outcome import Verdict
+from harness.pki.files import PkiError
+from harness.server.browser import Name
+
+_REPORT = click.File("w", encoding="utf-8", lazy=False)
+
+
+@click.command()
+@click.option("--browser", type=click.Choice(["chromium", "firefox"]), default="chromium", show_default=True)
+@click.option("--watch", is_flag=True, help="Drive the browser yourself, from your own; Ctrl-C ends it.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), help="Where --watch is served on 127.0.0.1; 0 (default) for any."
+)
+@click.option("--pfx", type=options.EXISTING, help="Visit with this certificate instead.")
+@click.option("--password-file", type=options.EXISTING, help="Where its password stands (or in MTLS_EXPORT_PASSWORD).")
+@options.in_folder
+@click.option(
+    "--html", "html_file", type=_REPORT, help="Write the tour as one HTML page, with its pictures (- is stdout)."
+)
+@click.option("--no-color", is_flag=True, help="No colours; NO_COLOR, a pipe and CI=true do the same.")
+def demo(
+    browser: Name,
+    watch: bool,
+    port: int | None,
+    pfx: Path | None,
+    password_file: Path | None,
+    folder: Path,
+    html_file: TextIO | None,
+    no_color: bool,
+) -> None:
+    """Visit the reference deployment with a real browser, and see who gets in.
+
+    With --pfx, the site trusts the authority in --dir, and is visited with that certificate.
+    """
+    if port is not None and not watch:
+        raise click.UsageError("--port says where --watch is served: use both.")
+    plain = no_color or bool(os.environ.get("NO_COLOR")) or os.environ.get("CI") == "true"
+    console = Console(no_color=plain, highlight=False, stderr=html_file is not None and html_file.name == "<stdout>")
+    with no_traceback():
+        clients = _own(pfx, password_file, folder) if pfx else None
+        if watch:
+            _watch(console, browser, port or 0, clients)
+            return
+        scenes = shown.own_certificate(pfx.stem) if pfx else SCENES
+        console.print("The tour is prepared; the first time this takes a minute or two.", style="dim")
+        tour = shown.tour(browser, _narrator(console), clients=clients, scenes=scenes)
+        console.print()
+        for number, visit in enumerate(tour.visits, 1):
+            good = visit.verdict is Verdict.AS_EXPECTED
+            console.print(
+                f"{'✓' if good else '✗'} {number}. {visit.scene.title}", style="green" if good else "bold red"
+            )
+        console.print(f"{tour.verdict.upper()}: {CLOSING[tour.verdict]} {tour.seconds:.1f} s.", style="bold")
+        if html_file:
+            html_file.write(render(tour))
+    sys.exit(EXIT[tour.verdict])
+
+
+def _own(pfx: Path, password_file: Path | None, folder: Path) -> Clients:
+    password = secret(password_file, "MTLS_EXPORT_PASSWORD")
+    if password is None and sys.stdin.isatty():
+        password = ask(f"Password of {pfx}")
+    if password is None:
+        raise PkiError(f"Nobody can be asked for the password of {pfx}: use --password-file or MTLS_EXPORT_PASSWORD.")
+    return from_file(pfx, password, folder)
+
+
+def _watch(console: Console, browser: Name, port: int, clients: Clients | None) -> None:
+    try:
+        shown.watch(browser, lambda words: console.print(escape(words), soft_wrap=True), port=port, clients=clients)
+    except KeyboardInterrupt:
+        console.print("Ended; nothing is left behind.")
+
+
+def _narrator(console: Console) -> shown.Told:
+    def begin(number: int, scene: Scene) -> shown.Tell:
+        console.print(f"\n{number}. {scene.title}", style="bold")
+        console.print(Padding(scene.about, (0, 0, 0, 3)))
+        return lambda words: console.print(Padding(f"· {escape(words)}", (0, 0, 0, 3)), style="cyan")
+
+    return begin

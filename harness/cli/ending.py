@@ -1,0 +1,40 @@
+"""With which message and exit code does a command end?"""
+
+import contextlib
+import signal
+import sys
+from collections.abc import Iterator
+
+import click
+
+from harness.pki.files import PkiError
+from harness.server import ServerError
+from harness.server.layout import ConfigurationError
+from harness.verify.plan import NothingToDoError
+from harness.verify.policy import PolicyError
+
+EXIT = {"pass": 0, "fail": 1, "inconclusive": 3}
+"""The exit code of each verdict."""
+_NO_VERDICT = 3
+
+
+@contextlib.contextmanager
+def no_traceback() -> Iterator[None]:
+    """Turn what a user can cause into a message and the documented exit code."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    except KeyboardInterrupt:
+        click.echo("No verdict. Interrupted; what the run started is removed.", err=True)
+        sys.exit(_NO_VERDICT)
+    except (NothingToDoError, PkiError) as error:
+        raise click.UsageError(str(error)) from None
+    except PolicyError as error:
+        click.echo(f"The policy cannot be used.\n{error}", err=True)
+        sys.exit(2)
+    except ConfigurationError as error:
+        click.echo(f"The configuration cannot be used.\n{error}", err=True)
+        sys.exit(2)
+    except ServerError as error:
+        click.echo(f"No verdict. {error}", err=True)
+        sys.exit(_NO_VERDICT)

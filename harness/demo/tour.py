@@ -1,0 +1,61 @@
+"""Which visits make up the tour, and what came of it?"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from harness.demo.clients import Clients, made_up
+from harness.demo.scene import SCENES, Scene
+from harness.demo.visit import Site, Tell, Visit, visit
+from harness.outcome import Outcome, Verdict
+from harness.server import image, sweep
+from harness.server.browser import Name, desk
+from harness.server.httpd import stage
+
+Told = Callable[[int, Scene], Tell]
+"""Called when a visit begins, with its number; what it returns is called with a sentence for each step of it."""
+
+
+@dataclass(frozen=True)
+class Tour:
+    """All visits, with one browser; `seconds` is how long they took together, the engine's work included."""
+
+    browser: Name
+    visits: tuple[Visit, ...]
+    seconds: float
+
+    @property
+    def verdict(self) -> str:
+        """`pass`, `fail`, or `inconclusive` where nobody can tell."""
+        verdicts = {entry.verdict for entry in self.visits}
+        if verdicts & {Verdict.INTRUDER, Verdict.LOCKED_OUT}:
+            return "fail"
+        return "pass" if verdicts == {Verdict.AS_EXPECTED} else "inconclusive"
+
+
+def own_certificate(name: str) -> tuple[Scene, ...]:
+    """The one visit of a user's own certificate."""
+    about = "Your certificate, at the reference deployment, which trusts your authority and has its CRL."
+    return (Scene(f"{name}.pfx is imported, and OK answered", about, (name,), name, Outcome.ADMITTED),)
+
+
+def tour(
+    browser: Name, told: Told, *, clients: Clients | None = None, scenes: Sequence[Scene] = SCENES, memory: int = 0
+) -> Tour:
+    """Make the visits, one after the other; `memory` is the most that the browser may use, in bytes, 0 for all.
+
+    Raises:
+        ServerError: no engine, no image, no display, or the browser did not show what a person would have to see.
+    """
+    started = time.perf_counter()
+    tag = image("httpd")
+    sweep()
+    visits: list[Visit] = []
+    with stage(tag) as on, desk(on.label, browser, memory=memory) as at:
+        site = Site(on, at, clients or made_up())
+        for configuration, some in groupby(scenes, lambda scene: scene.configuration):
+            with site.running(configuration) as read_log:
+                for scene in some:
+                    visits.append(visit(site, scene, read_log, told(len(visits) + 1, scene)))
+    return Tour(browser, tuple(visits), time.perf_counter() - started)

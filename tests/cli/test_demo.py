@@ -1,0 +1,144 @@
+"""`mtls-harness demo` as its users call it: their own certificate, wrong input, and watching."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import requests
+
+from harness.server.engine import LABEL, engine
+
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
+PASSWORD = "import me"
+
+
+def run(*arguments: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "harness", *arguments],
+        cwd=folder,
+        env=os.environ | {"MTLS_EXPORT_PASSWORD": PASSWORD} | environment,
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        timeout=300,
+        check=False,
+    )
+
+
+def left_behind(pid: int) -> list[str]:
+    parts = engine().containers.list(all=True, ignore_removed=True, filters={"label": LABEL})
+    return [part.name or "" for part in parts if part.labels[LABEL].split(":")[1:2] == [str(pid)]]
+
+
+@pytest.fixture(scope="module")
+def pki(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An authority in pki/, and alice's .pfx."""
+    folder = tmp_path_factory.mktemp("user")
+    for command in ("pki init", "pki client alice", "pki export alice"):
+        done = run(*command.split(), folder=folder)
+        assert done.returncode == 0, done.stderr
+    return folder
+
+
+def test_a_users_own_pfx_is_tried_in_the_browser_and_the_page_can_be_kept(pki: Path) -> None:
+    done = run("demo", "--pfx", "pki/clients/alice/alice.pfx", "--html", "alice.html", folder=pki)
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    assert "it asks: alice" in done.stdout
+    assert "PASS" in done.stdout
+    assert "data:image/png;base64," in (pki / "alice.html").read_text()
+    assert "\x1b" not in done.stdout, "a pipe gets no colours"
+
+
+def test_a_revoked_pfx_is_locked_out_and_the_words_say_why(pki: Path) -> None:
+    for command in ("pki client mallory", "pki export mallory", "pki revoke mallory"):
+        assert run(*command.split(), folder=pki).returncode == 0
+    done = run("demo", "--pfx", "pki/clients/mallory/mallory.pfx", folder=pki)
+    assert (done.returncode, "AH02276, error 23" in " ".join(done.stdout.split())) == (1, True), done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "password", "words"),
+    [
+        (["--pfx", "pki/clients/alice/alice.pfx"], "wrong", "the password is wrong"),
+        (["--pfx", "pki/clients/alice/alice.pfx"], "", "use --password-file or MTLS_EXPORT_PASSWORD"),
+        (["--pfx", "pki/clients/alice/alice.pfx", "--password-file", "empty"], "", "empty is empty"),
+        (["--pfx", "pki/ca.crt"], PASSWORD, "it is no .pfx"),
+        (["--pfx", "nothing.pfx"], PASSWORD, "does not exist"),
+        (["--pfx", "pki/clients/alice/alice.pfx", "--dir", "elsewhere"], PASSWORD, "authority's folder with --dir"),
+        (["--port", "6080"], "", "--port says where --watch is served"),
+    ],
+)  # fmt: skip
+def test_wrong_input_is_said_plainly_before_anything_starts(
+    pki: Path, arguments: list[str], password: str, words: str
+) -> None:
+    (pki / "empty").write_text("\n")
+    done = run("demo", *arguments, folder=pki, MTLS_EXPORT_PASSWORD=password)
+    assert (done.returncode, words in done.stderr, "Traceback" in done.stderr) == (2, True, False), done.stderr
+
+
+def test_a_port_in_use_is_said_plainly(pki: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = run("demo", "--watch", "--port", str(port), folder=pki)
+    assert (done.returncode, f"The port {port} of 127.0.0.1 is in use" in done.stderr) == (3, True), done.stderr
+
+
+def test_a_person_watches_and_steers_from_his_own_browser(pki: Path) -> None:
+    running = subprocess.Popen(
+        [sys.executable, "-m", "harness", "demo", "--watch"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONUNBUFFERED": "1"},
+    )
+    try:
+        assert running.stdout is not None
+        address = re.search(r"(http://127\.0\.0\.1:(\d+)/)\S+#\S*password=[0-9a-f]{8}$", running.stdout.readline())
+        assert address is not None
+        assert "noVNC" in answer(address[1] + "vnc.html")
+        assert greeting(int(address[2])).startswith("RFB 003.008")
+        published = [
+            binding["HostIp"]
+            for name in left_behind(running.pid)
+            for bindings in engine().containers.get(name).attrs["NetworkSettings"]["Ports"].values()
+            for binding in bindings or []
+        ]
+        assert set(published) == {"127.0.0.1"}
+    finally:
+        running.send_signal(signal.SIGINT)
+        output, errors = running.communicate(timeout=60)
+    assert (running.returncode, errors) == (0, ""), output + errors
+    assert "nothing is left behind" in output
+    assert left_behind(running.pid) == []
+
+
+def answer(url: str) -> str:
+    """The page, once its server is up."""
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            return requests.get(url, timeout=10).text
+        except requests.ConnectionError:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+
+
+def greeting(port: int) -> str:
+    """What the display says first through the page's WebSocket (RFC 6455): the version of its protocol."""
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        connection.sendall(
+            b"GET /websockify HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+        )
+        received = b""
+        while b"RFB" not in received:
+            piece = connection.recv(4096)
+            assert piece, received
+            received += piece
+    return received[received.index(b"RFB") :].decode()
