@@ -4,6 +4,7 @@ A stale, foreign or absent CRL is one more authority in the same trust bundle, s
 same goes for the answers of OCSP responders.
 """
 
+import copy
 import functools
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -120,6 +121,17 @@ class Pki:
         self.root = self._enter(root, trusted=True, crls=absent) if root else self._made()
         self.names = {known.authority.certificate.subject for known in self._known.values()}
         """The authorities that are there before any case asks for its own."""
+
+    def beside(self, depth: int, model: Model) -> "Pki":
+        """The same authorities, for a place that asks something else of their clients or of the length of chains."""
+        other = copy.copy(self)
+        other.depth, other.model = depth, model
+        return other
+
+    @property
+    def store(self) -> int:
+        """What tells its authorities from those of another, but not from those of one that stands beside it."""
+        return id(self._known)
 
     @property
     def anchor(self) -> Authority:

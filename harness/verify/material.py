@@ -44,6 +44,7 @@ class Material:
     unread: dict[Directive, None] = field(default_factory=dict)
     """Rules that want something of a certificate which could not be read."""
     _pkis: dict[_Key, Pki] = field(default_factory=dict)
+    _stores: dict[_Key, Pki] = field(default_factory=dict)
     _of_site: dict[str, Pki] = field(default_factory=dict)
     _servers: dict[str, Identity] = field(default_factory=dict)
 
@@ -79,8 +80,16 @@ class Material:
                 users=users,
                 authority=authority,
             )
-            self._pkis[key] = Pki(depth, model=model, keys=self.keys, ocsp_url=url)
+            self._pkis[key] = self._with(files, depth, model, url)
         return self._pkis[key]
+
+    def _with(self, files: list[str], depth: int, model: Model, url: str | None) -> Pki:
+        """A PKI for these files: two authorities of one name in one of them could not be told apart."""
+        key = (*files[:2], *(files[2:] if model.crls else ()), str(url), repr((model.issuer, model.authority)))
+        if key not in self._stores:
+            self._stores[key] = Pki(depth, model=model, keys=self.keys, ocsp_url=url)
+            return self._stores[key]
+        return self._stores[key].beside(depth, model)
 
     def check_issuer(self) -> None:
         """Make sure that the client that is the model is by an authority that CONFIG trusts somewhere.
@@ -171,7 +180,7 @@ class Material:
 
     def _key_of(self, site: Site) -> _Key:
         pki = self.pki(site)
-        return (str(id(pki)), *(self._path(site.guard, name) for name in (*_TRUST, *_NAMES, *_CRLS)))
+        return (str(pki.store), *(self._path(site.guard, name) for name in (*_TRUST, *_NAMES, *_CRLS)))
 
     def _path(self, guard: Guard, name: str) -> str:
         found = guard.arguments(name)

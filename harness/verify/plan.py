@@ -125,7 +125,7 @@ class Planner:
         """Build the client of a case, or one for each name by which it is to come."""
         if case.issued_by == NEIGHBOUR:
             for other in self._neighbours(site):
-                if other.guard.handshake != "none" and self.pki(other) is not self.pki(site):
+                if other.guard.handshake != "none" and self.pki(other).store != self.pki(site).store:
                     yield from self._named(self._build(case, other), [other.name])
             return
         client = self._build(case, site)
