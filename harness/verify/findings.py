@@ -198,8 +198,8 @@ def _at_fault(result: Result) -> tuple[str, Directive]:
         return "in the clear", guard.section
     if knock.expected.anyhow and not knock.case.expected.anyhow:
         return _NOBODY, guard.responsible("Require")
-    of_a_rule = knock.case.expected.by_rule and knock.case.directive == "Require"
-    if of_a_rule or (knock.expected.by_rule and result.said.identity):
+    of_the_case = knock.expected is knock.case.expected
+    if knock.expected.by_rule and (knock.case.family == "rules" if of_the_case else result.said.identity):
         return _RULE, guard.responsible("Require")
     if result.verdict is Verdict.INTRUDER and not result.said.identity and not guard.in_handshake:
         if knock.client.user:
