@@ -64,6 +64,7 @@ main.add_command(pki)
 @click.option("-k", "expression", default="", metavar="EXPRESSION", help="Only cases whose id matches, as pytest's -k.")
 @click.option("--tls", type=click.Choice(TLS_VERSIONS), help="Only this protocol version.")
 @click.option("--jobs", type=click.IntRange(1, 64), default=8, show_default=True, help="Probes at the same time.")
+@click.option("--seed", type=int, metavar="N", help="Probe in another order: the same one for the same number.")
 @click.option("--json", "json_file", type=_REPORT, help="Write the report as JSON (- is stdout).")
 @click.option("--junit", "junit_file", type=_REPORT, help="Write the report as JUnit XML (- is stdout).")
 @click.option("--sarif", "sarif_file", type=_REPORT, help="Write the findings as SARIF 2.1.0 (- is stdout).")
@@ -90,6 +91,7 @@ def verify(
     expression: str,
     tls: Tls | None,
     jobs: int,
+    seed: int | None,
     json_file: TextIO | None,
     junit_file: TextIO | None,
     sarif_file: TextIO | None,
@@ -133,7 +135,8 @@ def verify(
         else:
             known = client_like(like) if like else ()
             subject = _subject(config, compose_file, service)
-            run = verification.verify(subject, of_image=image, urls=urls, keep=keep, like=known, **common)
+            own: dict[str, Any] = {"of_image": image, "urls": urls, "seed": seed, "keep": keep, "like": known}
+            run = verification.verify(subject, **own, **common)
     show(run, console, strict=strict)
     for name, file in files.items():
         file.write(FORMATS[name](run, strict))

@@ -194,3 +194,10 @@ def test_a_server_that_never_starts_gives_no_verdict(weakened: Weaken) -> None:
 def test_a_syntax_error_is_shown_in_httpds_own_words(weakened: Weaken) -> None:
     with pytest.raises(ConfigurationError, match=r"line \d+ of httpd.conf(.|\n)*SSLVerifyClyent"):
         verify(weakened("SSLVerifyClient require", "SSLVerifyClyent require"))
+
+
+def test_the_order_of_the_probes_changes_nothing(reference: Run) -> None:
+    shuffled = verify(seed=7)
+    assert [(entry.knock.case.id, entry.knock.tls, entry.verdict) for entry in shuffled.results] == [
+        (entry.knock.case.id, entry.knock.tls, entry.verdict) for entry in reference.results
+    ]
