@@ -4,7 +4,7 @@ import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cryptography import x509
@@ -150,7 +150,6 @@ def verify(
         NothingToDoError: nothing is left after `only`, `urls` and `versions`.
     """
     clock = Clock()
-    keys = slow_keys()
     laid_out = subject.laid_out or layout(subject.configuration)
     progress("images", 0, 1)
     chosen = of_image or subject.image
@@ -162,53 +161,41 @@ def verify(
         found = policy.over(sites(configuration, complete=not laid_out.is_snippet, further=policy.paths))
         clock.lap("engine")
         progress("certificates", 0, 1)
-        material = Material(bench, configuration, keys, subject.depth, tuple(like), policy)
-        places = tuple(site for site in found.places if not urls or site.url in urls)
-        claimed = [site for site in places if site.guard.claim]
-        guarded = [site for site in claimed if site.tls and (policy.of(site) or not site.guard.closed)]
-        asked = {site.id for site in guarded}
+        material = Material(bench, configuration, slow_keys(), subject.depth, tuple(like), policy)
         planner = Planner(material.pki, found.places, versions, everything=subject.depth is not None, policy=policy)
-        knocks = planner.plan(guarded, only=only)
+        places = tuple(site for site in found.places if not urls or site.url in urls)
+        planned = _planned(places, planner, only)
         material.check_issuer()
-        if not knocks:
+        if not planned.knocks:
             raise NothingToDoError(_nothing(found.places))
-        before, after = planner.controls(guarded), planner.controls(guarded)
-        # Where nobody gets in, a good client shows nothing, nor where nobody can be known.
-        shut_to_all = planner.strangers(site for site in claimed if site.id not in asked)
-        strangers = planner.strangers(site for site in places if not site.guard.claim)
         material.issue_servers(found.places)
         files, answers = material.files(found.places), material.answers(found.places)
         clock.lap("pki")
         progress("server", 0, 1)
         with bench.running(files, found, answers=answers, keep=keep) as httpd:
             prober = _Prober(httpd, material.servers(), jobs)
-            observed = prober.wait(before or knocks[:1])
+            observed = prober.wait(planned.before or planned.knocks[:1])
             clock.lap("engine")
-            closed = {knock.door for knock in before if observed[knock.mark].alert == OTHER_VERSION}
-            missed = [knock for knock in before if knock.door in closed and planner.must_speak(knock)]
-            before, knocks, after = (
-                [one for one in some if one.door not in closed] for some in (before, knocks, after)
-            )
-            order = [*knocks, *shut_to_all, *strangers]
-            if seed is not None:
-                random.Random(seed).shuffle(order)  # noqa: S311 - nothing here is a secret
-            observed |= prober.probe(order, progress)
-            observed |= prober.probe(after)
+            planned, missed = planned.where_spoken(observed, planner)
+            observed |= prober.probe(planned.in_order(seed), progress)
+            observed |= prober.probe(planned.after)
             clock.lap("probes")
             ended = httpd.state()
             log = read(httpd.finish(keep=keep))
     clock.lap("engine")
-    weighed = weigh([*missed, *knocks, *shut_to_all], (*before, *after), observed, log)
-    shut = weighed.shut
-    open_to_all = weigh(strangers, (), observed, log).results
-    redirected = {entry.knock.door: entry for entry in shut if _is_redirect(entry)}
+    weighed = weigh([*missed, *planned.knocks, *planned.shut_to_all], (*planned.before, *planned.after), observed, log)
+    open_to_all = weigh(planned.strangers, (), observed, log).results
+    redirected = {entry.knock.door: entry for entry in weighed.shut if _is_redirect(entry)}
     results = tuple(entry for entry in weighed.results if entry.knock.door not in redirected)
-    locked_out = [entry for entry in shut if entry.verdict is Verdict.LOCKED_OUT]
-    puzzling = [entry for entry in shut if entry.verdict is not Verdict.LOCKED_OUT and not _is_redirect(entry)]
-    not_seen = (*laid_out.unseen, *unseen(configuration, laid_out.files), *found.unseen)
-    not_seen = (*not_seen, *map(_before_the_guard, redirected.values()), *map(_unread, material.unread))
-    not_seen = (*not_seen, *map(_locked_otherwise, weighed.locked_otherwise))
+    locked_out = [entry for entry in weighed.shut if entry.verdict is Verdict.LOCKED_OUT]
+    puzzling = [entry for entry in weighed.shut if entry not in locked_out and not _is_redirect(entry)]
     trouble = ended or (_shut(puzzling[0]) if puzzling else None)
+    not_seen = (
+        *(*laid_out.unseen, *unseen(configuration, laid_out.files), *found.unseen),
+        *map(_before_the_guard, redirected.values()),
+        *map(_unread, material.unread),
+        *map(_locked_otherwise, weighed.locked_otherwise),
+    )
     return Run(
         subject=subject,
         image=tag,
@@ -218,7 +205,7 @@ def verify(
         findings=(
             *findings((*results, *locked_out), subject.depth),
             *exposed(open_to_all, [site for site in places if not policy.opens(site)]),
-            *not_told_apart(site for site in guarded if material.blind(site)),
+            *not_told_apart(site for site in planned.guarded if material.blind(site)),
             *generous(results),
             *about_nothing(found.idle),
             *not_examined(not_seen),
@@ -226,6 +213,51 @@ def verify(
         trouble=f"{trouble}\nThe log's last words:\n{log.last_words}" if trouble else None,
         timing_s=clock.times(),
         strangers=open_to_all,
+    )
+
+
+@dataclass(frozen=True)
+class _Planned:
+    """Who knocks: at the sites that are `guarded` the catalogue, and the control before and after it; where nobody is
+    to get in, and where anybody may, only who has no certificate."""
+
+    guarded: list[Site]
+    before: list[Knock]
+    knocks: list[Knock]
+    after: list[Knock]
+    shut_to_all: list[Knock]
+    strangers: list[Knock]
+
+    def where_spoken(self, observed: Mapping[str, Observation], planner: Planner) -> tuple["_Planned", list[Knock]]:
+        """Leave out the doors whose version of TLS the server does not speak; returns also the controls that missed one
+        which the policy wants."""
+        closed = {knock.door for knock in self.before if observed[knock.mark].alert == OTHER_VERSION}
+        missed = [knock for knock in self.before if knock.door in closed and planner.must_speak(knock)]
+        before, knocks, after = (
+            [one for one in some if one.door not in closed] for some in (self.before, self.knocks, self.after)
+        )
+        return replace(self, before=before, knocks=knocks, after=after), missed
+
+    def in_order(self, seed: int | None) -> list[Knock]:
+        """All but the controls, as they were planned or in the order that the seed makes."""
+        order = [*self.knocks, *self.shut_to_all, *self.strangers]
+        if seed is not None:
+            random.Random(seed).shuffle(order)  # noqa: S311 - nothing here is a secret
+        return order
+
+
+def _planned(places: Sequence[Site], planner: Planner, only: Callable[[Case], bool]) -> _Planned:
+    claimed = [site for site in places if site.guard.claim]
+    guarded = [site for site in claimed if site.tls and (planner.policy.of(site) or not site.guard.closed)]
+    asked = {site.id for site in guarded}
+    return _Planned(
+        guarded,
+        knocks=planner.plan(guarded, only=only),
+        before=planner.controls(guarded),
+        after=planner.controls(guarded),
+        # Where nobody gets in, a good client shows nothing, nor where nobody can be known.
+        shut_to_all=planner.strangers(site for site in claimed if site.id not in asked),
+        strangers=planner.strangers(site for site in places if not site.guard.claim),
     )
 
 
