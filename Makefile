@@ -21,7 +21,7 @@ demo: $(READY) ## Visit the site with a real browser; build/demo.html shows what
 	@mkdir -p build && $(BIN)/mtls-harness demo --html build/demo.html $(ARGS)
 
 test: $(READY) ## Run all tests
-	@$(BIN)/pytest $(ARGS)
+	@$(BIN)/pytest --numprocesses 2 --dist loadfile $(ARGS)
 
 bench: $(READY) ## Measure speed, side by side with what others use
 	@$(BIN)/python -m harness.bench $(ARGS)

@@ -113,7 +113,7 @@ def test_the_next_run_sweeps_what_a_killed_one_left() -> None:
     running.kill()
     running.communicate()
     time.sleep(1)  # The engine still finishes the request that was under way.
-    assert left_behind(running.pid) != []
+    # `started` has seen its container; any other run may sweep as well.
     sweep()
     assert left_behind(running.pid) == []
 
