@@ -23,6 +23,11 @@ demo: $(READY) ## Visit the site with a real browser; build/demo.html shows what
 test: $(READY) ## Run all tests
 	@$(BIN)/pytest --numprocesses 2 --dist loadfile $(ARGS)
 
+docs: $(READY) ## Build the documents, with pictures of real runs, to build/docs/index.html
+	@$(BIN)/python -m docs.made.pictures
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	@echo "build/docs/index.html is the first page."
+
 bench: $(READY) ## Measure speed, side by side with what others use
 	@$(BIN)/python -m harness.bench $(ARGS)
 
@@ -46,4 +51,4 @@ $(READY): requirements.txt pyproject.toml
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-.PHONY: help verify up down demo test bench mutants lint clean
+.PHONY: help verify up down demo test docs bench mutants lint clean
