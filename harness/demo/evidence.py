@@ -51,7 +51,7 @@ class Evidence:
     @property
     def httpds_words(self) -> str | None:
         """Why httpd ended the last handshake that it ended: for want of a certificate, or with X509_V_ERR's number."""
-        reasons = [entry.reason for entry in error_log.read(self.log).connections if entry.reason]
+        reasons = [entry.reason for entry in error_log.read(self.log.splitlines()).connections if entry.reason]
         if not reasons:
             return None
         last = reasons[-1]
