@@ -6,10 +6,12 @@ import os
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from docker.errors import APIError, BuildError, ImageNotFound
 
+from harness.pki.files import locked
 from harness.server.engine import LABEL, ServerError, clear, engine, sweep
 
 IMAGES = Path(__file__).parents[1] / "images"
@@ -30,8 +32,13 @@ def image(name: str, *, on: str | None = None) -> str:
     folder = IMAGES / name
     base_image = on or base()
     tag = f"mtls-harness/{name}:{_digest(folder, base_image)}"
-    if _exists(tag):
-        return tag
+    with _alone(name):
+        if not _exists(tag):
+            _build(name, folder, tag, base_image)
+    return tag
+
+
+def _build(name: str, folder: Path, tag: str, base_image: str) -> None:
     try:
         engine().images.build(
             path=str(folder),
@@ -46,7 +53,6 @@ def image(name: str, *, on: str | None = None) -> str:
         raise ServerError(f"images/{name} does not build: {error}\n" + "\n".join(tail)) from error
     except APIError as error:
         raise ServerError(f"images/{name} does not build: {error.explanation or error}") from error
-    return tag
 
 
 def purge() -> int:
@@ -86,13 +92,28 @@ def base() -> str:
     """
     if chosen := os.environ.get("MTLS_BASE_IMAGE"):
         return given(chosen)
-    for known in (OFFICIAL, HOME_MADE):
-        if _exists(known):
-            return known
-    if refusal := _pull(OFFICIAL):
-        _make_base(refusal)
-        return HOME_MADE
+    with _alone("base"):
+        for known in (OFFICIAL, HOME_MADE):
+            if _exists(known):
+                return known
+        if refusal := _pull(OFFICIAL):
+            _make_base(refusal)
+            return HOME_MADE
     return OFFICIAL
+
+
+@contextlib.contextmanager
+def _alone(name: str) -> Iterator[None]:
+    """Let one process of this user at a time make an image; another one waits, and finds it made."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    folder = cache / "mtls-harness" / name
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError:  # Without a home there is no lock: two may make the same image, and both be content.
+        yield
+        return
+    with locked(folder):
+        yield
 
 
 def _digest(folder: Path, base_image: str) -> str:

@@ -22,7 +22,7 @@ def verify(config: Path) -> subprocess.CompletedProcess[str]:
         env=os.environ | {"CI": "true"},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
 
@@ -150,6 +150,6 @@ def test_nothing_is_left_behind_by_a_run_that_could_not_start(tmp_path: Path) ->
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    assert running.wait(timeout=120) == 2
+    assert running.wait(timeout=300) == 2
     parts = engine().containers.list(all=True, ignore_removed=True, filters={"label": LABEL})
     assert [part.name for part in parts if f":{running.pid}:" in part.labels[LABEL]] == []

@@ -18,7 +18,7 @@ def command(*arguments: str, prefix: tuple[str, ...] = (), **environment: str) -
         env=os.environ | environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
 

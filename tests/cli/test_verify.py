@@ -19,7 +19,7 @@ VERIFY = [sys.executable, "-m", "harness", "verify"]
 
 def verify(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [*VERIFY, *arguments], env=os.environ | environment, capture_output=True, text=True, timeout=60, check=False
+        [*VERIFY, *arguments], env=os.environ | environment, capture_output=True, text=True, timeout=300, check=False
     )
 
 
