@@ -27,11 +27,20 @@ def silently(_number: int, _scene: Scene) -> Tell:
     return lambda _words: None
 
 
+OTHERS: set[str] = set()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def others() -> None:
+    """Other tests of this process may have servers of their own."""
+    OTHERS.update(left_behind())
+
+
 def left_behind() -> list[str]:
-    """What carries the label of this process."""
+    """What carries the label of this process, and was not there before."""
     mine = owner().rpartition(":")[0]
     parts = engine().containers.list(all=True, ignore_removed=True, filters={"label": LABEL})
-    return [part.name or "" for part in parts if part.labels[LABEL].startswith(mine)]
+    return [part.name or "" for part in parts if part.labels[LABEL].startswith(mine) and part.name not in OTHERS]
 
 
 @pytest.fixture(scope="module", params=["chromium", "firefox"])
