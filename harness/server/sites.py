@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from harness.server.configuration import Directive, walk
 from harness.server.layout import ConfigurationError, Unseen
-from harness.server.virtual_host import Guard, VirtualHost, speaks
+from harness.server.virtual_host import Guard, VirtualHost, wants_to_know
 
 __all__ = ["Guard", "Site", "Sites", "sites"]
 
@@ -79,7 +79,7 @@ def sites(
     found = [_site(host, url, names) for host in hosts for url in dict.fromkeys([*host.paths, *more[host]])]
     claimed = {site.content: site.guard for site in found if site.guard.claim and site.content}
     found = [_shared(site, claimed) for site in [*found, *_other_doors(hosts, found, claimed, names)]]
-    if not any(site.guard.claim for site in found) and (asked := list(filter(speaks, walk(configuration)))):
+    if not any(site.guard.claim for site in found) and (asked := list(filter(wants_to_know, walk(configuration)))):
         found = [replace(site, guard=replace(site.guard, claim=asked[0])) if site.tls else site for site in found]
     return Sites(
         tuple(replace(site, id=f"s{number}") for number, site in enumerate(found, 1)),

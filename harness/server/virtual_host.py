@@ -247,7 +247,7 @@ class VirtualHost:
             return next(iter(meant), None)
         # A rule that is about nothing which is served is taken for one about all of it.
         idle = [rule for section, rule in rules if section.entry in self._body.body]
-        intent = (entry for entry in self._body.body if entry.name.lower() in _INTENT or speaks(entry))
+        intent = filter(wants_to_know, self._body.body)
         return next(iter([*idle, *intent]), None)
 
     @cached_property
@@ -291,9 +291,10 @@ class VirtualHost:
         return any("fakebasicauth" in entry.arguments.lower() for level in self._levels for entry in walk(level))
 
 
-def speaks(entry: Directive) -> bool:
-    """Whether a directive asks clients for a certificate, at least politely."""
-    return entry.name.lower() == "sslverifyclient" and entry.arguments.lower() != "none"
+def wants_to_know(entry: Directive) -> bool:
+    """Whether a directive only makes sense where clients are asked for a certificate, at least politely."""
+    asks = entry.name.lower() == "sslverifyclient" and entry.arguments.lower() != "none"
+    return asks or entry.name.lower() in _INTENT
 
 
 def _opens(section: Section) -> bool:

@@ -19,6 +19,7 @@ from rich.progress import Progress
 from harness.server import ServerError
 from harness.server.layout import ConfigurationError
 from harness.verify import Run, of, verify
+from harness.verify.plan import NothingToDoError
 from tests.configurations.corpus import Configuration, corpus
 
 _SYSTEM_BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
@@ -85,6 +86,10 @@ def mutants(parent: Configuration) -> Iterator[Mutant]:
 def _named(lines: list[str], number: int) -> frozenset[int]:
     """The lines that answer for a change: itself, what was added below, and the sections that now lack it."""
     opened = [at for at in range(number) if re.match(r"\s*<\w", lines[at])]
+    # What stands outside of them is for every virtual host.
+    opened = opened or [at for at, line in enumerate(lines) if line.startswith("<VirtualHost")]
+    # Where nothing requires a certificate any more, what only asks for one is at fault.
+    opened += [at for at, line in enumerate(lines) if line.strip() == "SSLVerifyClient optional"]
     return frozenset({number + 1, number + 2, *(at + 1 for at in opened)})
 
 
@@ -103,7 +108,8 @@ def _is_equivalent(parent: Configuration, name: str, by: str) -> bool:
     if name == "SSLVerifyClient require":
         # What the rules ask for, only a verified client has.
         return bool(rules) and "optional" in by
-    return False
+    # Who comes by way of an intermediate is not of the issuer that the rule wants, revoked or not.
+    return name == "SSLCARevocationCheck" and "leaf" in by and "SSL_CLIENT_I_DN" in parent.text
 
 
 @dataclass(frozen=True)
@@ -120,8 +126,9 @@ def judged(mutant: Mutant) -> Judged:
         config, file = mutant.parent.lay_out(Path(folder), mutant.text)
         try:
             run = verify(of(config))
-        except (ServerError, ConfigurationError):
-            return Judged(mutant, "detected")  # It does not start, so it lets in nobody; nor does it pass.
+        except (ServerError, ConfigurationError, NothingToDoError):
+            # It does not start, or promises nothing any more: neither is a pass.
+            return Judged(mutant, "detected")
     return Judged(mutant, _outcome(run, file, mutant))
 
 
