@@ -58,7 +58,8 @@ _REMEDIES = {
 _IN_THE_CLEAR = "Serve nothing here but a redirect to the site with TLS."
 _TOO_LATE = f"{_REQUIRE}, not in a section: there it acts in the handshake, before there is a request."
 _CHECKS = ("SSLCARevocationCheck", "SSLOCSPEnable")
-_DEEPEST = "chain.depth_reached"
+_DEEPEST = ("chain.depth_reached", "chain.depth_exceeded")
+"""Who gets in, and who just does not."""
 _DEEP = 4
 """A root, two intermediates and one to spare: more stand above hardly any client."""
 
@@ -155,19 +156,20 @@ def generous(results: Iterable[Result]) -> tuple[Finding, ...]:
     found: dict[tuple[str, int], Finding] = {}
     for entry in results:
         guard, knock = entry.knock.site.guard, entry.knock
-        if knock.case.id == _DEEPEST and entry.verdict is Verdict.AS_EXPECTED and guard.verify_depth > _DEEP:
+        if knock.case.id in _DEEPEST and entry.verdict is Verdict.AS_EXPECTED and guard.verify_depth > _DEEP:
             where = guard.responsible("SSLVerifyDepth")
-            found[where.file, where.line] = Finding(
+            finding = Finding(
                 "depth.more_than_needed",
                 "warning",
                 knock.site.id,
-                (_DEEPEST,),
-                f"Gets in: a client below {guard.verify_depth - 1} authorities. Whoever has any of their keys makes"
-                " clients for this site.",
+                (knock.case.id,),
+                f"Chains of up to {guard.verify_depth} certificates above the client's own are accepted: whoever has the"
+                " key of any of them makes clients for this site.",
                 "Write how many certificates stand above your clients' own, the root included: mostly 1 or 2.",
                 where.file,
                 where.line,
             )
+            found.setdefault((where.file, where.line), finding)
     return tuple(found.values())
 
 
