@@ -28,7 +28,13 @@ class Directive:
 
     def words(self) -> list[str]:
         """Split the arguments as httpd does: at blanks, but for those in quotes."""
-        return [quoted or bare for quoted, bare in re.findall(r'"((?:[^"\\]|\\.)*)"|(\S+)', self.arguments)]
+        found = re.findall(r'"((?:[^"\\]|\\.)*)"|\'((?:[^\'\\]|\\.)*)\'|(\S+)', self.arguments)
+        return [double or single or bare for double, single, bare in found]
+
+    @property
+    def value(self) -> str:
+        """Its first argument in lower case, without quotes; nothing where it has none."""
+        return next(iter(self.words()), "").lower()
 
 
 def walk(section: Directive) -> Iterator[Directive]:

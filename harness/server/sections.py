@@ -12,6 +12,8 @@ from harness.server.configuration import COMMAND_LINE, Directive
 
 PLACES = ("directory", "directorymatch", "files", "filesmatch", "location", "locationmatch", "proxy", "proxymatch")
 _CONDITIONS = {"if", "elseif", "else"}
+_SIMPLE = ("/x", "/index.html", "/x/y")
+"""What is tried first for an expression that looks ahead: what it excludes is not for a generator to know."""
 _SAMPLES = 20
 """How many strings are tried until one matches its expression."""
 
@@ -69,7 +71,7 @@ class Section:
     def example(self) -> str | None:
         """Make a path, or a file's name, that it is about; None where none could be made."""
         if self.is_expression:
-            return _matching(self.text)
+            return matching(self.text)
         return re.sub(r"\[[^\]]*\]", lambda found: found[0][1], self.text.replace("*", "x").replace("?", "x"))
 
 
@@ -142,8 +144,11 @@ def search(expression: str, text: str) -> bool:
         return False
 
 
-def _matching(expression: str) -> str | None:
+def matching(expression: str) -> str | None:
     """Make a text that an expression matches, always the same one; None where none is found."""
+    for simple in _SIMPLE:
+        if re.search(r"\(\?[!=]", expression) and search(expression, simple):
+            return simple
     maker = rstr.Rstr(random.Random(0))  # noqa: S311 - nothing here is a secret
     # PCRE has a second way to name a group.
     expression = re.sub(r"\(\?<(?![=!])", "(?P<", expression)

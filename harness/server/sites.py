@@ -7,10 +7,13 @@ from dataclasses import dataclass, replace
 
 from harness.server.configuration import Directive, walk
 from harness.server.layout import ConfigurationError, Unseen
+from harness.server.sections import below
 from harness.server.virtual_host import Guard, VirtualHost, wants_to_know
 
 __all__ = ["Guard", "Site", "Sites", "sites"]
 
+_PUBLIC = "/.well-known/"
+"""What is meant for anybody (RFC 8615), such as the answers by which certificates are had (RFC 8555)."""
 Further = Callable[[str, int, bool], Iterable[str]]
 """Names further paths to knock at in a virtual host, by its name, its port and whether it speaks TLS."""
 
@@ -126,9 +129,28 @@ def _names(hosts: Iterable[VirtualHost]) -> tuple[dict[VirtualHost, list[str]], 
 def _shared(site: Site, claimed: Mapping[str, Guard]) -> Site:
     """Give a site the claim of the content that it serves, unless it has one of its own."""
     guard = site.guard
-    if guard.claim or site.content not in claimed:
+    if guard.claim or guard.undone or not site.content or _PUBLIC in site.content:
         return site
-    return replace(site, guard=replace(guard, claim=claimed[site.content].claim, opener=guard.way or guard.opener))
+    here = site.content.rstrip("/")
+    content = next((one for one in claimed if below(here, one.rstrip("/"))), None)
+    if content is None:
+        return site
+    if here != content.rstrip("/") and _opened_below(guard, content):
+        return replace(site, guard=replace(guard, part=True))
+    if guard.way and guard.way is claimed[content].way and guard.opening:
+        return site  # The whole server's own, such as its icons: public wherever nobody says otherwise.
+    return replace(site, guard=replace(guard, claim=claimed[content].claim, opener=guard.way or guard.opener))
+
+
+def _opened_below(guard: Guard, content: str) -> bool:
+    """Whether a section that lets in anybody is about a part of this content, not about all of it."""
+    folder = content.rstrip("/")
+    return any(
+        section.kind != "directory"
+        or section.is_expression
+        or (below(section.text, folder) and section.text.rstrip("/") != folder)
+        for section in guard.opening
+    )
 
 
 def _other_doors(

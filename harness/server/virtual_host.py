@@ -8,6 +8,7 @@ from functools import cached_property
 from harness.server.configuration import Directive, walk
 from harness.server.layout import Unseen
 from harness.server.sections import Section, below, inner, join, merged, paths, sections
+from harness.server.ways import Way, ways
 
 # What makes a section a place of its own: directives that let in or keep out.
 _GUARDS = {
@@ -30,7 +31,9 @@ class Guard:
     which the configuration says that only clients with a certificate get in; None where it says no such thing. `rules`
     are those that ask for something in the certificate, `sections` those that cover the site, in the order of merging.
     `opener` is the line that lets in whoever gets in unverified,
-    `way` the Alias or ProxyPass by which a request gets there at all. A guard that is `closed` lets in nobody.
+    `way` the Alias or ProxyPass by which a request gets there at all. A guard that is `closed` lets in nobody, one that
+    is `undone` lets in anybody on purpose; `opening` are the sections that say so of their places. `part` says that
+    what is served is a part of what another guard protects.
     """
 
     section: Directive
@@ -42,6 +45,9 @@ class Guard:
     sections: tuple[Directive, ...] = ()
     way: Directive | None = None
     closed: bool = False
+    undone: bool = False
+    opening: tuple[Section, ...] = ()
+    part: bool = False
 
     @property
     def verify_client(self) -> str:
@@ -113,7 +119,7 @@ class VirtualHost:
         self._https = protocol == "https" or port == 443
         self._levels = (host,) if main else (configuration, host)
         self._plain = {entry.name.lower(): entry for level in self._levels for entry in level.body if not entry.body}
-        self._ways = [*self._proxies(), *self._aliases()]
+        self._ways = [*ways(self._levels, self._root)]
         self.sections = merged([section for level in self._levels for section in sections(level)])
 
     @cached_property
@@ -133,53 +139,43 @@ class VirtualHost:
     def tls(self) -> bool:
         """Whether it speaks TLS: as it says, or as httpd takes for granted at an https listener."""
         engine = self._plain.get("sslengine")
-        return engine.arguments.lower() == "on" if engine else self._https
+        return engine.value == "on" if engine else self._https
 
     @cached_property
     def _root(self) -> str:
         found = self._plain.get("documentroot")
         return found.words()[0].rstrip("/") if found else ""
 
-    def _proxies(self) -> Iterator[tuple[str, str, Directive]]:
-        for level in reversed(self._levels):
-            for entry in level.find("ProxyPass"):
-                if len(words := entry.words()) > 1 and words[1] != "!":
-                    yield words[0], words[1], entry
-            for section in level.find("Location"):
-                for entry in section.find("ProxyPass"):
-                    if (words := entry.words()) and words[0] != "!":
-                        yield section.words()[0], words[0], entry
-
-    def _aliases(self) -> Iterator[tuple[str, str, Directive]]:
-        for level in reversed(self._levels):
-            for entry in level.body:
-                if entry.name.lower() in {"alias", "scriptalias"} and len(words := entry.words()) == 2:
-                    yield words[0], words[1], entry
-
     def content(self, url: str) -> str:
         """Name what is served at a path: a file's path, or where a proxy asks; "" where nothing is."""
-        for prefix, target, _ in self._ways:
-            if below(url, prefix):
-                return join(target, url[len(prefix.rstrip("/")) :])
+        if way := self._way(url):
+            return way.content(url)
         return join(self._root, url) if self._root else ""
+
+    def _way(self, url: str) -> Way | None:
+        return next((way for way in self._ways if way.leads(url)), None)
 
     def urls(self, content: str) -> Iterator[str]:
         """Yield the paths at which this content is served."""
-        ways = [(prefix, target) for prefix, target, _ in self._ways] + [("/", self._root)] * bool(self._root)
-        for prefix, target in ways:
-            if below(content, target):
+        led = [(way.prefix, way.target) for way in self._ways if not way.exact]
+        for prefix, target in [*led, *([("/", self._root)] if self._root else [])]:
+            if below(content, target.rstrip("/") or "/"):
                 yield join(prefix, content[len(target.rstrip("/")) :])
 
     @cached_property
     def paths(self) -> list[str]:
-        """Its root, and a path for every section with a guard of its own."""
-        return list(dict.fromkeys(["/", *(path for section in self.sections for path in self._paths(section))]))
+        """Its root, a path for every section with a guard of its own, and every way round them: none leads round the
+        handshake."""
+        guarded = [path for section in self.sections for path in self._paths(section)]
+        required = self.tls and "sslverifyclient" in self._plain and self._plain["sslverifyclient"].value == "require"
+        around = [] if required else [place for way in self._ways for place in way.places]
+        return list(dict.fromkeys(["/", *guarded, *around]))
 
     def _paths(self, section: Section) -> Iterator[str]:
         if not any(entry.name.lower() in _GUARDS for entry in section.inner()):
             return
         if section.kind == "proxy":
-            yield from (prefix for prefix, _, _ in self._ways if self._covers(section, prefix))
+            yield from (way.prefix for way in self._ways if self._covers(section, way.prefix))
             return
         made = [path for path in paths(section, self.urls) if self._covers(section, path)]
         if not made and section.example() is None:
@@ -197,7 +193,9 @@ class VirtualHost:
         return inside if url.endswith("/") and self.guard(inside).claim is self.guard(url).claim else url
 
     def serves(self, section: Section) -> bool:
-        """Whether anything that a section is about is served here."""
+        """Whether anything that a section is about is served here, as far as can be told."""
+        if section.example() is None:
+            return True
         if section.kind == "location" and not section.is_expression and any(self.urls(section.text)):
             return False
         return any(self._covers(section, path) for path in self.paths)
@@ -215,28 +213,38 @@ class VirtualHost:
         in_force = self._plain | {entry.name.lower(): entry for entry in inside if not entry.body}
         verify = self._plain.get("sslverifyclient")
         parts = (self._own, *(section.entry for section in covering))
-        rules = tuple(entry for part in parts for entry in inner(part) if self._asks(entry))
-        way = next((entry for prefix, _, entry in self._ways if below(url, prefix)), None)
+        replaced = _replaced(covering, in_force)
+        rules = tuple(entry for part in parts for entry in inner(part) if self._asks(entry) and entry not in replaced)
+        way = self._way(url)
+        asking = self._asking(url, covering)
+        claim = self._claim(url, covering, verify, asking)
         guard = Guard(
             self.where,
             in_force,
             in_force.get("sslverifyclient", self.where),
-            verify.arguments.lower() if verify and self.tls else "none",
-            self._claim(url, covering, verify),
+            verify.value if verify and self.tls else "none",
+            claim,
             rules,
             parts,
-            way,
+            way.entry if way else None,
             _closed(covering),
+            bool(asking) and claim is None,
+            tuple(section for section in covering if _opens(section)),
         )
         return replace(guard, opener=_opener(guard))
 
-    def _claim(self, url: str, covering: list[Section], verify: Directive | None) -> Directive | None:
+    def _asking(self, url: str, covering: list[Section]) -> list[tuple[int, Directive]]:
+        """Find what asks for a certificate at a path, with how much of it each is about."""
+        parts = [(0, self._own), *((self._area(section, url), section.entry) for section in covering)]
+        return [(area, entry) for area, part in parts for entry in inner(part) if self._asks(entry)]
+
+    def _claim(
+        self, url: str, covering: list[Section], verify: Directive | None, asking: list[tuple[int, Directive]]
+    ) -> Directive | None:
         """Find what says that a certificate is needed here. A section that lets everybody in undoes it only where it is
         about less than the one that it undoes; else it is taken for a mistake."""
-        if self.tls and verify and verify.arguments.lower() == "require":
+        if self.tls and verify and verify.value == "require":
             return verify
-        parts = [(0, self._own), *((self._area(section, url), section.entry) for section in covering)]
-        asking = [(area, entry) for area, part in parts for entry in inner(part) if self._asks(entry)]
         if asking:
             area, claim = max(asking, key=lambda one: one[0])
             open_to_all = [self._area(section, url) for section in covering if _opens(section)]
@@ -259,7 +267,8 @@ class VirtualHost:
         return replace(self._body, body=body)
 
     def _covers(self, section: Section, url: str) -> bool:
-        asked = next((target for prefix, target, _ in self._ways if below(url, prefix) and "://" in target), None)
+        way = self._way(url)
+        asked = way.target if way and "://" in way.target else None
         return section.covers(url, self.content(url), asked)
 
     def _area(self, section: Section, url: str) -> int:
@@ -279,11 +288,25 @@ class VirtualHost:
         """Whether a directive asks for something in the client's certificate."""
         name, arguments = entry.name.lower(), entry.arguments.lower()
         if name == "sslverifyclient":
-            return arguments == "require"
+            return entry.value == "require"
         if name == "require":
             named = arguments.startswith(("valid-user", "user "))
+            if arguments.startswith("env ") and not self._set_by_certificate.isdisjoint(entry.words()[1:]):
+                return True
             return "ssl-verify-client" in arguments or "ssl_client" in arguments or (self._fakes and named)
         return name in {"sslrequire", "rewritecond", "if"} and "ssl_client" in arguments
+
+    @cached_property
+    def _set_by_certificate(self) -> set[str]:
+        """The environment variables that are set where something is true of the client's certificate."""
+        asked = ("setenvif", "setenvifexpr", "setenvifnocase")
+        found = (entry for level in self._levels for entry in walk(level) if entry.name.lower() in asked)
+        return {
+            word.partition("=")[0]
+            for entry in found
+            if "ssl_client" in entry.arguments.lower()
+            for word in entry.words()[1:]
+        }
 
     @cached_property
     def _fakes(self) -> bool:
@@ -293,13 +316,21 @@ class VirtualHost:
 
 def wants_to_know(entry: Directive) -> bool:
     """Whether a directive only makes sense where clients are asked for a certificate, at least politely."""
-    asks = entry.name.lower() == "sslverifyclient" and entry.arguments.lower() != "none"
+    asks = entry.name.lower() == "sslverifyclient" and entry.value != "none"
     return asks or entry.name.lower() in _INTENT
 
 
 def _opens(section: Section) -> bool:
     said = {(entry.name.lower(), " ".join(entry.arguments.lower().split())) for entry in section.entry.body}
     return bool(said & _OPENING)
+
+
+def _replaced(covering: list[Section], in_force: Mapping[str, Directive]) -> list[Directive]:
+    """Find the Require directives that a later section replaces, as it does unless AuthMerging is on."""
+    if "authmerging" in in_force and in_force["authmerging"].value != "off":
+        return []
+    asking = [found for section in covering if (found := [e for e in section.inner() if e.name.lower() == "require"])]
+    return [entry for found in asking[:-1] for entry in found]
 
 
 def _closed(covering: list[Section]) -> bool:
@@ -317,5 +348,5 @@ def _opener(guard: Guard) -> Directive:
     claim = guard.claim
     if claim is None or claim.name.lower() in {"sslverifyclient", *_INTENT}:
         return guard.responsible("SSLVerifyClient")
-    undone = claim.name.lower() == "require" and claim in guard.rules
+    undone = claim.name.lower() == "require" and any(claim is entry for part in guard.sections for entry in inner(part))
     return guard.in_force.get("require", claim) if undone else claim

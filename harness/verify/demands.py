@@ -80,6 +80,8 @@ def demands(guard: Guard, given: Callable[[str], bytes]) -> Demands:
     """
     read = Demands()
     for rule in guard.rules:
+        if _denies(guard, rule):
+            continue
         text = _expression(rule)
         parts = [part for found in _found(text) for part in _take(read, found)]
         rest = _EXTENSION.sub("", _ASKED.sub("", text))
@@ -95,6 +97,12 @@ def demands(guard: Guard, given: Callable[[str], bytes]) -> Demands:
             if any(_hinges_on(guard, rule) for rule in by_user):
                 read.needed |= {part for part in parts if part}
     return read
+
+
+def _denies(guard: Guard, rule: Directive) -> bool:
+    """Whether a rule says who is not to get in: a good client has nothing of it."""
+    none_of = (entry for part in guard.sections for entry in walk(part) if entry.name.lower() == "requirenone")
+    return rule.arguments.lower().startswith("not ") or any(rule is entry for one in none_of for entry in walk(one))
 
 
 def passwords(guard: Guard, given: Callable[[str], bytes]) -> tuple[str, ...]:

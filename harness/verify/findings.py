@@ -97,12 +97,17 @@ def exposed(strangers: Iterable[Result], places: Iterable[Site]) -> tuple[Findin
     on the same port, else a note."""
     guarded = {site.port for site in places if site.guard.claim}
     hosts = {(site.name, site.port) for site in places if site.guard.claim}
+    roots = {(site.name, site.port) for site in places if site.guard.claim and site.path == "/"}
     found: dict[str, Finding] = {}
     for entry in strangers:
         site = entry.knock.site
         if entry.verdict is not Verdict.INTRUDER:
             continue
-        level = "warning" if site.port in guarded and (site.name, site.port) not in hosts else "note"
+        apart = site.port in guarded and (site.name, site.port) not in hosts
+        # What leads round the guard of the root, and nobody says that it is meant to.
+        around = (site.name, site.port) in roots and site.guard.way is not None and not site.guard.opening
+        in_part = site.guard.part and not site.tls
+        level = "warning" if apart or around or in_part else "note"
         found[site.id] = Finding(
             "exposure.open_to_all",
             level,
@@ -110,8 +115,8 @@ def exposed(strangers: Iterable[Result], places: Iterable[Site]) -> tuple[Findin
             (entry.knock.case.id,),
             f"{site.url} lets in anybody; the configuration does not say that it must not.",
             "If it is meant to be public, nothing. Else write `SSLVerifyClient require` here.",
-            site.guard.section.file,
-            site.guard.section.line,
+            (site.guard.way if around and site.guard.way else site.guard.section).file,
+            (site.guard.way if around and site.guard.way else site.guard.section).line,
         )
     return tuple(sorted(found.values(), key=lambda one: _ORDER.index(one.level)))
 
@@ -163,8 +168,8 @@ def generous(results: Iterable[Result]) -> tuple[Finding, ...]:
                 "warning",
                 knock.site.id,
                 (knock.case.id,),
-                f"Chains of up to {guard.verify_depth} certificates above the client's own are accepted: whoever has the"
-                " key of any of them makes clients for this site.",
+                f"Chains of up to {guard.verify_depth} certificates above the client's own are accepted: whoever has"
+                " the key of any of them makes clients for this site.",
                 "Write how many certificates stand above your clients' own, the root included: mostly 1 or 2.",
                 where.file,
                 where.line,

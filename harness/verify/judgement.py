@@ -107,10 +107,9 @@ def weigh(knocks: Sequence[Knock], controls: Sequence[Knock], observed: Mapping[
 
 
 def _is_locked_otherwise(knock: Knock, seen: Observation, said: Record) -> bool:
-    """Whether the handshake let a good client in, and only a rule that is not about certificates did not."""
+    """Whether a good client's certificate was verified, and only a rule that is not about certificates kept it out."""
     return (
-        knock.in_handshake
-        and not knock.expected.by_rule
+        not knock.expected.by_rule
         and seen.server_proven
         and said.identity == _serial(knock)
         and said.status in _BY_RULE

@@ -1,0 +1,113 @@
+"""By which ways does a virtual host serve what does not lie where its URL says?"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from harness.server.configuration import Directive
+from harness.server.sections import Section, below, join, matching, sections
+
+_ELSEWHERE = {"F", "G", "R", "PT", "E", "S"}
+"""Flags of a RewriteRule that serves nothing itself, or hands the path on to be mapped again."""
+
+
+@dataclass(frozen=True)
+class Way:
+    """Where a path leads: to a folder, or to what a proxy asks. One that is `exact` is a single path, made for an
+    expression."""
+
+    prefix: str
+    target: str
+    entry: Directive
+    exact: bool = False
+
+    def leads(self, url: str) -> bool:
+        """Whether a path goes this way."""
+        return url == self.prefix if self.exact else below(url, self.prefix)
+
+    def content(self, url: str) -> str:
+        """What is served at a path that goes this way."""
+        return self.target if self.exact else join(self.target, url[len(self.prefix.rstrip("/")) :])
+
+    @property
+    def places(self) -> list[str]:
+        """Paths to knock at: what is proxied also without the slash at its end, for a folder httpd would redirect."""
+        if self.exact:
+            return [self.prefix]
+        folder = f"{self.prefix.rstrip('/')}/"
+        if "://" in self.target:
+            return list(dict.fromkeys([self.prefix, folder]))
+        return [self.prefix if "." in self.prefix.rpartition("/")[2] else folder]
+
+
+def ways(levels: tuple[Directive, ...], root: str) -> Iterator[Way]:
+    """Yield the ways in the order in which httpd takes them: rewritten, proxied, by alias; the virtual host's first."""
+    yield from _rewritten(levels[-1], root)
+    for level in reversed(levels):
+        for entry in level.body:
+            yield from _plain(entry, {"proxypass"}, {"proxypassmatch"})
+        for section in sections(level):
+            if section.kind == "location":
+                yield from _inside(section)
+    for level in reversed(levels):
+        for entry in level.body:
+            yield from _plain(entry, {"alias", "scriptalias"}, {"aliasmatch", "scriptaliasmatch"})
+
+
+def _plain(entry: Directive, by_prefix: set[str], by_expression: set[str]) -> Iterator[Way]:
+    name, words = entry.name.lower(), entry.words()
+    if len(words) < 2 or words[1] == "!":
+        return
+    if name in by_prefix:
+        yield Way(words[0], _normal(words[1]), entry)
+    elif name in by_expression and (found := _example(words[0], words[1])):
+        yield Way(*found, entry, exact=True)
+
+
+def _inside(section: Section) -> Iterator[Way]:
+    """Yield the way that a Location itself is."""
+    for entry in section.entry.body:
+        name, words = entry.name.lower(), entry.words()
+        handler = re.fullmatch(r"proxy:(\w+://.*)", words[0]) if name == "sethandler" and words else None
+        target = handler[1] if handler else words[0] if words else "!"
+        if name not in {"proxypass", "proxypassmatch", "alias"} and not handler:
+            continue
+        if target == "!" or (name == "alias" and len(words) > 1):
+            continue
+        if not section.is_expression:
+            yield Way(section.text, _normal(target), entry)
+        elif found := _example(section.text, target):
+            yield Way(*found, entry, exact=True)
+
+
+def _rewritten(host: Directive, root: str) -> Iterator[Way]:
+    engines = [entry.words()[0].lower() for entry in host.find("RewriteEngine") if entry.words()]
+    if engines[-1:] != ["on"]:
+        return
+    for entry in host.find("RewriteRule"):
+        pattern, target, *rest = [*entry.words(), "", ""][:3]
+        flags = {flag.partition("=")[0].strip().upper() for flag in rest[0].strip("[]").split(",")}
+        target = target.replace("%{DOCUMENT_ROOT}", root)
+        if pattern.startswith("!") or target in {"", "-"} or "%" in target or flags & _ELSEWHERE:
+            continue
+        if found := _example(pattern, target):
+            path, leads = found
+            proxied = "P" in flags and "://" in leads
+            if proxied or (leads.startswith("/") and root):
+                yield Way(path, leads if proxied or below(leads, root) else join(root, leads), entry, exact=True)
+
+
+def _example(expression: str, template: str) -> tuple[str, str] | None:
+    """Make a path that an expression matches, and what it becomes."""
+    path = matching(expression)
+    found = path and re.search(re.sub(r"\(\?<(?![=!])", "(?P<", expression), path)
+    if not path or not found or not path.startswith("/"):
+        return None
+    groups = (found[0], *found.groups(""))
+    target = re.sub(r"\$(\d)", lambda one: groups[int(one[1])] if int(one[1]) < len(groups) else "", template)
+    return path, _normal(target)
+
+
+def _normal(target: str) -> str:
+    """Write one machine by one name."""
+    return re.sub(r"://(localhost|\[::1\])(?=[:/]|$)", "://127.0.0.1", target)
