@@ -108,8 +108,11 @@ def _is_equivalent(parent: Configuration, name: str, by: str) -> bool:
     if name == "SSLVerifyClient require":
         # What the rules ask for, only a verified client has.
         return bool(rules) and "optional" in by
+    if name == "SSLEngine":
+        return "SSLCipherSuite" in parent.text  # What stands there sets the level again.
     # Who comes by way of an intermediate is not of the issuer that the rule wants, revoked or not.
-    return name == "SSLCARevocationCheck" and "leaf" in by and "SSL_CLIENT_I_DN" in parent.text
+    of_an_intermediate = "leaf" in by or "no_crl" in by
+    return name == "SSLCARevocationCheck" and of_an_intermediate and "SSL_CLIENT_I_DN" in parent.text
 
 
 @dataclass(frozen=True)
