@@ -30,8 +30,9 @@ def test_who_comes_without_a_certificate_is_refused_by_http_and_nobody_else_gets
     run = verify(WELCOME)
     assert [(entry.knock.case.id, entry.told()) for entry in run.results if entry.verdict != "as-expected"] == []
     assert (run.verdict(strict=True), run.trouble) == ("pass", None)
-    # The page's style sheet is open to all, and says so.
-    assert [(entry.id, entry.level) for entry in run.findings] == [("exposure.open_to_all", "note")]
+    # The page and its style sheet are open to all, and the run says so.
+    assert {(entry.id, entry.level) for entry in run.findings} == {("exposure.open_to_all", "note")}
+    assert [entry.message.split()[0].partition(":8443")[2] for entry in run.findings] == ["/welcome/", "/x.css"]
     refused = {entry.observed.outcome for entry in run.results if entry.knock.case.id == "absent.none"}
     assert refused == {Outcome.REFUSED_BY_HTTP}
     assert len(run.results) > 100
