@@ -320,11 +320,11 @@ class Workbench:
             if code == 0:
                 return output
             said = errors.strip()
-            before = (dict(self._files), set(self._folders), dict(self._links), str(self._users))
+            before = dict(self._files)
             if said == words or not self._answer(said):
                 break
             words = said
-            new = {path: content for path, content in self._files.items() if before[0].get(path) != content}
+            new = {path: content for path, content in self._files.items() if before.get(path) != content}
             self._put(container, new)
         raise ConfigurationError(self._shown(said))
 
