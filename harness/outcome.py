@@ -119,13 +119,14 @@ class Record:
 
     `identity` is the serial number (upper-case hex) of the certificate that httpd verified, None without one. `status`
     is the one that it logged for the request, None where it logged none; `passed` tells that no guard of httpd's had
-    anything against it, whatever then became of it.
+    anything against it, whatever then became of it. `file` is where the request led in the end.
     """
 
     identity: str | None = None
     reason: Reason | None = None
     status: int | None = None
     passed: bool = False
+    file: str | None = None
 
 
 def judge(

@@ -93,7 +93,7 @@ def path_length_exceeded(pki: Pki) -> Client:
 @case(admitted(), source="SSLVerifyDepth", directive="SSLVerifyDepth")
 def depth_reached(pki: Pki) -> Client:
     """A chain exactly as deep as SSLVerifyDepth allows: the root counts, the leaf does not."""
-    return Client(pki.identity(_intermediates(pki, pki.root, pki.room)))
+    return Client(pki.identity(_intermediates(pki, pki.upper, pki.room)))
 
 
 @case(refused("internal_error", ah="AH02040"), source="SSLVerifyDepth", directive="SSLVerifyDepth")
@@ -126,7 +126,7 @@ def name_constraints_respected(pki: Pki) -> Client:
 def cross_signed(pki: Pki) -> Client:
     """An authority the server does not know, certified by the one that it trusts; the client sends that proof."""
     other = pki.authority(trusted=False)
-    return Client(pki.identity(other), chain=(pki.cross_signed(other), *pki.root.chain))
+    return Client(pki.identity(other), chain=(pki.cross_signed(other), *pki.upper.chain))
 
 
 @case(_UNKNOWN, source="RFC 5280 3.2", depth=2)

@@ -30,7 +30,7 @@ def revoked_leaf(pki: Pki) -> Client:
 def revoked_intermediate(pki: Pki) -> Client:
     """A good certificate below an intermediate that the responder calls revoked: `SSLOCSPEnable leaf` misses it."""
     intermediate = pki.intermediate()
-    pki.revoke_by_responder(intermediate)
+    pki.revoke_by_responder(intermediate, pki.upper)
     return Client(pki.identity(intermediate))
 
 

@@ -24,7 +24,7 @@ def revoked_leaf(pki: Pki) -> Client:
 def revoked_intermediate(pki: Pki) -> Client:
     """A good certificate below an intermediate that is on the root's CRL: `SSLCARevocationCheck leaf` misses it."""
     intermediate = pki.intermediate()
-    pki.revoke(intermediate)
+    pki.revoke(intermediate, pki.upper)
     return Client(pki.identity(intermediate))
 
 

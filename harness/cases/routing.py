@@ -12,6 +12,7 @@ from harness.pki.run import Pki
 from harness.probe import ALIAS, NEIGHBOUR, Client
 
 _NOBODY = refused(NO_CERTIFICATE, text="peer did not return a certificate")
+_UNKNOWN = "unknown.invalid"
 _SOURCE = "RFC 6066 3, RFC 9110 7.4, SSLVHostSNIPolicy, CVE-2025-23048"
 # The neighbour's guard has verified it; this site's must refuse it all the same.
 _FOREIGN = replace(refused("unknown_ca", x509_error=20), by_rule=True)
@@ -26,7 +27,17 @@ def no_server_name(_pki: Pki) -> Client:
 @case(_NOBODY, source=_SOURCE, directive="SSLVHostSNIPolicy")
 def unknown_server_name(_pki: Pki) -> Client:
     """A client without a certificate that names a server in the handshake which is not here, and this site after."""
-    return Client(asks_for="unknown.invalid")
+    return Client(asks_for=_UNKNOWN)
+
+
+@case(_NOBODY, source="RFC 9110 7.2, VirtualHost", directive="Require")
+def another_host(_pki: Pki) -> Client:
+    """A client without a certificate that names this site in the handshake, and one that is not here in the request: a
+    rule that depends on the Host header does not see it.
+
+    Asked only of the virtual host that answers at its port to names which no other has.
+    """
+    return Client(host=_UNKNOWN)
 
 
 @case(_NOBODY, source=_SOURCE, directive="SSLVHostSNIPolicy")

@@ -61,7 +61,8 @@ class Model:
     `like` is a client's own certificate, and those of its issuers that came with it: where there is one, a good client
     is like that in all but its key, its time and its serial number. `authorities` and `crls` are what CONFIG holds:
     they are made again under the same names. `users` have a password, but no certificate. `authority` is the one that
-    must have issued the client's certificate, where that is said.
+    must have issued the client's certificate, where that is said. `address` is where every client comes from, `user`
+    whose password he needs beside his certificate.
     """
 
     subject: tuple[tuple[x509.ObjectIdentifier, str], ...] = ()
@@ -75,6 +76,8 @@ class Model:
     crls: tuple[x509.CertificateRevocationList, ...] = ()
     users: tuple[str, ...] = ()
     authority: x509.Name | None = None
+    address: str | None = None
+    user: str | None = None
 
     @property
     def demanding(self) -> bool:

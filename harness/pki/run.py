@@ -143,11 +143,20 @@ class Pki:
         return self._recreate() if self.model.authorities or self.model.like else self._first()
 
     @property
+    def upper(self) -> Authority:
+        """What intermediates are made below: `root`, or where that leaves no room for any, the authority above it."""
+        only_root = self._room(self.root) or self.model.authority or self.model.like
+        return self.root if only_root else self.anchor
+
+    @property
     def room(self) -> int:
-        """How many intermediates may stand between `root` and a leaf."""
-        below = self.depth - 1 - len(self.root.chain)
+        """How many intermediates may stand between `upper` and a leaf."""
+        return self._room(self.upper)
+
+    def _room(self, authority: Authority) -> int:
+        below = self.depth - 1 - len(authority.chain)
         try:
-            limit = self.root.certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.path_length
+            limit = authority.certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.path_length
         except x509.ExtensionNotFound:
             limit = None
         return max(0, below if limit is None else min(below, limit))
@@ -252,12 +261,13 @@ class Pki:
         crls: MakeCrls = current,
         **changes: Any,
     ) -> Authority:
-        """Make an authority below another (below `root` when none is named); the server knows its CRL."""
+        """Make an authority below another (below `upper` when none is named); the server knows its CRL."""
         self._asked += 1
+        above = under or self.upper
         key = f"{self._case} intermediate {self._asked}"
         if key not in self._own_authorities:
-            made = (under or self.root).subauthority(**{"subject": key, "ocsp_url": self.ocsp_url} | changes)
-            self._record(made.certificate, under)
+            made = above.subauthority(**{"subject": key, "ocsp_url": self.ocsp_url} | changes)
+            self._record(made.certificate, above)
             self._own_authorities[key] = self._enter(made, crls=crls)
         return self._own_authorities[key]
 
@@ -303,15 +313,11 @@ class Pki:
         return made
 
     def cross_signed(self, other: Authority) -> x509.Certificate:
-        """Certify another authority's name and key by `root`."""
-        made = self.root.cross_sign(other, ocsp_url=self.ocsp_url)
-        self._record(made, None)
+        """Certify another authority's name and key by `upper`."""
+        made = self.upper.cross_sign(other, ocsp_url=self.ocsp_url)
+        self._record(made, self.upper)
         self._known[_print(other)].register.cross.append(made)
         return made
-
-    def server(self, names: tuple[str, ...]) -> Identity:
-        """Issue the server's certificate, below a root that no client of the run is issued by."""
-        return Authority.root(subject="Verification server root").server(subject=names[0], names=names)
 
     def key(self, kind: KeyType) -> PrivateKey:
         """The run's RSA key of this size."""
@@ -323,9 +329,9 @@ class Pki:
         if revoked.certificate not in listed:
             listed.append(revoked.certificate)
 
-    def revoke_by_responder(self, revoked: Identity | Authority) -> None:
-        """Let the responder of `root` call a certificate revoked that is on no CRL."""
-        self._known[_print(self.root)].register.revoked.append(revoked.certificate)
+    def revoke_by_responder(self, revoked: Identity | Authority, by: Authority | None = None) -> None:
+        """Let the responder of its issuer (`root` when none is named) call a certificate revoked that is on no CRL."""
+        self._known[_print(by or self.root)].register.revoked.append(revoked.certificate)
 
     def forget(self, identity: Identity) -> None:
         """Strike a certificate out of the register of `root`: its responder does not know it."""

@@ -20,6 +20,7 @@ from harness.pki import Identity
 
 DEADLINE = 10
 """Seconds that one read or write may take."""
+PASSWORD = "password"  # noqa: S105 - the one that SSLOptions +FakeBasicAuth has for everybody
 SITE = "the site"
 NEIGHBOUR = "a neighbour"
 ALIAS = "an alias"
@@ -36,7 +37,8 @@ class Client:
     `asks_for` is the server name in the handshake (SNI): `SITE` its own, `NEIGHBOUR` that of another site on the same
     port, `ALIAS` another one of its own, None no name at all. `host` is the name in the request where that is not the
     site's (a client that asks for an alias does so in both). `method` is that of the request, `user` one who says that
-    his password is "password" (RFC 7617). `post_handshake` says whether a certificate can be asked for after the
+    his password is "password" (RFC 7617). `address` is where he says to come from, which only a server under test
+    believes. `post_handshake` says whether a certificate can be asked for after the
     handshake (RFC 8446 section 4.2.6): browsers do not offer it.
     """
 
@@ -47,6 +49,7 @@ class Client:
     host: str | None = None
     method: str = "GET"
     user: str | None = None
+    address: str | None = None
     post_handshake: bool = True
 
     @property
@@ -142,7 +145,7 @@ def shake_hands(connection: SSL.Connection) -> Exception | None:
     return None
 
 
-def knock_without_tls(door: Door, mark: str) -> Observation:
+def knock_without_tls(door: Door, client: Client, mark: str) -> Observation:
     """Ask for the page in the clear.
 
     Nothing proves which server answered but that it is the one published there.
@@ -150,7 +153,7 @@ def knock_without_tls(door: Door, mark: str) -> Observation:
     start = time.perf_counter()
     try:
         with connect(door.address) as connection:
-            connection.sendall(_request(door, Client(), mark))
+            connection.sendall(_request(door, client, mark))
             answer = b""
             while chunk := connection.recv(65536):
                 answer += chunk
@@ -169,8 +172,10 @@ def _request(door: Door, client: Client, mark: str) -> bytes:
         f"X-MTLS-Probe: {mark}",
         "Connection: close",
     ]
+    if client.address:
+        lines.append(f"X-MTLS-Address: {client.address}")
     if client.user:
-        lines.append(f"Authorization: Basic {base64.b64encode(f'{client.user}:password'.encode()).decode()}")
+        lines.append(f"Authorization: Basic {base64.b64encode(f'{client.user}:{PASSWORD}'.encode()).decode()}")
     return "\r\n".join((*lines, "", "")).encode()
 
 

@@ -32,6 +32,12 @@ class Directive:
         return [double or single or bare for double, single, bare in found]
 
     @property
+    def expression(self) -> str:
+        """Its arguments as an expression (ap_expr), without the quotes around it all."""
+        whole = re.fullmatch(r"\s*(['\"])(.*)\1\s*", self.arguments)
+        return re.sub(r"\\(['\"\\])", r"\1", whole[2]) if whole else self.arguments
+
+    @property
     def value(self) -> str:
         """Its first argument in lower case, without quotes; nothing where it has none."""
         return next(iter(self.words()), "").lower()

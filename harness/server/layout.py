@@ -4,8 +4,8 @@ The user's files are read, never changed. In the copy every directive keeps its 
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 MOST_FILES = 10_000
@@ -42,8 +42,8 @@ class Layout:
     """A configuration as it goes into a container.
 
     `files` are by their path there; `origin` names each by its path in CONFIG. `root` is the ServerRoot that httpd is
-    started with, `main` the file, `options` are further ones. `at_addresses` is a port where virtual hosts are told
-    apart by their address; None where there is none.
+    started with, `main` the file, `options` are further ones. `stand_ins` are the ports that stand for an address in a
+    container, which has one address only, each with the port that it is really at; `listen` opens them.
     """
 
     name: str
@@ -53,7 +53,8 @@ class Layout:
     origin: Mapping[str, str]
     unseen: tuple[Unseen, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
-    at_addresses: str | None = None
+    stand_ins: Mapping[int, int] = field(default_factory=dict)
+    listen: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
 
     @property
@@ -103,7 +104,6 @@ def read(config: Path) -> Layout:
     origin: dict[str, str] = {}
     unseen: list[Unseen] = []
     total = 0
-    hosts: list[tuple[bytes, bytes]] = []
     for relative, path in _walk(config, home):
         content = path.read_bytes()
         total += len(content)
@@ -116,11 +116,9 @@ def read(config: Path) -> Layout:
         inside = f"{home}/{relative}"
         real = path.relative_to(config.resolve())
         origin[inside] = str(real)
-        files[inside] = _copy(content)
-        hosts += _HOST.findall(content)
+        files[inside] = content
         unseen += _unseen(content, str(real), home)
-    environment = _environment(home)
-    return Layout(name, root, f"{home}/{found}", files, origin, tuple(unseen), environment, _at_addresses(hosts))
+    return _copied(Layout(name, root, f"{home}/{found}", files, origin, tuple(unseen), _environment(home)))
 
 
 def gathered(
@@ -134,10 +132,9 @@ def gathered(
     unseen: Iterable[Unseen],
 ) -> Layout:
     """Make the copy of a configuration that lies in a container already, as it lies there."""
-    copies = {path: _copy(content) for path, content in files.items()}
     variables = _environment(root) | dict(environment)
-    shared = _at_addresses([host for content in files.values() for host in _HOST.findall(content)])
-    return Layout("a container's", root, main, copies, origin, tuple(unseen), variables, shared, tuple(options))
+    lying = Layout("a container's", root, main, files, origin, tuple(unseen), variables, options=tuple(options))
+    return _copied(lying)
 
 
 def server_root(content: bytes) -> str | None:
@@ -155,15 +152,16 @@ def _single(file: Path) -> Layout:
     inside = f"{root}/conf/{file.name}"
     content = text.encode(errors="surrogateescape")
     whole = _WHOLE.search(text)
-    return Layout(
-        "a whole configuration file" if whole else "a snippet",
-        root,
-        inside if whole else SNIPPET,
-        {inside: _copy(content)},
-        {inside: file.name},
-        tuple(_unseen(content, file.name, root)),
-        _environment("/etc/apache2"),
-        _at_addresses(_HOST.findall(content)),
+    return _copied(
+        Layout(
+            "a whole configuration file" if whole else "a snippet",
+            root,
+            inside if whole else SNIPPET,
+            {inside: content},
+            {inside: file.name},
+            tuple(_unseen(content, file.name, root)),
+            _environment("/etc/apache2"),
+        )
     )
 
 
@@ -233,6 +231,9 @@ _LEFT_OUT = re.compile(
     re.MULTILINE | re.IGNORECASE,
 )
 _LISTEN = re.compile(rb"^([ \t]*Listen[ \t]+)\"?(?:\[[^\]]*\]|[^\s:\"]+):(\d+|\$)", re.MULTILINE | re.IGNORECASE)
+_LISTENED = re.compile(
+    rb"^[ \t]*Listen[ \t]+\"?(?:\[[^\]]*\]:|[^\s:\"]+:)?(\d+)\"?(?:[ \t]+(\w+))?", re.MULTILINE | re.IGNORECASE
+)
 _HOST = re.compile(rb"^([ \t]*<VirtualHost[ \t]+)([^>\n]+)>", re.MULTILINE | re.IGNORECASE)
 _ASKS = re.compile(
     rb"^([ \t]*SSLOCSP(?:DefaultResponder|ProxyURL)[ \t]+\"?)(?:(\w+://)[^\s/\"]+|[$][^\s/\"]+)",
@@ -241,15 +242,35 @@ _ASKS = re.compile(
 _ELSEWHERE = re.compile(rb"(\w://(?:[^\s/@]*@)?)(?!127\.)\d+\.\d+\.\d+\.\d+")
 
 
-def _copy(content: bytes) -> bytes:
+_FIRST_STAND_IN = 49152
+"""The first of the ports that nobody is given (RFC 6335 section 6)."""
+
+
+def _copied(layout: Layout) -> Layout:
+    """Change what has to differ in a container, in every file."""
+    stand_ins = _stand_ins(layout.files.values())
+    listened = {port: protocol for content in layout.files.values() for port, protocol in _LISTENED.findall(content)}
+    listen = (
+        f"Listen {port} {listened[real].decode() or ('https' if real == b'443' else 'http')}"
+        for (_, real), port in stand_ins.items()
+        if real in listened
+    )
+    return replace(
+        layout,
+        files={path: _copy(content, stand_ins) for path, content in layout.files.items()},
+        stand_ins={port: int(real) for (_, real), port in stand_ins.items()},
+        listen=tuple(listen),
+    )
+
+
+def _copy(content: bytes, stand_ins: Mapping[tuple[bytes, bytes], int]) -> bytes:
     if b"\0" in content:
         return content
     content = _LEFT_OUT.sub(rb"#", content)
     # Red Hat's name for what the system's policy allows; elsewhere OpenSSL's own default.
     content = content.replace(b"PROFILE=SYSTEM", b"DEFAULT")
-    # A container has one address. That the virtual hosts mean the same one is for `_at_addresses` to see.
     content = _LISTEN.sub(rb"\1\2", content)
-    content = _HOST.sub(lambda found: found[1] + b" ".join(_ports(found[2])) + b">", content)
+    content = _HOST.sub(lambda found: found[1] + b" ".join(_ports(found[2], stand_ins)) + b">", content)
     # The scheme stays: httpd cannot ask by https, and then nobody gets in.
     here = RESPONDER.encode().partition(b"://")
     content = _ASKS.sub(lambda found: found[1] + (found[2] or here[0] + here[1]) + here[2], content)
@@ -257,29 +278,43 @@ def _copy(content: bytes) -> bytes:
     return _ELSEWHERE.sub(rb"\g<1>127.0.0.1", content)
 
 
-def _ports(arguments: bytes) -> list[bytes]:
-    return list(dict.fromkeys(b"*" + _address(one)[1] for one in arguments.replace(b'"', b"").split()))
+def _ports(arguments: bytes, stand_ins: Mapping[tuple[bytes, bytes], int]) -> list[bytes]:
+    ports = (b"%d" % stand_ins[one] if one in stand_ins else one[1] for one in _addresses(arguments))
+    return list(dict.fromkeys(b"*:" + port if port else b"*" for port in ports))
 
 
-def _address(argument: bytes) -> tuple[bytes, bytes]:
-    """Split the address of a virtual host from its port (":443", or nothing)."""
-    found = re.fullmatch(rb"(\[[^\]]*\]|[^:]*)(:.*)?", argument)
-    return (found[1], found[2] or b"") if found else (argument, b"")
+def _addresses(arguments: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the addresses of a virtual host, each with its port (nothing where it has none)."""
+    for one in arguments.replace(b'"', b"").split():
+        found = re.fullmatch(rb"(\[[^\]]*\]|[^:]*)(?::(.*))?", one)
+        address, port = (found[1], found[2] or b"") if found else (one, b"")
+        yield b"*" if address == b"_default_" else address, port
 
 
-def _at_addresses(hosts: list[tuple[bytes, bytes]]) -> str | None:
-    """Find a port with virtual hosts at more than one set of addresses: in a container, which has one address, which of
-    them answers could not be told."""
-    ports: dict[bytes, set[frozenset[bytes]]] = {}
-    for _, arguments in hosts:
+def _stand_ins(contents: Collection[bytes]) -> dict[tuple[bytes, bytes], int]:
+    """Find the addresses that virtual hosts of one port are told apart by, and a port to stand for each but one of
+    them: `*`, or else the first.
+
+    Raises:
+        ConfigurationError: some of them are at every port.
+    """
+    sets: dict[bytes, dict[frozenset[bytes], None]] = {}
+    for _, arguments in (host for content in contents for host in _HOST.findall(content)):
         mine: dict[bytes, set[bytes]] = {}
-        for one in arguments.replace(b'"', b"").split():
-            address, port = _address(one)
-            mine.setdefault(port, set()).add(b"*" if address == b"_default_" else address)
+        for address, port in _addresses(arguments):
+            mine.setdefault(port, set()).add(address)
         for port, found in mine.items():
-            ports.setdefault(port, set()).add(frozenset(found))
-    several = next((port for port, found in ports.items() if len(found) > 1), None)
-    return None if several is None else several.decode(errors="replace").removeprefix(":") or "any port"
+            sets.setdefault(port, {})[frozenset(found)] = None
+    several = {port: sorted(set().union(*found)) for port, found in sets.items() if len(found) > 1}
+    if unclear := [port.decode(errors="replace") or "every port" for port in several if not port.isdigit()]:
+        raise ConfigurationError(
+            f"Virtual hosts are told apart by their address at {unclear[0]}. A container has one address, and a port "
+            "stands for each other: write its number into every <VirtualHost>, such as <VirtualHost 192.0.2.1:443>."
+        )
+    apart = [(address, port) for port, found in several.items() for address in found if address != found[0]]
+    named = {int(number) for content in contents for number in re.findall(rb"\b\d{5}\b", content)}
+    free = (number for number in range(_FIRST_STAND_IN, 1 << 16) if number not in named)
+    return dict(zip(apart, free, strict=False))
 
 
 def _unseen(content: bytes, file: str, home: str) -> Iterator[Unseen]:

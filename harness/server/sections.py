@@ -1,21 +1,18 @@
 """Which paths does a section of the configuration cover, and in which order are sections merged?"""
 
 import fnmatch
-import random
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-import rstr
-
+from harness.server.conditions import Test, told_apart
 from harness.server.configuration import COMMAND_LINE, Directive
+from harness.server.expressions import search, texts
 
 PLACES = ("directory", "directorymatch", "files", "filesmatch", "location", "locationmatch", "proxy", "proxymatch")
 _CONDITIONS = {"if", "elseif", "else"}
 _SIMPLE = ("/x", "/index.html", "/x/y")
 """What is tried first for an expression that looks ahead: what it excludes is not for a generator to know."""
-_SAMPLES = 20
-"""How many strings are tried until one matches its expression."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +58,7 @@ class Section:
         name = url.rpartition("/")[2]
         where = {"location": url, "directory": content, "files": name}[self.kind]
         if self.is_expression:
-            return search(self.text, where)
+            return search(self.text, where) is not None
         if self.kind == "files":
             return fnmatch.fnmatchcase(name, self.text)
         if self.is_pattern:
@@ -75,9 +72,46 @@ class Section:
         return re.sub(r"\[[^\]]*\]", lambda found: found[0][1], self.text.replace("*", "x").replace("?", "x"))
 
 
+@dataclass(frozen=True)
+class Conditional(Section):
+    """What a condition on the path makes of an `If`, or of a RewriteRule: `tests` are all that the path must pass."""
+
+    tests: tuple[Test, ...] = ()
+
+    @property
+    def kind(self) -> str:
+        """It is about paths, as `location` is."""
+        return "location"
+
+    @property
+    def is_expression(self) -> bool:
+        """It is about what expressions match."""
+        return True
+
+    def covers(self, url: str, content: str, asked: str | None) -> bool:
+        """Whether it is about a path."""
+        inside = self.within is None or self.within.covers(url, content, asked)
+        return inside and self._passes(url)
+
+    def example(self) -> str | None:
+        """Make a path that passes all tests; None where none could be made."""
+        made = [matching(expression) for expression, wanted in self.tests if wanted]
+        tried = (path if path.startswith("/") else f"/{path}" for path in (*filter(None, made), "/", *_SIMPLE))
+        return next(filter(self._passes, tried), None)
+
+    def _passes(self, path: str) -> bool:
+        return all((search(expression, path) is not None) == wanted for expression, wanted in self.tests)
+
+
 def sections(level: Directive, within: Section | None = None) -> Iterator[Section]:
-    """Yield the sections of a level that are about some paths only; those of an `If` count as its own."""
-    for entry in level.body:
+    """Yield the sections of a level that are about some paths only; those of any other `If` count as its own."""
+    everywhere, somewhere = told_apart(level.body)
+    for entry, tests in somewhere:
+        conditional = Conditional(entry, within, tests)
+        yield conditional
+        for part in entry.body:
+            yield from sections(part, conditional)
+    for entry in everywhere:
         name = entry.name.lower()
         if name in _CONDITIONS:
             yield from sections(entry, within)
@@ -92,6 +126,8 @@ def merged(found: list[Section]) -> list[Section]:
     the last one counts."""
 
     def order(section: Section) -> tuple[int, int, bool]:
+        if isinstance(section, Conditional):
+            return 5, 0, False
         if section.kind == "directory" and not section.is_expression:
             # What stands in a folder's .htaccess comes after all that is said of the folder elsewhere.
             return 0, len(section.text.rstrip("/")), section.entry.file == COMMAND_LINE
@@ -102,7 +138,7 @@ def merged(found: list[Section]) -> list[Section]:
 
 def inner(section: Directive) -> Iterator[Directive]:
     """Yield what stands in a section, through containers that are about no other paths."""
-    for entry in section.body:
+    for entry in told_apart(section.body)[0]:
         yield entry
         if entry.body and entry.name.lower() not in (*PLACES, "virtualhost"):
             yield from inner(entry)
@@ -110,6 +146,9 @@ def inner(section: Directive) -> Iterator[Directive]:
 
 def paths(section: Section, urls: Callable[[str], Iterator[str]]) -> Iterator[str]:
     """Yield the paths of a site that a section is about; `urls` yields those at which a folder is served."""
+    if isinstance(section, Conditional):
+        yield from filter(None, [section.example()])
+        return
     if section.within and section.within.kind in ("directory", "location"):
         for above in paths(section.within, urls):
             yield from (join(above, name) for name in [section.example()] if name)
@@ -136,27 +175,12 @@ def join(prefix: str, rest: str) -> str:
     return f"{prefix.rstrip('/')}/{rest.lstrip('/')}" if rest else prefix
 
 
-def search(expression: str, text: str) -> bool:
-    """Whether a regular expression is found in a text; one that Python cannot read is not."""
-    try:
-        return re.search(expression, text) is not None
-    except re.error:
-        return False
-
-
 def matching(expression: str) -> str | None:
-    """Make a text that an expression matches, always the same one; None where none is found."""
+    """Make a path, or a file's name, that an expression matches, always the same one; None where none is found."""
     for simple in _SIMPLE:
         if re.search(r"\(\?[!=]", expression) and search(expression, simple):
             return simple
-    maker = rstr.Rstr(random.Random(0))  # noqa: S311 - nothing here is a secret
-    # PCRE has a second way to name a group.
-    expression = re.sub(r"\(\?<(?![=!])", "(?P<", expression)
-    for _ in range(_SAMPLES):
-        try:
-            text = maker.xeger(expression)
-        except (re.error, ValueError, KeyError):
-            return None
+    for text in texts(expression):
         # A name that is all suffix is an unusual one.
         for candidate in (f"x{text}", text) if text.startswith(".") else (text,):
             if re.fullmatch(r"[\w./~-]+", candidate) and search(expression, candidate):

@@ -4,6 +4,7 @@ import fnmatch
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from harness.server.configuration import Directive, walk
 from harness.server.layout import ConfigurationError, Unseen
@@ -20,11 +21,13 @@ Further = Callable[[str, int, bool], Iterable[str]]
 
 @dataclass(frozen=True)
 class Site:
-    """One place to knock: the server name asked for, the port inside the container, the path, and its guard.
+    """One place to knock: the server name asked for, the port, the path, and its guard. `listener` is the port inside
+    the container: another one where that stands for an address.
 
     `aliases` are the other names that lead there. `content` says what is served: two sites with the same content are
     two doors to one room. `page` is the path of a page in a place that is a folder. `neighbours` are the names that
-    other virtual hosts have on the same port.
+    other virtual hosts have on the same port. `is_default` says that its virtual host answers there to names that no
+    other has.
     """
 
     id: str
@@ -37,6 +40,13 @@ class Site:
     page: str = ""
     aliases: tuple[str, ...] = ()
     neighbours: tuple[str, ...] = ()
+    is_default: bool = True
+    listener: int = 0
+
+    @property
+    def file(self) -> str:
+        """Where its page lies, if it is a file."""
+        return self.content + self.page.removeprefix(self.path)
 
     @property
     def url(self) -> str:
@@ -57,23 +67,27 @@ class Sites:
 
 
 def sites(
-    configuration: Directive, *, complete: bool = True, further: Further = lambda _name, _port, _tls: ()
+    configuration: Directive,
+    *,
+    complete: bool = True,
+    stand_ins: Mapping[int, int] = MappingProxyType({}),
+    further: Further = lambda _name, _port, _tls: (),
 ) -> Sites:
     """Find the places to knock at: in every virtual host its root, each section with a guard of its own, and `further`.
 
     A place that serves what is guarded elsewhere is a place, too, and shares the claim. Unless the configuration is
-    `complete`, it may be listened on more ports than it says.
+    `complete`, it may be listened on more ports than it says. `stand_ins` are the ports that stand for an address.
 
     Raises:
         ConfigurationError: there is none that speaks TLS.
     """
     listeners = {port: (entry, protocol) for entry in configuration.find("Listen") for port, protocol in _port(entry)}
     hosts = [
-        VirtualHost(configuration, host, port, *listeners.get(port, (None, "")))
+        VirtualHost(configuration, host, stand_ins.get(port, port), port, *listeners.get(port, (None, "")))
         for host, port in _hosts(configuration, tuple(listeners))
         if not complete or port in listeners
     ]
-    to_open = tuple(dict.fromkeys(host.port for host in hosts if host.port not in listeners))
+    to_open = tuple(dict.fromkeys(host.listener for host in hosts if host.listener not in listeners))
     if not any(host.tls for host in hosts):
         raise ConfigurationError("It has no virtual host with `SSLEngine on`: there is no door to knock at.")
     names, unseen = _names(hosts)
@@ -95,7 +109,7 @@ def sites(
 
 def _site(host: VirtualHost, url: str, names: Mapping[VirtualHost, list[str]]) -> Site:
     name, *aliases = names[host]
-    neighbours = dict.fromkeys(names[other][0] for other in names if other.port == host.port and names[other])
+    neighbours = dict.fromkeys(names[other][0] for other in names if other.listener == host.listener and names[other])
     return Site(
         "",
         name,
@@ -107,6 +121,8 @@ def _site(host: VirtualHost, url: str, names: Mapping[VirtualHost, list[str]]) -
         host.page(url),
         tuple(aliases),
         tuple(other for other in neighbours if other != name),
+        host is next(other for other in names if other.listener == host.listener),
+        host.listener,
     )
 
 
@@ -116,7 +132,7 @@ def _names(hosts: Iterable[VirtualHost]) -> tuple[dict[VirtualHost, list[str]], 
     unseen = []
     taken: dict[int, list[str]] = {}
     for host in hosts:
-        earlier = taken.setdefault(host.port, [])
+        earlier = taken.setdefault(host.listener, [])
         names = [name for name in host.names if not any(fnmatch.fnmatchcase(name, one) for one in earlier)]
         if not names:
             what = f"a virtual host at port {host.port} that no name leads to: an earlier one has the same"
@@ -129,7 +145,7 @@ def _names(hosts: Iterable[VirtualHost]) -> tuple[dict[VirtualHost, list[str]], 
 def _shared(site: Site, claimed: Mapping[str, Guard]) -> Site:
     """Give a site the claim of the content that it serves, unless it has one of its own."""
     guard = site.guard
-    if guard.claim or guard.undone or not site.content or _PUBLIC in site.content:
+    if guard.claim or guard.undone or guard.beyond or not site.content or _PUBLIC in site.content:
         return site
     here = site.content.rstrip("/")
     content = next((one for one in claimed if below(here, one.rstrip("/"))), None)
@@ -160,12 +176,12 @@ def _other_doors(
     names: Mapping[VirtualHost, list[str]],
 ) -> Iterator[Site]:
     """Find the other ways to content that is claimed somewhere: an Alias, another virtual host, plain HTTP."""
-    known = {(site.name, site.port, site.path) for site in found}
+    known = {(site.name, site.listener, site.path) for site in found}
     for host in hosts:
         for content in claimed:
             for url in host.urls(content):
-                if (names[host][0], host.port, url) not in known and host.content(url) == content:
-                    known.add((names[host][0], host.port, url))
+                if (names[host][0], host.listener, url) not in known and host.content(url) == content:
+                    known.add((names[host][0], host.listener, url))
                     yield _site(host, url, names)
 
 

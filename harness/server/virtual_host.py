@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from harness.server.conditions import told_apart
 from harness.server.configuration import Directive, walk
 from harness.server.layout import Unseen
 from harness.server.sections import Section, below, inner, join, merged, paths, sections
@@ -33,7 +34,7 @@ class Guard:
     `opener` is the line that lets in whoever gets in unverified,
     `way` the Alias or ProxyPass by which a request gets there at all. A guard that is `closed` lets in nobody, one that
     is `undone` lets in anybody on purpose; `opening` are the sections that say so of their places. `part` says that
-    what is served is a part of what another guard protects.
+    what is served is a part of what another guard protects; `beyond` is the section that ends just before the path.
     """
 
     section: Directive
@@ -48,6 +49,7 @@ class Guard:
     undone: bool = False
     opening: tuple[Section, ...] = ()
     part: bool = False
+    beyond: Directive | None = None
 
     @property
     def verify_client(self) -> str:
@@ -107,10 +109,18 @@ class VirtualHost:
     """One virtual host, or the main server, at one port."""
 
     def __init__(
-        self, configuration: Directive, host: Directive, port: int, listen: Directive | None, protocol: str
+        self,
+        configuration: Directive,
+        host: Directive,
+        port: int,
+        listener: int,
+        listen: Directive | None,
+        protocol: str,
     ) -> None:
-        """Take it from the configuration; `listen` is what opens its port, `protocol` what that says of it."""
+        """Take it from the configuration; `listener` is its port in the container, `listen` what opens that, `protocol`
+        what is said of it there."""
         self.port = port
+        self.listener = listener
         self.unseen: list[Unseen] = []
         main = host is configuration
         # The main server has no opening line.
@@ -121,6 +131,12 @@ class VirtualHost:
         self._plain = {entry.name.lower(): entry for level in self._levels for entry in level.body if not entry.body}
         self._ways = [*ways(self._levels, self._root)]
         self.sections = merged([section for level in self._levels for section in sections(level)])
+        self._beyond: dict[str, tuple[Directive, Directive | None]] = {}
+        homes = (entry for level in self._levels for entry in level.find("UserDir"))
+        self._homes = next((entry for entry in homes if entry.value not in {"enabled", "disabled"}), None)
+        if self._homes:
+            what = f"what users serve from their folders (`UserDir {self._homes.arguments}`)"
+            self.unseen.append(Unseen(what, self._homes.file, self._homes.line))
 
     @cached_property
     def patterns(self) -> list[str]:
@@ -150,7 +166,7 @@ class VirtualHost:
         """Name what is served at a path: a file's path, or where a proxy asks; "" where nothing is."""
         if way := self._way(url):
             return way.content(url)
-        return join(self._root, url) if self._root else ""
+        return re.sub("/+", "/", join(self._root, url)) if self._root else ""
 
     def _way(self, url: str) -> Way | None:
         return next((way for way in self._ways if way.leads(url)), None)
@@ -183,9 +199,32 @@ class VirtualHost:
             what = f"<{entry.name} {entry.arguments}>: no path that it covers could be made"
             self.unseen.append(Unseen(what, entry.file, entry.line))
         yield from made
+        yield from (deeper for path in made for deeper in self._deeper(section, path))
         # A folder's name where a path is meant: a guard for the one is meant for the other.
         if section.kind == "location" and not section.is_expression and self._asks_in(section):
             yield from self.urls(section.text)
+
+    def _deeper(self, section: Section, url: str) -> Iterator[str]:
+        """Yield what lies below a path and what its section, an expression, does not cover: a program answers there as
+        well (PATH_INFO), an application may. With `MergeSlashes off` it may not cover the path with more slashes.
+        """
+        rule = self._asks_in(section)
+        if section.kind != "location" or not section.is_expression or not rule:
+            return
+        doubled = f"/{url[1:].replace('/', '//')}"
+        unmerged = "mergeslashes" in self._plain and self._plain["mergeslashes"].value == "off"
+        if unmerged and not self._covers(section, doubled):
+            self._beyond[doubled] = section.entry, rule
+            yield doubled
+        deeper = f"{url.rstrip('/')}/x"
+        if self._covers(section, deeper):
+            return
+        way = self._way(url)
+        said = [entry for one in self.sections if self._covers(one, url) for entry in one.inner()]
+        runs = (way and "script" in way.entry.name.lower()) or any(one.name.lower() == "sethandler" for one in said)
+        if runs or "." not in url.rpartition("/")[2]:
+            self._beyond[deeper] = section.entry, rule if runs else None
+            yield deeper
 
     def page(self, url: str) -> str:
         """The path of a page that the same guard protects: in a folder its index, else the path itself."""
@@ -194,7 +233,9 @@ class VirtualHost:
 
     def serves(self, section: Section) -> bool:
         """Whether anything that a section is about is served here, as far as can be told."""
-        if section.example() is None:
+        if section.example() is None or (
+            section.kind == "directory" and self._homes and not below(section.text, self._root)
+        ):
             return True
         if section.kind == "location" and not section.is_expression and any(self.urls(section.text)):
             return False
@@ -217,7 +258,8 @@ class VirtualHost:
         rules = tuple(entry for part in parts for entry in inner(part) if self._asks(entry) and entry not in replaced)
         way = self._way(url)
         asking = self._asking(url, covering)
-        claim = self._claim(url, covering, verify, asking)
+        beyond, of_program = self._beyond.get(url, (None, None))
+        claim = of_program or self._claim(url, covering, verify, asking)
         guard = Guard(
             self.where,
             in_force,
@@ -230,8 +272,9 @@ class VirtualHost:
             _closed(covering),
             bool(asking) and claim is None,
             tuple(section for section in covering if _opens(section)),
+            beyond=beyond,
         )
-        return replace(guard, opener=_opener(guard))
+        return replace(guard, opener=_opener(guard, self._set_by_certificate))
 
     def _asking(self, url: str, covering: list[Section]) -> list[tuple[int, Directive]]:
         """Find what asks for a certificate at a path, with how much of it each is about."""
@@ -262,7 +305,10 @@ class VirtualHost:
     def _own(self) -> Directive:
         """What is said of the virtual host as a whole, conditions included."""
         body = tuple(
-            entry for level in self._levels for entry in level.body if not entry.body or entry.name.lower() == "if"
+            entry
+            for level in self._levels
+            for entry in told_apart(level.body)[0]
+            if not entry.body or entry.name.lower() == "if"
         )
         return replace(self._body, body=body)
 
@@ -291,18 +337,18 @@ class VirtualHost:
             return entry.value == "require"
         if name == "require":
             named = arguments.startswith(("valid-user", "user "))
-            if arguments.startswith("env ") and not self._set_by_certificate.isdisjoint(entry.words()[1:]):
+            if arguments.startswith("env ") and not self._set_by_certificate.keys().isdisjoint(entry.words()[1:]):
                 return True
             return "ssl-verify-client" in arguments or "ssl_client" in arguments or (self._fakes and named)
         return name in {"sslrequire", "rewritecond", "if"} and "ssl_client" in arguments
 
     @cached_property
-    def _set_by_certificate(self) -> set[str]:
-        """The environment variables that are set where something is true of the client's certificate."""
+    def _set_by_certificate(self) -> dict[str, Directive]:
+        """The environment variables that are set where something is true of the client's certificate, and by what."""
         asked = ("setenvif", "setenvifexpr", "setenvifnocase")
         found = (entry for level in self._levels for entry in walk(level) if entry.name.lower() in asked)
         return {
-            word.partition("=")[0]
+            word.partition("=")[0]: entry
             for entry in found
             if "ssl_client" in entry.arguments.lower()
             for word in entry.words()[1:]
@@ -339,8 +385,11 @@ def _closed(covering: list[Section]) -> bool:
     return bool(rules) and [entry.arguments.lower() for entry in rules[-1]] == ["all denied"]
 
 
-def _opener(guard: Guard) -> Directive:
-    """Find the line that lets in who gets in without having been verified."""
+def _opener(guard: Guard, set_by: Mapping[str, Directive]) -> Directive:
+    """Find the line that lets in who gets in without having been verified; `set_by` is what sets the variables that a
+    rule may ask for."""
+    if guard.beyond:
+        return guard.beyond
     if any("any" in word.lower() for word in guard.arguments("Satisfy")):
         return guard.in_force["satisfy"]
     if any("or" in word.lower() for word in guard.arguments("AuthMerging")):
@@ -349,4 +398,5 @@ def _opener(guard: Guard) -> Directive:
     if claim is None or claim.name.lower() in {"sslverifyclient", *_INTENT}:
         return guard.responsible("SSLVerifyClient")
     undone = claim.name.lower() == "require" and any(claim is entry for part in guard.sections for entry in inner(part))
-    return guard.in_force.get("require", claim) if undone else claim
+    found = guard.in_force.get("require", claim) if undone else claim
+    return next((set_by[word] for word in found.words()[1:] if word in set_by), found)

@@ -4,7 +4,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from harness.server.conditions import flags
 from harness.server.configuration import Directive
+from harness.server.expressions import search
 from harness.server.sections import Section, below, join, matching, sections
 
 _ELSEWHERE = {"F", "G", "R", "PT", "E", "S"}
@@ -84,23 +86,34 @@ def _rewritten(host: Directive, root: str) -> Iterator[Way]:
     engines = [entry.words()[0].lower() for entry in host.find("RewriteEngine") if entry.words()]
     if engines[-1:] != ["on"]:
         return
-    for entry in host.find("RewriteRule"):
-        pattern, target, *rest = [*entry.words(), "", ""][:3]
-        flags = {flag.partition("=")[0].strip().upper() for flag in rest[0].strip("[]").split(",")}
+    conditions: list[Directive] = []
+    for entry in host.body:
+        if entry.name.lower() == "rewritecond":
+            conditions.append(entry)
+        if entry.name.lower() != "rewriterule":
+            continue
+        turned_away, conditions = any(map(_of_who_has_none, conditions)), []
+        pattern, target, *_ = [*entry.words(), "", ""]
         target = target.replace("%{DOCUMENT_ROOT}", root)
-        if pattern.startswith("!") or target in {"", "-"} or "%" in target or flags & _ELSEWHERE:
+        if turned_away or pattern.startswith("!") or target in {"", "-"} or "%" in target or flags(entry) & _ELSEWHERE:
             continue
         if found := _example(pattern, target):
             path, leads = found
-            proxied = "P" in flags and "://" in leads
+            proxied = "P" in flags(entry) and "://" in leads
             if proxied or (leads.startswith("/") and root):
                 yield Way(path, leads if proxied or below(leads, root) else join(root, leads), entry, exact=True)
+
+
+def _of_who_has_none(condition: Directive) -> bool:
+    """Whether a condition is that nobody was verified: what then follows is served in the place of what was asked."""
+    pattern = (condition.words()[1:2] or [""])[0]
+    return "ssl_client" in condition.arguments.lower() and ("NONE" in pattern) != pattern.startswith("!")
 
 
 def _example(expression: str, template: str) -> tuple[str, str] | None:
     """Make a path that an expression matches, and what it becomes."""
     path = matching(expression)
-    found = path and re.search(re.sub(r"\(\?<(?![=!])", "(?P<", expression), path)
+    found = path and search(expression, path)
     if not path or not found or not path.startswith("/"):
         return None
     groups = (found[0], *found.groups(""))

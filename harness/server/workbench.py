@@ -32,18 +32,22 @@ _OBSERVE = (
     "DefaultRuntimeDir /run",
     "PidFile /run/httpd.pid",
     "ErrorLog /proc/self/fd/2",
+    # As it is by default, but for the client: both logs name its connection.
+    r'ErrorLogFormat "[%{u}t] [%-m:%l] [pid %P:tid %{g}T] %7F: %E: [client\\ %{c}L] %M"',
     # Denial reasons appear from `info` on; `debug` adds the serial number of every certificate that was looked at.
     "LogLevel warn ssl:debug",
     # GlobalLog is written for every virtual host, whatever logs of its own that has.
-    f'GlobalLog /proc/self/fd/1 "{ACCESS} %{{c}}a:%{{remote}}p %{{X-MTLS-Probe}}i %>s %{{X-MTLS-Passed}}i '
-    '%{SSL_CLIENT_VERIFY}x %{SSL_CLIENT_M_SERIAL}x %{SSL_VERSION_INTERFACE}x %{SSL_VERSION_LIBRARY}x"',
+    f'GlobalLog /proc/self/fd/1 "{ACCESS} %{{c}}L %{{X-MTLS-Probe}}i %>s %{{X-MTLS-Passed}}i '
+    '%{SSL_CLIENT_VERIFY}x %{SSL_CLIENT_M_SERIAL}x %{SSL_VERSION_INTERFACE}x %{SSL_VERSION_LIBRARY}x %<f"',
     # Written last of all before a request is answered, so only where every guard has let it through. An ErrorDocument
-    # passes guards of its own, which says nothing of the request that it answers.
-    "RequestHeader unset X-MTLS-Passed early",
+    # passes guards of its own, which says nothing of the request that it answers: nor may it undo what that has passed.
     """RequestHeader set X-MTLS-Passed passed "expr=-z reqenv('REDIRECT_STATUS')\"""",
 )
 _WITNESSES = ("headers", "log_config")
 """The modules that what is observed needs."""
+# Rules about addresses see where a client says to come from, not the engine's own network: every peer may say so.
+_ADDRESSES = ("RemoteIPHeader X-MTLS-Address", "RemoteIPInternalProxy 0.0.0.0/1 128.0.0.0/1")
+_OF_ADDRESSES = {"remoteipheader", "remoteipproxyprotocol"}
 # One shell for all that must be known of the image: the binary, its modules, what is built in, and who its users are.
 _ASK_IMAGE = """
 for httpd in apache2 httpd /usr/local/apache2/bin/httpd /usr/sbin/httpd; do
@@ -164,6 +168,7 @@ class Workbench:
     _files: dict[str, bytes] = field(default_factory=dict)
     _folders: set[str] = field(default_factory=set)
     _links: dict[str, str] = field(default_factory=dict)
+    _says_addresses: bool = True
     _users: dict[str, list[str]] = field(default_factory=lambda: {"passwd": [], "group": []})
 
     def effective(self) -> Directive:
@@ -185,6 +190,8 @@ class Workbench:
         finally:
             discard(container)
         self._furnish(configuration)
+        # Where the configuration has a header of its own for it, that stays.
+        self._says_addresses = all(entry.name.lower() not in _OF_ADDRESSES for entry in walk(configuration))
         return configuration
 
     @contextmanager
@@ -197,7 +204,9 @@ class Workbench:
         Raises:
             ServerError: it did not start; the message holds its log's last words.
         """
-        lines = (*self._load(*_WITNESSES), *(f"Listen {port}" for port in sites.to_open), *_OBSERVE)
+        loaded = self._load(*_WITNESSES, *(["remoteip"] if self._says_addresses else []))
+        addresses = _ADDRESSES if self._says_addresses else ()
+        lines = (*loaded, *self.layout.listen, *(f"Listen {port}" for port in sites.to_open), *_OBSERVE, *addresses)
         options = [part for line in lines for part in ("-c", line)]
         container = self._container(self._command("-D", "FOREGROUND", *options), ports=sites.ports)
         try:
@@ -270,11 +279,6 @@ class Workbench:
     def _prepare(self) -> None:
         about = self._about
         assert about is not None
-        if port := self.layout.at_addresses:
-            raise ServerError(
-                f"The configuration has virtual hosts at several addresses (port {port}). A container has one address, "
-                "so which of them answers cannot be told. Verify them one by one, each as a snippet."
-            )
         built_in = "|".join(sorted(about.built_in | {"core", "so", "http"}))
         load = re.compile(rf"^(?=[ \t]*LoadModule[ \t]+(?:{built_in})_module\b)".encode(), re.MULTILINE | re.IGNORECASE)
         self._files = {path: load.sub(b"#", content) for path, content in self.layout.files.items()}
@@ -313,7 +317,9 @@ class Workbench:
 
     def _dump(self, container: Container, more: Iterable[str] = ()) -> str:
         """Ask until httpd has nothing left to complain of; `more` are directives for this once."""
-        command = self._command(*_DUMP, *(part for line in (*self._load("info"), *more) for part in ("-c", line)))
+        command = self._command(
+            *_DUMP, *(part for line in (*self._load("info"), *self.layout.listen, *more) for part in ("-c", line))
+        )
         words = ""
         for _ in range(_MOST_QUESTIONS):
             code, output, errors = _run(container, command)
@@ -335,7 +341,13 @@ class Workbench:
             if site.content.startswith("/") and site.content not in self._folders:
                 folder = site.content.endswith("/")
                 pages[f"{site.content}index.html" if folder else site.content] = _PAGE
-        return {path: content for path, content in pages.items() if path not in self._files}
+        files = pages.keys() | self._files.keys()
+        # What lies below a file is the program's that it is.
+        return {
+            path: content
+            for path, content in pages.items()
+            if path not in self._files and files.isdisjoint(map(str, PurePosixPath(path).parents))
+        }
 
     def _load(self, *names: str) -> list[str]:
         """The directives that load what the verifier needs for itself; one that is loaded already is no mistake.

@@ -1,18 +1,18 @@
 """What do the rules at a place want to see in a certificate that is good already?"""
 
-import random
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-import rstr
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
 from harness.pki.model import Part, part_of, part_of_name
-from harness.server.configuration import Directive, walk
+from harness.server.configuration import Directive
+from harness.server.expressions import search, texts
 from harness.server.sites import Guard
+from harness.verify.rules import denies, hinges_on
 
 # The attributes by the names that mod_ssl has for them.
 _ATTRIBUTES = {
@@ -29,8 +29,6 @@ _ATTRIBUTES = {
     "Email": NameOID.EMAIL_ADDRESS,
     "emailAddress": NameOID.EMAIL_ADDRESS,
 }
-_SAMPLES = 20
-"""How many texts are tried until one matches its expression."""
 _LONGEST = 64
 """Characters: the upper bound of most attributes (RFC 5280 appendix A.1)."""
 _MS_UPN = x509.ObjectIdentifier("1.3.6.1.4.1.311.20.2.3")
@@ -45,7 +43,6 @@ _EXTENSION = re.compile(rf"{_VALUE}\s*-?in\s*(?:PeerExtList|OID)\(\s*['\"](?P<wh
 _MENTIONED = re.compile(r"SSL_CLIENT_(?!VERIFY\b)|PeerExtList|OID\(")
 _QUOTED = re.compile(r"""(['"]).*?\1""")
 _ALTERNATIVE = re.compile(r"\|\||!|\b(?:or|not)\b", re.IGNORECASE)
-_AUTHORIZING = {"require", "requireall", "requireany", "requirenone"}
 
 
 @dataclass
@@ -80,29 +77,23 @@ def demands(guard: Guard, given: Callable[[str], bytes]) -> Demands:
     """
     read = Demands()
     for rule in guard.rules:
-        if _denies(guard, rule):
+        if denies(guard, rule):
             continue
         text = _expression(rule)
         parts = [part for found in _found(text) for part in _take(read, found)]
         rest = _EXTENSION.sub("", _ASKED.sub("", text))
         if _MENTIONED.search(rest) or None in parts:
             read.unread.append(rule)
-        if _hinges_on(guard, rule) and not _ALTERNATIVE.search(_QUOTED.sub("", rest)):
+        if hinges_on(guard, rule) and not _ALTERNATIVE.search(_QUOTED.sub("", rest)):
             read.needed |= {part for part in parts if part}
     if any("fakebasicauth" in word.lower() for word in guard.arguments("SSLOptions")):
         for path in guard.arguments("AuthUserFile"):
             users = re.findall(r"^(/[^:\n]+):", given(path).decode(errors="replace"), re.MULTILINE)
             parts = [*_take_name(read.subject, users[0])] if users else []
             by_user = [rule for rule in guard.rules if rule.arguments.startswith(("valid-user", "user "))]
-            if any(_hinges_on(guard, rule) for rule in by_user):
+            if any(hinges_on(guard, rule) for rule in by_user):
                 read.needed |= {part for part in parts if part}
     return read
-
-
-def _denies(guard: Guard, rule: Directive) -> bool:
-    """Whether a rule says who is not to get in: a good client has nothing of it."""
-    none_of = (entry for part in guard.sections for entry in walk(part) if entry.name.lower() == "requirenone")
-    return rule.arguments.lower().startswith("not ") or any(rule is entry for one in none_of for entry in walk(one))
 
 
 def passwords(guard: Guard, given: Callable[[str], bytes]) -> tuple[str, ...]:
@@ -119,9 +110,14 @@ def passwords(guard: Guard, given: Callable[[str], bytes]) -> tuple[str, ...]:
 
 def _expression(rule: Directive) -> str:
     """The expression of a rule as httpd reads it: without the quotes around it all."""
-    text = re.sub(r"^\s*expr\s+", "", rule.arguments) if rule.name.lower() == "require" else rule.arguments
-    whole = re.fullmatch(r"\s*(['\"])(.*)\1\s*", text) if rule.name.lower() != "sslrequire" else None
-    return re.sub(r"\\(['\"\\])", r"\1", whole[2]) if whole else text
+    if rule.name.lower() == "sslrequire":
+        return rule.arguments
+    if rule.name.lower() == "rewritecond":
+        what, pattern, *_ = [*rule.words(), ""]
+        pattern = pattern.removeprefix("!")
+        tested = f"== '{pattern[1:]}'" if pattern.startswith("=") else f"=~ m/{pattern}/"
+        return f"{what.replace('%{SSL:', '%{')} {tested}"
+    return replace(rule, arguments=re.sub(r"^\s*expr\s+", "", rule.arguments)).expression
 
 
 def _found(text: str) -> Iterator[re.Match[str]]:
@@ -172,40 +168,10 @@ def _fits(attribute: x509.ObjectIdentifier, value: str) -> bool:
         return False
 
 
-def _hinges_on(guard: Guard, rule: Directive) -> bool:
-    """Whether nobody gets in whom this one rule does not let in: no other is as good as it, and none undoes it."""
-    if any("any" in word.lower() for word in guard.arguments("Satisfy")):
-        return False
-    if rule.name.lower() == "sslrequire":
-        return True
-    deciding = [section for section in guard.sections if any(map(_authorizes, section.body))]
-    return bool(deciding) and _needs(deciding[-1], rule)
-
-
-def _needs(section: Directive, rule: Directive) -> bool:
-    entries = [entry for entry in section.body if _authorizes(entry)]
-    inside = [entry for entry in entries if entry is rule or rule in walk(entry)]
-    all_of = section.name.lower() == "requireall" or len(entries) == 1
-    if not inside or not all_of or section.name.lower() == "requirenone":
-        return False
-    return inside[0] is rule or _needs(inside[0], rule)
-
-
-def _authorizes(entry: Directive) -> bool:
-    return entry.name.lower() in _AUTHORIZING
-
-
 def _matching(expression: str) -> str | None:
     """Make a text that an expression matches, always the same one; None where none is found."""
-    maker = rstr.Rstr(random.Random(0))  # noqa: S311 - nothing here is a secret
-    for _ in range(_SAMPLES):
-        try:
-            text = str(maker.xeger(expression))
-            if 0 < len(text) <= _LONGEST and text.isprintable() and re.search(expression, text):
-                return text
-        except (re.error, ValueError, KeyError):
-            return None
-    return None
+    fitting = (text for text in texts(expression) if 0 < len(text) <= _LONGEST and text.isprintable())
+    return next((text for text in fitting if search(expression, text)), None)
 
 
 def _alternative_name(kind: str, value: str) -> x509.GeneralName | None:

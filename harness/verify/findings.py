@@ -51,10 +51,16 @@ _REMEDIES = {
     "proxypass": "Guard this path as well, or what is behind it: <Proxy> guards it under every name.",
     "authuserfile": "Remove every user whose name does not begin with `/` from this file, or write `SSLVerifyClient"
     " require` for the virtual host.",
+    "locationmatch": "The expression does not cover every path that leads there. Use <Location>; or end it by `(/|$)`,"
+    " since a program answers below its own path as well, and let slashes be merged.",
     "if": f"The condition does not hold when it should. {_REQUIRE}.",
     "rewritecond": f"Write `RewriteEngine on` before it. Better: {_REQUIRE[0].lower()}{_REQUIRE[1:]}.",
     "sslrequire": f"This expression does not keep him out. {_REQUIRE}.",
 }
+_REMEDIES |= dict.fromkeys(
+    ("setenvif", "setenvifnocase", "setenvifexpr"),
+    "Let this be set only where %{{SSL_CLIENT_VERIFY}} is SUCCESS: the rule that asks for it asks for nothing else.",
+)
 _IN_THE_CLEAR = "Serve nothing here but a redirect to the site with TLS."
 _TOO_LATE = f"{_REQUIRE}, not in a section: there it acts in the handshake, before there is a request."
 _CHECKS = ("SSLCARevocationCheck", "SSLOCSPEnable")
@@ -95,19 +101,20 @@ def findings(results: Iterable[Result], depth: int | None) -> tuple[Finding, ...
 def exposed(strangers: Iterable[Result], places: Iterable[Site]) -> tuple[Finding, ...]:
     """Name the places that let in anybody and were not promised to do otherwise: a warning where a guarded site listens
     on the same port, else a note."""
-    guarded = {site.port for site in places if site.guard.claim}
-    hosts = {(site.name, site.port) for site in places if site.guard.claim}
-    roots = {(site.name, site.port) for site in places if site.guard.claim and site.path == "/"}
+    guarded = {site.listener for site in places if site.guard.claim}
+    hosts = {(site.name, site.listener) for site in places if site.guard.claim}
+    roots = {(site.name, site.listener) for site in places if site.guard.claim and site.path == "/"}
     found: dict[str, Finding] = {}
     for entry in strangers:
         site = entry.knock.site
         if entry.verdict is not Verdict.INTRUDER:
             continue
-        apart = site.port in guarded and (site.name, site.port) not in hosts
+        apart = site.listener in guarded and (site.name, site.listener) not in hosts
         # What leads round the guard of the root, and nobody says that it is meant to.
-        around = (site.name, site.port) in roots and site.guard.way is not None and not site.guard.opening
+        around = (site.name, site.listener) in roots and site.guard.way is not None and not site.guard.opening
         in_part = site.guard.part and not site.tls
-        level = "warning" if apart or around or in_part else "note"
+        level = "warning" if apart or around or in_part or site.guard.beyond else "note"
+        where = (site.guard.way if around else site.guard.beyond) or site.guard.section
         found[site.id] = Finding(
             "exposure.open_to_all",
             level,
@@ -115,8 +122,8 @@ def exposed(strangers: Iterable[Result], places: Iterable[Site]) -> tuple[Findin
             (entry.knock.case.id,),
             f"{site.url} lets in anybody; the configuration does not say that it must not.",
             "If it is meant to be public, nothing. Else write `SSLVerifyClient require` here.",
-            (site.guard.way if around and site.guard.way else site.guard.section).file,
-            (site.guard.way if around and site.guard.way else site.guard.section).line,
+            where.file,
+            where.line,
         )
     return tuple(sorted(found.values(), key=lambda one: _ORDER.index(one.level)))
 

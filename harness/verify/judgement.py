@@ -14,7 +14,8 @@ OTHER_VERSION = "protocol_version"
 _DENIALS = {401, 403, 407, 421}
 """What a guard answers by. What is behind it may as well: then it answers the control so, too."""
 
-_BY_RULE = {401, 403}
+_NO_PASSWORD = 401
+_BY_RULE = {_NO_PASSWORD, 403}
 
 
 @dataclass(frozen=True)
@@ -66,18 +67,19 @@ def weigh(knocks: Sequence[Knock], controls: Sequence[Knock], observed: Mapping[
     sent = {serial(certificate) for knock in (*knocks, *controls) for certificate in knock.client.certificates}
     shared = _shared((*knocks, *controls))
     said = {knock.mark: _record(knock, observed[knock.mark], log, sent, shared) for knock in (*knocks, *controls)}
-    answers: dict[tuple[str, Tls], int | None] = {}
+    answers: dict[tuple[str, Tls], Record] = {}
     shut: dict[tuple[str, Tls], Knock] = {}
     for knock in controls:
         seen = _outcome(knock, observed[knock.mark], said[knock.mark], None)
         if seen.outcome is Outcome.ADMITTED and seen.server_proven:
-            answers[knock.door] = said[knock.mark].status
+            answers[knock.door] = said[knock.mark]
         else:
             shut.setdefault(knock.door, knock)
     otherwise = {
         door: knock
         for door, knock in shut.items()
-        if answers and _is_locked_otherwise(knock, observed[knock.mark], said[knock.mark])
+        if (answers or _wants_password(knock, said[knock.mark]))
+        and _is_locked_otherwise(knock, observed[knock.mark], said[knock.mark])
     }
 
     proven = {knock.site.id for knock in (*knocks, *controls) if observed[knock.mark].server_proven}
@@ -106,6 +108,11 @@ def weigh(knocks: Sequence[Knock], controls: Sequence[Knock], observed: Mapping[
     )
 
 
+def _wants_password(knock: Knock, said: Record) -> bool:
+    """Whether a client that the handshake let in is asked for a password then (RFC 9110 section 15.5.2)."""
+    return knock.in_handshake and said.status == _NO_PASSWORD
+
+
 def _is_locked_otherwise(knock: Knock, seen: Observation, said: Record) -> bool:
     """Whether a good client's certificate was verified, and only a rule that is not about certificates kept it out."""
     return (
@@ -118,9 +125,9 @@ def _is_locked_otherwise(knock: Knock, seen: Observation, said: Record) -> bool:
     )
 
 
-def _outcome(knock: Knock, seen: Observation, said: Record, control: int | None) -> Observation:
-    """Put together what the client saw and what httpd logged of its request; `control` is what the control was answered
-    by where it was let through.
+def _outcome(knock: Knock, seen: Observation, said: Record, control: Record | None) -> Observation:
+    """Put together what the client saw and what httpd logged of its request; `control` is what it logged of the
+    control's, where that was let through.
 
     A client that was sent an alert may have had its request carried out all the same: over TLS 1.3 httpd does not wait
     for the proof that the certificate is the client's own, where it asks for it after the handshake. Without TLS only
@@ -133,8 +140,11 @@ def _outcome(knock: Knock, seen: Observation, said: Record, control: int | None)
         return seen
     # A redirect comes before the guards of a place, but not before the handshake.
     passed = said.passed or (knock.in_handshake and 300 <= status < 400) or (said.status is None and status < 400)
-    if not passed or (status in _DENIALS and control is not None and status != control):
+    if not passed or (status in _DENIALS and control is not None and status != control.status):
         return seen if seen.status is None else replace(seen, outcome=Outcome.REFUSED_BY_HTTP)
+    # A rule may serve another page to who was not verified: the place is what the control was given there.
+    if control and control.file == knock.site.file != said.file and said.file is not None:
+        return replace(seen, outcome=Outcome.REFUSED_BY_HTTP, error="answered by another page")
     lost = "the request was carried out, only its answer was lost" if seen.status is None else None
     return replace(seen, outcome=Outcome.ADMITTED, error=lost)
 

@@ -1,5 +1,7 @@
 """Which certificates does a configuration look for, and in which files?"""
 
+import base64
+import hashlib
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -14,18 +16,22 @@ from harness.pki.hashed import hashed
 from harness.pki.model import Model, part_of
 from harness.pki.profile import written
 from harness.pki.run import Pki, SlowKeys, certificates_in, public_roots
+from harness.probe import PASSWORD
 from harness.server.configuration import Directive, walk
 from harness.server.layout import RESPONDER, ConfigurationError
 from harness.server.sites import Guard, Site
 from harness.server.workbench import Workbench
 from harness.verify.demands import demands, passwords
 from harness.verify.policy import NO_POLICY, Policy
+from harness.verify.rules import address, user
 
 _TRUST = ("SSLCACertificateFile", "SSLCACertificatePath")
 _NAMES = ("SSLCADNRequestFile", "SSLCADNRequestPath")
 _CRLS = ("SSLCARevocationFile", "SSLCARevocationPath")
 _SYSTEM = ("/etc/ssl/certs", "/etc/pki/tls/certs/ca-bundle", "/etc/pki/ca-trust", "/usr/share/ca-certificates")
 """Where systems keep the authorities that browsers trust."""
+_SECRET = "{SHA}" + base64.b64encode(hashlib.sha1(PASSWORD.encode(), usedforsecurity=False).digest()).decode()
+"""What a password file holds for the password that every client has."""
 _Key = tuple[str, ...]
 
 
@@ -65,7 +71,7 @@ class Material:
         for kind, value in promise.subject if promise else ():
             read.subject[kind] = value
             read.needed.add(part_of(kind))
-        wanted = read.model()
+        wanted = read.model() | {"address": address(guard), "user": user(guard)}
         trusted = self._authorities(files[:2])
         authority = self.policy.issuer(promise, self._certificates_in, trusted)
         # Where no responder is configured, a certificate has to name one.
@@ -128,7 +134,7 @@ class Material:
 
     def files(self, places: Iterable[Site]) -> dict[str, bytes]:
         """Every file that a TLS directive names, by its path in the container."""
-        found: dict[str, bytes] = {}
+        found = self._password_files(places)
         for _, certificate, key in self._pairs():
             identity = self._servers[self.bench.absolute(key or certificate)]
             found[self.bench.absolute(certificate)] = identity.certificate_pem() + (b"" if key else identity.key_pem())
@@ -185,6 +191,18 @@ class Material:
     def _path(self, guard: Guard, name: str) -> str:
         found = guard.arguments(name)
         return self.bench.absolute(found[0]) if found else ""
+
+    def _password_files(self, places: Iterable[Site]) -> dict[str, bytes]:
+        """The password files of CONFIG, with the users whose password a client has to know in front: the first line
+        that names a user counts."""
+        users: dict[str, dict[str, None]] = {}
+        for site in places:
+            if site.guard.claim and (user := self.pki(site).model.user):
+                users.setdefault(self._path(site.guard, "AuthUserFile"), {})[user] = None
+        return {
+            path: "".join(f"{user}:{_SECRET}\n" for user in names).encode() + self.bench.given(path)
+            for path, names in users.items()
+        }
 
     def _pairs(self) -> Iterator[tuple[int, str, str | None]]:
         """Yield every server certificate and its key, and the how-manieth of its virtual host it is."""

@@ -18,6 +18,8 @@ UNWANTED = "protocol.unwanted_version"
 """The good client that speaks a version which a policy does not want."""
 OTHERS = "rules.another_authority"
 """The good clients of each other authority that is trusted than the one that a policy names."""
+_ANOTHER_HOST = "routing.another_host"
+"""The client whose request names a host that is not here: the default virtual host of the port answers it."""
 _CHECK = "SSLCARevocationCheck"
 _REVOKED = {"revocation", "ocsp"}
 """The families that are about who was revoked."""
@@ -56,7 +58,7 @@ class Knock:
     @property
     def in_handshake(self) -> bool:
         """Whether the handshake is with this site, and the site's guard acts in it."""
-        return self.site.guard.in_handshake and self.server_name == (self.client.host or self.site.name)
+        return self.site.guard.in_handshake and self.server_name in (self.site.name, *self.site.aliases)
 
     @property
     def door(self) -> tuple[str, Tls]:
@@ -86,7 +88,7 @@ class Planner:
             knock
             for site in places
             for case in filter(only, catalogue())
-            if _can_be_asked(case, self.pki(site), site.guard) and _is_asked(case, self.policy.of(site))
+            if _can_be_asked(case, self.pki(site), site) and _is_asked(case, self.policy.of(site))
             for tls in self._over(case, site)
             for knock in self._knocks(case, site, tls)
         ]
@@ -143,7 +145,9 @@ class Planner:
         pki = self.pki(site)
         pki.begin(case.id, self._kinds.setdefault(_kind(site), len(self._kinds)))
         client = case.build(pki)
-        return client if client and _suits(case, client, pki) else None
+        if client is None or not _suits(case, client, pki):
+            return None
+        return replace(client, address=pki.model.address, user=client.user or pki.model.user)
 
     def _named(self, client: Client | None, names: Iterable[str]) -> Iterator[Client]:
         return (replace(client, asks_for=name) for name in names if client)
@@ -152,7 +156,7 @@ class Planner:
         """Of the other sites on the same port one of each kind: what the handshake asks, and by which authorities."""
         kinds: dict[tuple[str, ...], Site] = {}
         for other in self.places:
-            if other.port == site.port and other.tls and other.name in site.neighbours and other.path == "/":
+            if other.listener == site.listener and other.tls and other.name in site.neighbours and other.path == "/":
                 trust = (*other.guard.arguments(_TRUST[0]), *other.guard.arguments(_TRUST[1]))
                 kinds.setdefault((other.guard.handshake, *trust), other)
         return kinds.values()
@@ -226,11 +230,13 @@ def _promises(guard: Guard, case: Case, pki: Pki) -> bool:
     return not ("no_crl_for_cert_ok" in guard.arguments(_CHECK) and case.id in _WITHOUT_CRL)
 
 
-def _can_be_asked(case: Case, pki: Pki, guard: Guard) -> bool:
+def _can_be_asked(case: Case, pki: Pki, site: Site) -> bool:
     """A chain that the server never promised to accept shows nothing, nor does the one way to look for revoked
-    certificates where the other was chosen."""
+    certificates where the other was chosen, nor a host that another site answers for."""
+    guard = site.guard
     return (
-        case.depth <= 1 + pki.room
+        (case.id != _ANOTHER_HOST or site.is_default)
+        and case.depth <= 1 + pki.room
         and (case.family != "ocsp" or (guard.means_ocsp and _by_responder(case, guard)))
         and (case.family != "revocation" or not guard.means_ocsp or not _CRLS.isdisjoint(guard.in_force))
     )

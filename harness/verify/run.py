@@ -37,7 +37,9 @@ from harness.verify.judgement import OTHER_VERSION, Result, weigh
 from harness.verify.material import Material
 from harness.verify.plan import Knock, NothingToDoError, Planner
 from harness.verify.policy import NO_POLICY, Policy
+from harness.verify.rules import by_address
 
+_NO_PASSWORD = 401
 _START = 120
 """Seconds that httpd may take until it answers the control."""
 
@@ -158,7 +160,9 @@ def verify(
     with workbench(tag, laid_out, keep=keep) as bench:
         progress("configuration", 0, 1)
         configuration = bench.effective()
-        found = policy.over(sites(configuration, complete=not laid_out.is_snippet, further=policy.paths))
+        found = policy.over(
+            sites(configuration, complete=not laid_out.is_snippet, stand_ins=laid_out.stand_ins, further=policy.paths)
+        )
         clock.lap("engine")
         progress("certificates", 0, 1)
         material = Material(bench, configuration, slow_keys(), subject.depth, tuple(like), policy)
@@ -194,6 +198,7 @@ def verify(
         *(*laid_out.unseen, *unseen(configuration, laid_out.files), *found.unseen),
         *map(_before_the_guard, redirected.values()),
         *map(_unread, material.unread),
+        *(_by_address(rule) for site in planned.guarded for rule in by_address(site.guard)),
         *map(_locked_otherwise, weighed.locked_otherwise),
     )
     return Run(
@@ -278,6 +283,11 @@ def _locked_otherwise(control: Result) -> Unseen:
     return Unseen(what, where.file, where.line)
 
 
+def _by_address(rule: Directive) -> Unseen:
+    what = f"who needs no certificate by `{rule.name} {rule.arguments}`: every client here comes from elsewhere"
+    return Unseen(what, rule.file, rule.line, "If they are meant to get in by their address, nothing.")
+
+
 def _unread(rule: Directive) -> Unseen:
     return Unseen(
         f"whom `{rule.name} {rule.arguments}` refuses, since not all that it wants can be read",
@@ -320,19 +330,30 @@ class _Prober:
 
     def probe(self, knocks: Sequence[Knock], progress: Progress = quiet) -> dict[str, Observation]:
         """Make all these probes in parallel."""
-        observed = {}
-        with ThreadPoolExecutor(max_workers=self.jobs) as workers:
-            for knock, observation in zip(knocks, workers.map(self._one, knocks), strict=True):
-                observed[knock.mark] = observation
-                progress("probes", len(observed), len(knocks))
-        return observed
+        return in_parallel(self._one, knocks, self.jobs, progress)
 
     def _one(self, knock: Knock) -> Observation:
         site = knock.site
         # For a folder's index mod_dir asks the guard once more, with GET: a second lock that other pages do not have.
         path = site.path if site.guard.in_handshake else site.page
-        door = Door(("127.0.0.1", self.httpd.ports[site.port]), site.name, site.port, path, self.servers)
-        return probe(door, knock.client, knock.tls, knock.mark) if site.tls else knock_without_tls(door, knock.mark)
+        door = Door(("127.0.0.1", self.httpd.ports[site.listener]), site.name, site.port, path, self.servers)
+        return (
+            probe(door, knock.client, knock.tls, knock.mark)
+            if site.tls
+            else knock_without_tls(door, knock.client, knock.mark)
+        )
+
+
+def in_parallel(
+    one: Callable[[Knock], Observation], knocks: Sequence[Knock], jobs: int, progress: Progress
+) -> dict[str, Observation]:
+    """Make probes, so many at a time; returns what was observed of each by its mark."""
+    observed = {}
+    with ThreadPoolExecutor(max_workers=jobs) as workers:
+        for knock, observation in zip(knocks, workers.map(one, knocks), strict=True):
+            observed[knock.mark] = observation
+            progress("probes", len(observed), len(knocks))
+    return observed
 
 
 class Clock:
@@ -360,8 +381,10 @@ def _shut(control: Result) -> str:
     knock, seen = control.knock, control.observed
     what = seen.alert or seen.error or f"status {seen.status}"
     more = "\nIf a rule wants more than could be read, name a client that it lets in with --client-like."
+    if seen.status == _NO_PASSWORD:
+        more = "\nA password is wanted as well, which only a file (AuthType Basic, AuthUserFile) could be given here."
     return (
         f"The control, a client with everything in order, did not get in at {knock.site.url} "
         f"over TLS {knock.tls} ({seen.outcome}: {what}), so no refusal means anything."
-        f"{more if knock.site.guard.rules and seen.status else ''}"
+        f"{more if seen.status and (knock.site.guard.rules or seen.status == _NO_PASSWORD) else ''}"
     )

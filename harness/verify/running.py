@@ -6,7 +6,6 @@ beside a good client that gets in. Who is let in wrongly is proved without that.
 
 import socket
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -28,7 +27,7 @@ from harness.verify.findings import findings
 from harness.verify.judgement import OTHER_VERSION, Result, spoken
 from harness.verify.plan import CONTROL, UNWANTED, Knock, NothingToDoError, Planner
 from harness.verify.policy import NO_POLICY, Policy
-from harness.verify.run import Clock, Progress, Run, Subject, quiet
+from harness.verify.run import Clock, Progress, Run, Subject, in_parallel, quiet
 
 _DENIALS = {400, 401, 403, 407, 421, 495, 496}
 """What servers answer to whom they keep out: httpd by the last but two, nginx by 400, 495 and 496."""
@@ -89,7 +88,7 @@ class _Stranger(Pki):
 
 def site_at(number: int, name: str, port: int, path: str) -> Site:
     """Describe a place of which nothing is known but where it is; it is meant to let in good clients, no others."""
-    return Site(f"s{number}", name, port, path, _GUARD)
+    return Site(f"s{number}", name, port, path, _GUARD, is_default=False)
 
 
 def verify_running(
@@ -210,12 +209,7 @@ class _Prober:
 
     def probe(self, knocks: Sequence[Knock], progress: Progress = quiet) -> dict[str, Observation]:
         """Make all these probes in parallel."""
-        observed = {}
-        with ThreadPoolExecutor(max_workers=self.jobs) as workers:
-            for knock, observation in zip(knocks, workers.map(self._one, knocks), strict=True):
-                observed[knock.mark] = observation
-                progress("probes", len(observed), len(knocks))
-        return observed
+        return in_parallel(self._one, knocks, self.jobs, progress)
 
     def _one(self, knock: Knock) -> Observation:
         site = knock.site

@@ -85,18 +85,25 @@ def mutants(parent: Configuration) -> Iterator[Mutant]:
 
 def _named(lines: list[str], number: int) -> frozenset[int]:
     """The lines that answer for a change: itself, what was added below, and the sections that now lack it."""
+    above = number
+    while lines[above - 1].strip().startswith("RewriteCond"):
+        above -= 1
     opened = [at for at in range(number) if re.match(r"\s*<\w", lines[at])]
     # What stands outside of them is for every virtual host.
     opened = opened or [at for at, line in enumerate(lines) if line.startswith("<VirtualHost")]
     # Where nothing requires a certificate any more, what only asks for one is at fault.
     opened += [at for at, line in enumerate(lines) if line.strip() == "SSLVerifyClient optional"]
-    return frozenset({number + 1, number + 2, *(at + 1 for at in opened)})
+    return frozenset({*range(above + 1, number + 3), *(at + 1 for at in opened)})
 
 
 def _is_equivalent(parent: Configuration, name: str, by: str) -> bool:
     """Whether the change opens nothing: the same stands elsewhere as well, or the module is not there."""
     rules = len(
-        re.findall(r"^\s*(Require ssl-verify-client|SSLRequire|Require expr .*SSL_CLIENT)", parent.text, re.MULTILINE)
+        re.findall(
+            r"^\s*(Require ssl-verify-client|SSLRequire|Require expr .*SSL_CLIENT|SSLOptions \+FakeBasicAuth)",
+            parent.text,
+            re.MULTILINE,
+        )
     )
     required = "SSLVerifyClient require" in parent.text
     if name == "Require ssl-verify-client":

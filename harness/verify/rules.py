@@ -1,0 +1,155 @@
+"""Which rules decide who gets in at a place, and what do they want of a good client beside his certificate?"""
+
+import ipaddress
+from collections.abc import Iterator
+
+from harness.server.conditions import flags
+from harness.server.configuration import Directive, walk
+from harness.server.sections import inner
+from harness.server.sites import Guard
+
+USER = "mtls-harness"
+"""The user's name of a client who needs any, with the password that `Client.user` has."""
+_AUTHORIZING = {"require", "requireall", "requireany", "requirenone"}
+_ABOUT_ADDRESSES = ("ip ", "local", "host ", "forward-dns ")
+_OUTSIDE = ("203.0.113.7", "198.51.100.7", "192.0.2.7")
+"""Addresses that nobody has (RFC 5737)."""
+_LOCAL = "127.0.0.1"
+
+
+def denies(guard: Guard, rule: Directive) -> bool:
+    """Whether a rule says who is not to get in: a good client has nothing of it."""
+    if rule.name.lower() == "rewritecond":
+        wanted = not (rule.words()[1:2] or [""])[0].startswith("!")
+        return wanted and _forbids(_block(guard, rule))
+    none_of = (entry for part in guard.sections for entry in walk(part) if entry.name.lower() == "requirenone")
+    return rule.arguments.lower().startswith("not ") or any(rule is entry for one in none_of for entry in walk(one))
+
+
+def hinges_on(guard: Guard, rule: Directive) -> bool:
+    """Whether nobody gets in whom this one rule does not let in: no other is as good as it, and none undoes it."""
+    if _any_will_do(guard):
+        return False
+    if rule.name.lower() == "sslrequire":
+        return True
+    if rule.name.lower() == "rewritecond":
+        *conditions, last = _block(guard, rule)
+        return _forbids([last]) and all("OR" in flags(entry) for entry in conditions[:-1])
+    return _needs(_deciding(guard), rule)
+
+
+def address(guard: Guard) -> str:
+    """The address that a good client has to come from; where it is all the same, one that no rule speaks of."""
+    rules = _about_addresses(guard) if _wants_certificate(guard) else ()
+    for rule in rules:
+        if hinges_on(guard, rule) and not denies(guard, rule):
+            inside = _networks(rule)
+            if inside or rule.arguments.lower().startswith("local"):
+                return str(inside[0][min(1, inside[0].num_addresses - 1)]) if inside else _LOCAL
+    said = [entry for part in guard.sections for entry in inner(part)]
+    allowed = [network for entry in said if entry.name.lower() == "allow" for network in _networks(entry)]
+    if allowed and not _any_will_do(guard):
+        return str(allowed[0][min(1, allowed[0].num_addresses - 1)])
+    spoken_of = [network for entry in said for network in _networks(entry)]
+    tried = map(ipaddress.ip_address, _OUTSIDE)
+    return str(next((one for one in tried if not any(one in network for network in spoken_of)), _OUTSIDE[0]))
+
+
+def by_address(guard: Guard) -> Iterator[Directive]:
+    """Yield the rules by which an address is as good as a certificate."""
+    if _any_will_do(guard):
+        said = (entry for part in guard.sections for entry in inner(part) if entry.name.lower() == "allow")
+        yield from (entry for entry in said if _networks(entry))
+    for rule in _about_addresses(guard):
+        if (
+            not hinges_on(guard, rule)
+            and not denies(guard, rule)
+            and any(rule is one for one in walk(_deciding(guard)))
+        ):
+            yield rule
+
+
+def user(guard: Guard) -> str | None:
+    """The user whose password a good client has to know beside his certificate; None where none is needed, or where
+    it is not a file that knows him."""
+    fakes = any("fakebasicauth" in word.lower() for word in guard.arguments("SSLOptions"))
+    basic = [word.lower() for word in guard.arguments("AuthType")] == ["basic"]
+    if fakes or not basic or not guard.has("AuthUserFile") or not _wants_certificate(guard):
+        return None
+    for rule in (entry for part in guard.sections for entry in inner(part) if entry.name.lower() == "require"):
+        kind, *names = [*rule.words(), ""]
+        if kind.lower() in {"valid-user", "user"} and hinges_on(guard, rule):
+            return names[0] or USER
+    return None
+
+
+def _about_addresses(guard: Guard) -> Iterator[Directive]:
+    for part in guard.sections:
+        for entry in inner(part):
+            said = entry.arguments.lower().removeprefix("not ")
+            if entry.name.lower() == "require" and said.startswith(_ABOUT_ADDRESSES):
+                yield entry
+
+
+def _networks(rule: Directive) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+    """The networks that a rule names; `10.1` stands for all that begins so."""
+    if rule.name.lower() not in {"require", "allow", "deny"}:
+        return []
+    found = []
+    for word in rule.words():
+        first, slash, rest = word.partition("/")
+        parts = first.rstrip(".").split(".")
+        if not slash and len(parts) < 4 and all(part.isdigit() for part in parts):
+            first, slash, rest = ".".join([*parts, *["0"] * (4 - len(parts))]), "/", str(8 * len(parts))
+        try:
+            found.append(ipaddress.ip_network(first + slash + rest, strict=False))
+        except ValueError:
+            continue  # A name, or one of the words around it.
+    return found
+
+
+def _wants_certificate(guard: Guard) -> bool:
+    """Whether a certificate is wanted beside what the deciding rules say, or by these."""
+    deciding = [*walk(_deciding(guard))]
+    return guard.verify_client == "require" or any(rule is one for rule in guard.rules for one in deciding)
+
+
+def _any_will_do(guard: Guard) -> bool:
+    return any("any" in word.lower() for word in guard.arguments("Satisfy"))
+
+
+def _deciding(guard: Guard) -> Directive:
+    """The section whose rules count: the last one that has any."""
+    found = [section for section in guard.sections if any(map(_authorizes, section.body))]
+    return found[-1] if found else Directive("", "", "", 0)
+
+
+def _needs(section: Directive, rule: Directive) -> bool:
+    entries = [entry for entry in section.body if _authorizes(entry)]
+    inside = [entry for entry in entries if entry is rule or rule in walk(entry)]
+    all_of = section.name.lower() == "requireall" or len(entries) == 1
+    if not inside or not all_of or section.name.lower() == "requirenone":
+        return False
+    return inside[0] is rule or _needs(inside[0], rule)
+
+
+def _authorizes(entry: Directive) -> bool:
+    return entry.name.lower() in _AUTHORIZING
+
+
+def _block(guard: Guard, condition: Directive) -> list[Directive]:
+    """The conditions of a RewriteRule, and last the rule itself; the condition alone where there is no rule."""
+    for part in guard.sections:
+        block: list[Directive] = []
+        for entry in inner(part):
+            if entry.name.lower() == "rewritecond":
+                block.append(entry)
+            elif entry.name.lower() == "rewriterule":
+                if any(entry is condition for entry in block):
+                    return [*block, entry]
+                block = []
+    return [condition]
+
+
+def _forbids(block: list[Directive]) -> bool:
+    return block[-1].name.lower() == "rewriterule" and "F" in flags(block[-1])

@@ -1,0 +1,98 @@
+"""What a condition on the path makes of <If>, <Else> and RewriteRule: about which paths they are."""
+
+import pytest
+
+from harness.server.conditions import told_apart
+from harness.server.configuration import Directive
+from harness.server.sections import Section, sections
+
+VERIFIED = "%{SSL_CLIENT_VERIFY} != 'SUCCESS'"
+NOT_VERIFIED = Directive("RewriteCond", "%{SSL:SSL_CLIENT_VERIFY} !=SUCCESS", "site.conf", 1)
+DENIED = Directive("Require", "all denied", "site.conf", 3)
+
+
+def condition(text: str, name: str = "If") -> Directive:
+    return Directive(name, f'"{text}"' if text else "", "site.conf", 2, (DENIED,))
+
+
+def rewriting(*lines: str) -> list[Directive]:
+    split = (line.partition(" ") for line in lines)
+    return [Directive(name, arguments, "site.conf", 2) for name, _, arguments in split]
+
+
+def only(*body: Directive) -> Section:
+    (section,) = sections(Directive("", "", "", 0, body))
+    return section
+
+
+@pytest.mark.parametrize(
+    ("test", "inside", "outside"),
+    [
+        ("%{REQUEST_URI} =~ m#^/admin/#", "/admin/x", "/x"),
+        ("%{REQUEST_URI} =~ m#^/admin/#i", "/ADMIN/x", "/x"),
+        ("%{REQUEST_URI} !~ m#^/public/#", "/x", "/public/x"),
+        ("! (%{REQUEST_URI} =~ m#^/public/#)", "/x", "/public/x"),
+        ("%{REQUEST_URI} == '/admin'", "/admin", "/admin/x"),
+        ("%{REQUEST_URI} != '/login'", "/", "/login"),
+        ("%{REQUEST_URI} -strmatch '/reports/*.csv'", "/reports/a.csv", "/reports/a.txt"),
+        ("%{REQUEST_URI} =~ m#^/admin/# && %{REQUEST_URI} !~ m#help#", "/admin/x", "/admin/help"),
+    ],
+)
+def test_an_if_is_about_the_paths_that_pass_its_tests(test: str, inside: str, outside: str) -> None:
+    section = only(condition(f"{test} && {VERIFIED}"))
+    assert section.covers(inside, "", None)
+    assert not section.covers(outside, "", None)
+    assert section.covers(str(section.example()), "", None)
+    asking, *_ = section.inner()
+    assert (asking.name, asking.arguments) == ("If", VERIFIED)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        VERIFIED,
+        f"%{{REQUEST_URI}} =~ m#^/admin/# || {VERIFIED}",
+        f"%{{REQUEST_URI}} in {{ '/a', '/b' }} && {VERIFIED}",
+    ],
+)
+def test_any_other_if_is_about_everything(text: str) -> None:
+    entry = condition(text)
+    assert told_apart((entry,)) == ((entry,), [])
+
+
+def test_an_else_is_about_the_other_paths() -> None:
+    section = [*sections(Directive("", "", "", 0, (condition("%{REQUEST_URI} =~ m#^/a/#"), condition("", "Else"))))][1]
+    assert section.covers("/b/", "", None)
+    assert not section.covers("/a/", "", None)
+
+
+@pytest.mark.parametrize(
+    ("lines", "inside", "outside"),
+    [
+        (["RewriteCond %{REQUEST_URI} ^/admin/", "RewriteRule ^ - [F]"], "/admin/x", "/x"),
+        (["RewriteCond %{REQUEST_URI} !^/help [NC]", "RewriteRule .* - [F]"], "/x", "/HELP"),
+        (["RewriteCond %{REQUEST_URI} =/admin", "RewriteRule ^ - [F]"], "/admin", "/admin/x"),
+        (["RewriteRule ^/reports/ - [F]"], "/reports/x", "/x"),
+        (["RewriteRule !^/help/ - [F]"], "/x", "/help/x"),
+    ],
+)
+def test_a_rewrite_rule_is_about_the_paths_that_pass_its_tests(lines: list[str], inside: str, outside: str) -> None:
+    section = only(NOT_VERIFIED, *rewriting(*lines))
+    assert section.covers(inside, "", None)
+    assert not section.covers(outside, "", None)
+    assert section.covers(str(section.example()), "", None)
+    assert NOT_VERIFIED in section.inner()
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["RewriteRule ^ - [F]"],
+        ["RewriteCond %{REQUEST_URI} ^/admin/ [OR]", "RewriteRule ^ - [F]"],
+        ["RewriteRule ^admin/ - [F]"],
+        [],
+    ],
+)
+def test_any_other_rewriting_is_about_everything(lines: list[str]) -> None:
+    body = (NOT_VERIFIED, *rewriting(*lines))
+    assert told_apart(body) == (body, [])
