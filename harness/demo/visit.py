@@ -143,7 +143,8 @@ def _with(dialog: Dialog | None, serial: str) -> Dialog | None:
 
 
 def _dialog_or_page(screen: Screen) -> Dialog | Page | None:
-    return screen.dialog or _page(screen)
+    """The dialog, once it is filled: without anything to offer no browser asks."""
+    return screen.dialog if screen.dialog and screen.dialog.offers else _page(screen)
 
 
 def _page(screen: Screen) -> Page | None:

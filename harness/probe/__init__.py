@@ -10,6 +10,7 @@ import socket
 import struct
 import time
 from dataclasses import dataclass, field
+from urllib.parse import quote
 
 from cryptography import x509
 from OpenSSL import SSL, crypto
@@ -38,8 +39,8 @@ class Client:
     port, `ALIAS` another one of its own, None no name at all. `host` is the name in the request where that is not the
     site's (a client that asks for an alias does so in both). `method` is that of the request, `user` one who says that
     his password is "password" (RFC 7617). `address` is where he says to come from, which only a server under test
-    believes. `post_handshake` says whether a certificate can be asked for after the
-    handshake (RFC 8446 section 4.2.6): browsers do not offer it.
+    believes; `headers` are written besides, `query` follows on the path, and `via` goes before it. `post_handshake`
+    says whether a certificate can be asked for after the handshake (RFC 8446 section 4.2.6): browsers do not offer it.
     """
 
     identity: Identity | None = None
@@ -50,7 +51,18 @@ class Client:
     method: str = "GET"
     user: str | None = None
     address: str | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    query: str = ""
+    via: str = ""
     post_handshake: bool = True
+
+    @property
+    def writes(self) -> str:
+        """What the request says beyond the usual, for a message; "" where nothing."""
+        said = [f"{name}: {value}" for name, value in self.headers]
+        said += [f"Host: {self.host}"] if self.host and self.asks_for == SITE else []
+        said += [f"?{self.query}"] if self.query else []
+        return ", ".join([*said, *([f"{self.via}/…"] if self.via else [])])
 
     @property
     def certificates(self) -> tuple[x509.Certificate, ...]:
@@ -166,12 +178,16 @@ def knock_without_tls(door: Door, client: Client, mark: str) -> Observation:
 
 
 def _request(door: Door, client: Client, mark: str) -> bytes:
+    query = "?" + quote(client.query, "=&+/:") if client.query else ""
+    # As browsers do, without the port where it is the scheme's own (RFC 9110 section 4.2.3).
+    port = "" if door.port == (443 if door.servers else 80) else f":{door.port}"
     lines = [
-        f"{client.method} {door.path} HTTP/1.1",
-        f"Host: {client.host or door.name}:{door.port}",
+        f"{client.method} {client.via}{door.path}{query} HTTP/1.1",
+        f"Host: {client.host or door.name}{port}",
         f"X-MTLS-Probe: {mark}",
         "Connection: close",
     ]
+    lines += [f"{name}: {value}" for name, value in client.headers]
     if client.address:
         lines.append(f"X-MTLS-Address: {client.address}")
     if client.user:

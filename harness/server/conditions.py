@@ -9,15 +9,13 @@ from harness.server.configuration import Directive
 Test = tuple[str, bool]
 """A regular expression, and whether the path has to match it or must not."""
 
-_PATH = r"%\{REQUEST_URI\}"
 _EXPRESSION = r"m?(?P<mark>[/#|,])(?P<expression>(?:(?!(?P=mark)).)+)(?P=mark)(?P<flags>i?)"
 _TEXT = r"(?P<quote>['\"])(?P<text>.*?)(?P=quote)"
-_TEST = re.compile(
-    rf"(?P<not>!\s*)?(?P<open>\(\s*)?{_PATH}\s*"
-    rf"(?P<operator>=~|!~|==?|!=|-eq|-ne|-strc?match)\s*(?:{_EXPRESSION}|{_TEXT})(?(open)\s*\))"
-)
+OPERATORS = rf"(?P<operator>=~|!~|==?|!=|-eq|-ne|-strc?match)\s*(?:{_EXPRESSION}|{_TEXT})"
+"""What follows on a variable that is compared (ap_expr); `as_expression` reads it."""
+_TEST = re.compile(rf"(?P<not>!\s*)?(?P<open>\(\s*)?%\{{REQUEST_URI\}}\s*{OPERATORS}(?(open)\s*\))")
 _AND = re.compile(r"\s*(?:&&|\band\b)\s*")
-_ALTERNATIVE = re.compile(r"\|\||\bor\b")
+_OR = re.compile(r"\s*(?:\|\||\bor\b)\s*")
 _ANY_PATH = {"", "^", ".", ".*", ".?", "^.*", "^.*$", "(.*)", "^(.*)$", "^/", "^/.*", "^/(.*)", "^/(.*)$", "^/.*$"}
 
 
@@ -31,7 +29,7 @@ def told_apart(body: tuple[Directive, ...]) -> tuple[tuple[Directive, ...], list
     everywhere: list[Directive] = []
     somewhere: list[tuple[Directive, tuple[Test, ...]]] = []
     conditions: list[Directive] = []
-    before: tuple[Test, ...] | None = None
+    before: tuple[Test, ...] = ()
     for entry in body:
         name = entry.name.lower()
         if name == "rewritecond":
@@ -40,42 +38,65 @@ def told_apart(body: tuple[Directive, ...]) -> tuple[tuple[Directive, ...], list
         if name == "rewriterule":
             block, conditions = (*conditions, entry), []
             rest, tests = _of_a_rule(block)
-            if tests:
-                somewhere.append((replace(entry, body=rest), tests))
-            else:
-                everywhere += block
-            continue
-        tests, rest_of_it = _of_a_section(entry, before) if name in {"if", "else"} else ((), entry)
-        before = tests if name == "if" and rest_of_it.arguments == "" else None
-        if tests:
-            somewhere.append((replace(rest_of_it, body=(rest_of_it,)), tests))
+            section = replace(entry, body=rest)
+        elif name in {"if", "elseif", "else"}:
+            own, stripped = _of_a_section(entry)
+            block, section = (entry,), replace(stripped, body=(stripped,))
+            before = () if name == "if" else before
+            tests = (*own, *before)
+            # What follows is about the other paths, where this is about paths alone, and by one test.
+            if len(own) == 1 and not stripped.arguments:
+                before = (*before, (own[0][0], not own[0][1]))
         else:
-            everywhere.append(entry)
+            block, tests = (entry,), ()
+        if tests:
+            somewhere.append((section, tests))
+        else:
+            everywhere += block
     return (*everywhere, *conditions), somewhere
 
 
-def _of_a_section(entry: Directive, before: tuple[Test, ...] | None) -> tuple[tuple[Test, ...], Directive]:
-    """Read the tests of an If; those of an Else are what the If before it asks for alone, the other way round."""
-    if entry.name.lower() == "else":
-        return (tuple((one, not wanted) for one, wanted in before) if before and len(before) == 1 else ()), entry
+def _of_a_section(entry: Directive) -> tuple[tuple[Test, ...], Directive]:
+    """Read the tests of an If or ElseIf; an Else has none of its own."""
     text = entry.expression
-    found = [*_TEST.finditer(text)]
-    rest = _TEST.sub("", text)
-    if not found or _ALTERNATIVE.search(rest) or "REQUEST_URI" in rest:
+    tests: list[Test] = []
+    while found := _TEST.search(text):
+        start, end, group = found.start(), found.end(), [_test(found)]
+        while (either := _OR.match(text, end)) and (another := _TEST.match(text, either.end())):
+            group.append(_test(another))
+            end = another.end()
+        before, after = text[:start].rstrip(), text[end:].lstrip()
+        if len(group) > 1 and (before or after):
+            if not (before.endswith("(") and after.startswith(")")):
+                return (), entry
+            before, after = before[:-1], after[1:]
+        if len(group) > 1 and not all(wanted for _, wanted in group):
+            return (), entry
+        tests.append(_any(group))
+        text = f"{before} {after}"
+    rest = [part for part in _AND.split(text) if part.strip()]
+    if not tests or _OR.search(text) or "REQUEST_URI" in text:
         return (), entry
-    left = [part for part in _AND.split(rest) if part.strip()]
-    return tuple(map(_test, found)), replace(entry, arguments=" && ".join(left))
+    return tuple(tests), replace(entry, arguments=" && ".join(part.strip() for part in rest))
+
+
+def _any(tests: list[Test]) -> Test:
+    """One test that is passed by what passes any of these; of several, each is one that the path has to match."""
+    return tests[0] if len(tests) == 1 else ("|".join(f"(?:{expression})" for expression, _ in tests), True)
 
 
 def _test(found: re.Match[str]) -> Test:
+    return as_expression(found), (found["operator"] not in {"!~", "!=", "-ne"}) != bool(found["not"])
+
+
+def as_expression(found: re.Match[str]) -> str:
+    """Read what a variable is compared with (`OPERATORS`) as a regular expression."""
     operator, expression = found["operator"], found["expression"]
-    if expression is None and operator.endswith("match"):
-        expression = _like(found["text"])
-    elif expression is None:
-        expression = found["text"] if operator in {"=~", "!~"} else f"^{re.escape(found['text'])}$"
-    elif found["flags"]:
-        expression = f"(?i){expression}"
-    return expression, (operator not in {"!~", "!=", "-ne"}) != bool(found["not"])
+    if expression is not None:
+        return f"(?i:{expression})" if found["flags"] else expression
+    if operator.endswith("match"):
+        return _like(found["text"])
+    return found["text"] if operator in {"=~", "!~"} else f"^{re.escape(found['text'])}$"
 
 
 def _like(pattern: str) -> str:
@@ -87,12 +108,26 @@ def _of_a_rule(block: tuple[Directive, ...]) -> tuple[tuple[Directive, ...], tup
     """Read the tests of a RewriteRule and the conditions before it, where one of these is about a certificate."""
     *conditions, rule = block
     asks = any("ssl_client" in entry.arguments.lower() for entry in conditions)
-    if not asks or any("OR" in flags(entry) for entry in conditions):
+    # An OR that nothing follows on makes any path pass.
+    if not asks or "OR" in flags(conditions[-1]):
         return block, ()
-    about = [entry for entry in conditions if entry.words()[:1] == ["%{REQUEST_URI}"]]
-    tests = (*map(_tested, about), *_pattern(rule))
+    tests: list[Test] = []
+    rest: list[Directive] = []
+    group: list[Directive] = []
+    for condition in conditions:
+        group.append(condition)
+        if "OR" in flags(condition):
+            continue
+        about = [entry for entry in group if entry.words()[:1] == ["%{REQUEST_URI}"]]
+        tested = [*map(_tested, about)]
+        if about and (about != group or (len(group) > 1 and not all(wanted for _, wanted in tested))):
+            return block, ()
+        tests += [_any(tested)] if tested else []
+        rest += [] if about else group
+        group = []
+    tests += _pattern(rule)
     of_any_path = replace(rule, arguments=" ".join(["^", *rule.words()[1:]]))
-    return (*(entry for entry in conditions if entry not in about), of_any_path), tests
+    return (*rest, of_any_path), tuple(tests)
 
 
 def _tested(condition: Directive) -> Test:
@@ -100,16 +135,17 @@ def _tested(condition: Directive) -> Test:
     wanted = not pattern.startswith("!")
     pattern = pattern.removeprefix("!")
     expression = f"^{re.escape(pattern[1:])}$" if pattern.startswith("=") else pattern
-    return (f"(?i){expression}" if "NC" in flags(condition) else expression), wanted
+    return (f"(?i:{expression})" if "NC" in flags(condition) else expression), wanted
 
 
 def _pattern(rule: Directive) -> Iterator[Test]:
-    """Yield the pattern of a rule, where it is one of whole paths: in a folder's own rules they have no slash."""
+    """Yield the pattern of a rule, if it has one; in a folder's own rules paths have no slash in front."""
     pattern = rule.value and rule.words()[0]
     wanted = not pattern.startswith("!")
     pattern = pattern.removeprefix("!")
-    if pattern not in _ANY_PATH and re.match(r"\^\(?\??:?/", pattern):
-        yield (f"(?i){pattern}" if "NC" in flags(rule) else pattern), wanted
+    if pattern not in _ANY_PATH and re.match(r"\^\(?\??:?[/\w]", pattern):
+        pattern = re.sub(r"^\^(?=\w)", "/", pattern)
+        yield (f"(?i:{pattern})" if "NC" in flags(rule) else pattern), wanted
 
 
 def flags(entry: Directive) -> set[str]:

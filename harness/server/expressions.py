@@ -6,6 +6,20 @@ from collections.abc import Iterator
 
 import rstr
 
+_CLASSES = {
+    "alnum": "a-zA-Z0-9",
+    "alpha": "a-zA-Z",
+    "digit": "0-9",
+    "lower": "a-z",
+    "upper": "A-Z",
+    "xdigit": "0-9a-fA-F",
+    "word": r"\w",
+    "space": r"\s",
+    "blank": r" \t",
+    "punct": "!-/:-@\\[-`{-~",
+}
+_ONE = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\.")
+"""What matches one character: an escaped one, a class, or any."""
 _SAMPLES = 20
 """How many texts are tried until one matches its expression."""
 
@@ -13,7 +27,7 @@ _SAMPLES = 20
 def search(expression: str, text: str) -> re.Match[str] | None:
     """Find a regular expression in a text; one that Python cannot read is not found."""
     try:
-        return re.search(_named(expression), text)
+        return re.search(_read(expression), text)
     except re.error:
         return None
 
@@ -21,14 +35,17 @@ def search(expression: str, text: str) -> re.Match[str] | None:
 def texts(expression: str) -> Iterator[str]:
     """Make texts that an expression may match, always the same ones; none where it cannot be read."""
     maker = rstr.Rstr(random.Random(0))  # noqa: S311 - nothing here is a secret
+    # A letter will mostly do for what is anything but something; what it must not be is for `search` to tell.
+    plain = _ONE.sub(lambda one: "[a-z]" if one[0] == "." or one[0][:2] == "[^" else one[0], _read(expression))
     for _ in range(_SAMPLES):
         try:
-            text = str(maker.xeger(_named(expression)))
+            text = str(maker.xeger(plain))
         except (re.error, ValueError, KeyError):
             return
         yield text
 
 
-def _named(expression: str) -> str:
-    """Write the second way that PCRE has to name a group as Python's one."""
-    return re.sub(r"\(\?<(?![=!])", "(?P<", expression)
+def _read(expression: str) -> str:
+    """Write as Python does what PCRE has besides: a second way to name a group, and the classes of POSIX."""
+    named = re.sub(r"\(\?<(?![=!])", "(?P<", expression)
+    return re.sub(r"\[:(\w+):\]", lambda found: _CLASSES.get(found[1], found[0]), named)

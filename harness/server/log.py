@@ -29,7 +29,7 @@ _NAME = re.compile(r"AH0204[34]: (?:SSL|No matching SSL) virtual host for server
 _LIBRARY = re.compile(r"SSL Library Error: error:[0-9A-F]+:[^:]*:[^:]*:(?P<text>.*?)(?: \(| -- |$)")
 _ACCESS = re.compile(
     rf"{ACCESS} (?P<client>\S+) (?P<mark>\S+) (?P<status>\d+) (?P<passed>\S+) (?P<verify>\S+) (?P<serial>\S+) "
-    r"\S+/(?P<httpd>\S+) \S+/(?P<openssl>\S+) (?P<file>.*)$"
+    r"\S+/(?P<httpd>\S+) \S+/(?P<openssl>\S+) (?P<instead>\S+) (?P<file>.*)$"
 )
 
 
@@ -112,7 +112,10 @@ def read(lines: Iterable[str]) -> Log:
             words.append(line)
         if found := _ACCESS.search(line):
             identity = found["serial"] if found["verify"] == "SUCCESS" else None
-            record = Record(identity, None, int(found["status"]), found["passed"] == "passed", found["file"])
+            status = int(found["status"])
+            # What comes from a cache has asked no guard; an ErrorDocument may answer well in the place of a refusal.
+            passed = found["passed"] == "passed" or (status < 300 and found["instead"] == "-")
+            record = Record(identity, None, status, passed, found["file"])
             requests[found["mark"]] = record, found["client"], current.get(found["client"])
             versions = {name: found[name] for name in versions}
         elif found := _LINE.search(line):

@@ -10,7 +10,7 @@ from harness.server.configuration import COMMAND_LINE, Directive
 from harness.server.expressions import search, texts
 
 PLACES = ("directory", "directorymatch", "files", "filesmatch", "location", "locationmatch", "proxy", "proxymatch")
-_CONDITIONS = {"if", "elseif", "else"}
+CONDITIONS = {"if", "elseif", "else"}
 _SIMPLE = ("/x", "/index.html", "/x/y")
 """What is tried first for an expression that looks ahead: what it excludes is not for a generator to know."""
 
@@ -43,6 +43,11 @@ class Section:
         """Whether `text` has wildcards."""
         return not self.is_expression and re.search(r"[*?\[]", self.text) is not None
 
+    @property
+    def said(self) -> tuple[Directive, ...]:
+        """What it says of all its places, whatever else holds."""
+        return self.entry.body
+
     def inner(self) -> Iterator[Directive]:
         """Yield what stands in it, through containers that are about no other paths."""
         return inner(self.entry)
@@ -62,7 +67,9 @@ class Section:
         if self.kind == "files":
             return fnmatch.fnmatchcase(name, self.text)
         if self.is_pattern:
-            return fnmatch.fnmatchcase(where, self.text) or fnmatch.fnmatchcase(where, f"{self.text.rstrip('/')}/*")
+            # A folder's rules are those of all below it; a location's pattern is one of whole paths.
+            below_it = "" if self.kind == "location" else "(/.*)?"
+            return search(f"^{_wild(self.text.rstrip('/') if below_it else self.text)}{below_it}$", where) is not None
         return below(where, self.text)
 
     def example(self) -> str | None:
@@ -87,6 +94,11 @@ class Conditional(Section):
     def is_expression(self) -> bool:
         """It is about what expressions match."""
         return True
+
+    @property
+    def said(self) -> tuple[Directive, ...]:
+        """What it says of all its places: nothing, where more than the path is asked."""
+        return tuple(entry for part in self.entry.body if not part.arguments for entry in part.body)
 
     def covers(self, url: str, content: str, asked: str | None) -> bool:
         """Whether it is about a path."""
@@ -113,7 +125,7 @@ def sections(level: Directive, within: Section | None = None) -> Iterator[Sectio
             yield from sections(part, conditional)
     for entry in everywhere:
         name = entry.name.lower()
-        if name in _CONDITIONS:
+        if name in CONDITIONS:
             yield from sections(entry, within)
         elif name in PLACES:
             section = Section(entry, within)
@@ -161,8 +173,15 @@ def paths(section: Section, urls: Callable[[str], Iterator[str]]) -> Iterator[st
     else:
         place = example if example.startswith("/") else f"/{example}"
         # What looks like a folder is asked for as one: mod_dir redirects before any guard is asked.
-        folder = section.kind == "location" and not section.is_expression and "." not in place.rpartition("/")[2]
+        exact = section.kind != "location" or section.is_expression or section.is_pattern
+        folder = not exact and "." not in place.rpartition("/")[2]
         yield f"{place.rstrip('/')}/" if folder else place
+
+
+def _wild(pattern: str) -> str:
+    """A regular expression for a pattern whose wildcards match no slash."""
+    parts = re.findall(r"\[[^\]]*\]|.", pattern)
+    return "".join({"*": "[^/]*", "?": "[^/]"}.get(part, part if part[1:] else re.escape(part)) for part in parts)
 
 
 def below(path: str, prefix: str) -> bool:

@@ -15,6 +15,7 @@ __all__ = ["Guard", "Site", "Sites", "sites"]
 
 _PUBLIC = "/.well-known/"
 """What is meant for anybody (RFC 8615), such as the answers by which certificates are had (RFC 8555)."""
+_BY_PREFIX = {"alias", "scriptalias", "proxypass"}
 Further = Callable[[str, int, bool], Iterable[str]]
 """Names further paths to knock at in a virtual host, by its name, its port and whether it speaks TLS."""
 
@@ -94,7 +95,7 @@ def sites(
     hosts = [host for host in hosts if names[host]]
     more = {host: [url for name in names[host] for url in further(name, host.port, host.tls)] for host in hosts}
     found = [_site(host, url, names) for host in hosts for url in dict.fromkeys([*host.paths, *more[host]])]
-    claimed = {site.content: site.guard for site in found if site.guard.claim and site.content}
+    claimed = {_place(site.content): site.guard for site in found if site.guard.claim and site.content}
     found = [_shared(site, claimed) for site in [*found, *_other_doors(hosts, found, claimed, names)]]
     if not any(site.guard.claim for site in found) and (asked := list(filter(wants_to_know, walk(configuration)))):
         found = [replace(site, guard=replace(site.guard, claim=asked[0])) if site.tls else site for site in found]
@@ -147,15 +148,26 @@ def _shared(site: Site, claimed: Mapping[str, Guard]) -> Site:
     guard = site.guard
     if guard.claim or guard.undone or guard.beyond or not site.content or _PUBLIC in site.content:
         return site
-    here = site.content.rstrip("/")
+    here = _place(site.content).rstrip("/")
     content = next((one for one in claimed if below(here, one.rstrip("/"))), None)
     if content is None:
         return site
     if here != content.rstrip("/") and _opened_below(guard, content):
         return replace(site, guard=replace(guard, part=True))
-    if guard.way and guard.way is claimed[content].way and guard.opening:
+    other = claimed[content]
+    if guard.way and guard.way is other.way and guard.opening:
         return site  # The whole server's own, such as its icons: public wherever nobody says otherwise.
-    return replace(site, guard=replace(guard, claim=claimed[content].claim, opener=guard.way or guard.opener))
+    if guard.way and guard.way.name.lower() in _BY_PREFIX and guard.section is not other.section:
+        again = other.way is not None and guard.way.words() == other.way.words()
+        if again or here != content.rstrip("/"):
+            # Another virtual host leads to the same, or to a part of it, by a line of its own: it may be meant to.
+            return replace(site, guard=replace(guard, beyond=guard.way))
+    return replace(site, guard=replace(guard, claim=other.claim, opener=guard.way or guard.opener))
+
+
+def _place(content: str) -> str:
+    """Where content lies: what FastCGI is asked for is a file's path."""
+    return re.sub(r"^(?:unix:[^|]*\|)?fcgi://[^/]*", "", content)
 
 
 def _opened_below(guard: Guard, content: str) -> bool:
@@ -180,9 +192,12 @@ def _other_doors(
     for host in hosts:
         for content in claimed:
             for url in host.urls(content):
-                if (names[host][0], host.listener, url) not in known and host.content(url) == content:
-                    known.add((names[host][0], host.listener, url))
-                    yield _site(host, url, names)
+                # A redirect to the site with TLS may be for the folder alone.
+                for path in (url, f"{url}x") if url.endswith("/") and not host.tls else (url,):
+                    door = names[host][0], host.listener, path
+                    if door not in known and below(host.content(path), content.rstrip("/") or "/"):
+                        known.add(door)
+                        yield _site(host, path, names)
 
 
 def _idle(hosts: Iterable[VirtualHost]) -> tuple[Directive, ...]:

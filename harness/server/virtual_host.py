@@ -1,14 +1,14 @@
 """What does one virtual host serve where, and what protects it there?"""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 from harness.server.conditions import told_apart
 from harness.server.configuration import Directive, walk
 from harness.server.layout import Unseen
-from harness.server.sections import Section, below, inner, join, merged, paths, sections
+from harness.server.sections import CONDITIONS, Section, below, inner, join, merged, paths, sections
 from harness.server.ways import Way, ways
 
 # What makes a section a place of its own: directives that let in or keep out.
@@ -20,6 +20,13 @@ _GUARDS = {
 _INTENT = {
     *("sslcacertificatefile", "sslcacertificatepath", "sslcadnrequestfile", "sslcadnrequestpath"),
     *("sslcarevocationfile", "sslcarevocationpath", "sslcarevocationcheck", "sslverifydepth"),
+}
+# What serves more than can be told beforehand.
+_OPEN_ENDED = {
+    "userdir": "from the folders of each user",
+    "virtualdocumentroot": "a folder for each name that a client asks for",
+    "virtualdocumentrootip": "a folder for each address",
+    "proxyrequests": "which is whatever a client asks of it in this server's name",
 }
 _OPENING = {("require", "all granted"), ("satisfy", "any"), ("allow", "from all")}
 
@@ -134,9 +141,10 @@ class VirtualHost:
         self._beyond: dict[str, tuple[Directive, Directive | None]] = {}
         homes = (entry for level in self._levels for entry in level.find("UserDir"))
         self._homes = next((entry for entry in homes if entry.value not in {"enabled", "disabled"}), None)
-        if self._homes:
-            what = f"what users serve from their folders (`UserDir {self._homes.arguments}`)"
-            self.unseen.append(Unseen(what, self._homes.file, self._homes.line))
+        for name, entry in self._plain.items():
+            if name in _OPEN_ENDED and entry.value not in {"off", "none"} and (name != "userdir" or self._homes):
+                what = f"what `{entry.name} {entry.arguments}` serves, {_OPEN_ENDED[name]}"
+                self.unseen.append(Unseen(what, entry.file, entry.line))
 
     @cached_property
     def patterns(self) -> list[str]:
@@ -203,27 +211,34 @@ class VirtualHost:
         # A folder's name where a path is meant: a guard for the one is meant for the other.
         if section.kind == "location" and not section.is_expression and self._asks_in(section):
             yield from self.urls(section.text)
+            # An application takes the path without the slash at its end for the same; a folder is redirected.
+            short = section.text.rstrip("/")
+            if short != section.text and "://" in self.content(short):
+                yield short
 
     def _deeper(self, section: Section, url: str) -> Iterator[str]:
-        """Yield what lies below a path and what its section, an expression, does not cover: a program answers there as
-        well (PATH_INFO), an application may. With `MergeSlashes off` it may not cover the path with more slashes.
+        """Yield what lies below a path and what its section, an expression or a pattern, does not cover: files do in a
+        folder, a program answers there as well (PATH_INFO), an application may. With `MergeSlashes off` it may not
+        cover the path with more slashes.
         """
         rule = self._asks_in(section)
-        if section.kind != "location" or not section.is_expression or not rule:
+        if section.kind not in {"location", "directory"} or not (
+            rule and (section.is_expression or section.is_pattern)
+        ):
             return
         doubled = f"/{url[1:].replace('/', '//')}"
         unmerged = "mergeslashes" in self._plain and self._plain["mergeslashes"].value == "off"
-        if unmerged and not self._covers(section, doubled):
-            self._beyond[doubled] = section.entry, rule
-            yield doubled
-        deeper = f"{url.rstrip('/')}/x"
-        if self._covers(section, deeper):
-            return
+        wild = section.is_pattern and section.kind == "location"
+        deeper = section.text.replace("*", "x/x").replace("?", "x") if wild else f"{url.rstrip('/')}/x"
         way = self._way(url)
         said = [entry for one in self.sections if self._covers(one, url) for entry in one.inner()]
         runs = (way and "script" in way.entry.name.lower()) or any(one.name.lower() == "sethandler" for one in said)
-        if runs or "." not in url.rpartition("/")[2]:
-            self._beyond[deeper] = section.entry, rule if runs else None
+        folder = url != "/" and "://" not in self.content(url) and (wild or url.endswith("/"))
+        if unmerged and not self._covers(section, doubled):
+            self._beyond[doubled] = section.entry, rule
+            yield doubled
+        if (runs or folder or "." not in url.rpartition("/")[2]) and not self._covers(section, deeper):
+            self._beyond[deeper] = section.entry, rule if runs or folder else None
             yield deeper
 
     def page(self, url: str) -> str:
@@ -269,7 +284,7 @@ class VirtualHost:
             rules,
             parts,
             way.entry if way else None,
-            _closed(covering),
+            _closed(covering, (entry for part in parts for entry in inner(part) if entry.name.lower() in CONDITIONS)),
             bool(asking) and claim is None,
             tuple(section for section in covering if _opens(section)),
             beyond=beyond,
@@ -340,13 +355,13 @@ class VirtualHost:
             if arguments.startswith("env ") and not self._set_by_certificate.keys().isdisjoint(entry.words()[1:]):
                 return True
             return "ssl-verify-client" in arguments or "ssl_client" in arguments or (self._fakes and named)
-        return name in {"sslrequire", "rewritecond", "if"} and "ssl_client" in arguments
+        return name in {"sslrequire", "rewritecond", "if", "elseif"} and "ssl_client" in arguments
 
     @cached_property
     def _set_by_certificate(self) -> dict[str, Directive]:
         """The environment variables that are set where something is true of the client's certificate, and by what."""
         asked = ("setenvif", "setenvifexpr", "setenvifnocase")
-        found = (entry for level in self._levels for entry in walk(level) if entry.name.lower() in asked)
+        found = (entry for entry in self._all if entry.name.lower() in asked)
         return {
             word.partition("=")[0]: entry
             for entry in found
@@ -356,8 +371,17 @@ class VirtualHost:
 
     @cached_property
     def _fakes(self) -> bool:
-        """Whether a user's name may stand for a certificate's subject."""
-        return any("fakebasicauth" in entry.arguments.lower() for level in self._levels for entry in walk(level))
+        """Whether a user's name may stand for a certificate's subject, or for a part of it."""
+        names = (
+            "fakebasicauth" in entry.arguments.lower() or entry.name.lower() == "sslusername" for entry in self._all
+        )
+        return any(names)
+
+    @cached_property
+    def _all(self) -> list[Directive]:
+        """Every directive that is about it, and about no other virtual host."""
+        bodies = (entry for level in self._levels for entry in level.body if entry.name.lower() != "virtualhost")
+        return [part for entry in bodies for part in (entry, *walk(entry))]
 
 
 def wants_to_know(entry: Directive) -> bool:
@@ -367,7 +391,7 @@ def wants_to_know(entry: Directive) -> bool:
 
 
 def _opens(section: Section) -> bool:
-    said = {(entry.name.lower(), " ".join(entry.arguments.lower().split())) for entry in section.entry.body}
+    said = {(entry.name.lower(), " ".join(entry.arguments.lower().split())) for entry in section.said}
     return bool(said & _OPENING)
 
 
@@ -379,10 +403,17 @@ def _replaced(covering: list[Section], in_force: Mapping[str, Directive]) -> lis
     return [entry for found in asking[:-1] for entry in found]
 
 
-def _closed(covering: list[Section]) -> bool:
-    """Whether the rules that count, those of the section that is merged last, are that nobody gets in."""
-    rules = [said for section in covering if (said := [*section.entry.find("Require")])]
-    return bool(rules) and [entry.arguments.lower() for entry in rules[-1]] == ["all denied"]
+def _lets_in(condition: Directive) -> bool:
+    """Whether a condition has rules of its own that let anybody in."""
+    return any(entry.name.lower() == "require" and "denied" not in entry.arguments.lower() for entry in walk(condition))
+
+
+def _closed(covering: list[Section], conditional: Iterable[Directive]) -> bool:
+    """Whether the rules that count, those of the section that is merged last, are that nobody gets in. An If is merged
+    after all sections, wherever it stands (core documentation, "How the sections are merged")."""
+    rules = [said for section in covering if (said := [one for one in section.said if one.name.lower() == "require"])]
+    closed = bool(rules) and [entry.arguments.lower() for entry in rules[-1]] == ["all denied"]
+    return closed and not any(_lets_in(entry) for entry in conditional)
 
 
 def _opener(guard: Guard, set_by: Mapping[str, Directive]) -> Directive:

@@ -2,15 +2,15 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.server.conditions import flags
 from harness.server.configuration import Directive
 from harness.server.expressions import search
 from harness.server.sections import Section, below, join, matching, sections
 
-_ELSEWHERE = {"F", "G", "R", "PT", "E", "S"}
-"""Flags of a RewriteRule that serves nothing itself, or hands the path on to be mapped again."""
+_ELSEWHERE = {"F", "G", "R"}
+"""Flags of a RewriteRule that serves nothing itself."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,22 @@ class Way:
 
 def ways(levels: tuple[Directive, ...], root: str) -> Iterator[Way]:
     """Yield the ways in the order in which httpd takes them: rewritten, proxied, by alias; the virtual host's first."""
+    members = dict(_members(levels))
+    for way in _ways(levels, root):
+        name, slash, rest = way.target.removeprefix("balancer://").partition("/")
+        member = members.get(f"balancer://{name}") if way.target.startswith("balancer://") else None
+        yield replace(way, target=_normal(member + slash + rest)) if member else way
+
+
+def _members(levels: tuple[Directive, ...]) -> Iterator[tuple[str, str]]:
+    """Yield each balancer with the last of its members: what one serves, all do."""
+    for level in levels:
+        for section in sections(level):
+            for member in section.entry.find("BalancerMember") if section.kind == "proxy" else ():
+                yield section.text.rstrip("/"), member.words()[0].rstrip("/")
+
+
+def _ways(levels: tuple[Directive, ...], root: str) -> Iterator[Way]:
     yield from _rewritten(levels[-1], root)
     for level in reversed(levels):
         for entry in level.body:
@@ -122,5 +138,11 @@ def _example(expression: str, template: str) -> tuple[str, str] | None:
 
 
 def _normal(target: str) -> str:
-    """Write one machine by one name."""
-    return re.sub(r"://(localhost|\[::1\])(?=[:/]|$)", "://127.0.0.1", target)
+    """Write one machine by one name, and one protocol by one scheme (a WebSocket is opened by HTTP)."""
+    found = re.match(r"(?i)(https?|wss?)://([^/:]+|\[[^\]]*\])(?::(\d+))?(?=/|$)", target)
+    if not found:
+        return target
+    scheme = found[1].lower().replace("ws", "http")
+    host = re.sub(r"^(localhost|\[::1\])$", "127.0.0.1", found[2].lower())
+    port = found[3] if found[3] != {"http": "80", "https": "443"}[scheme] else None
+    return f"{scheme}://{host}{f':{port}' if port else ''}{target[found.end() :]}"

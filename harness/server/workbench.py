@@ -38,7 +38,8 @@ _OBSERVE = (
     "LogLevel warn ssl:debug",
     # GlobalLog is written for every virtual host, whatever logs of its own that has.
     f'GlobalLog /proc/self/fd/1 "{ACCESS} %{{c}}L %{{X-MTLS-Probe}}i %>s %{{X-MTLS-Passed}}i '
-    '%{SSL_CLIENT_VERIFY}x %{SSL_CLIENT_M_SERIAL}x %{SSL_VERSION_INTERFACE}x %{SSL_VERSION_LIBRARY}x %<f"',
+    "%{SSL_CLIENT_VERIFY}x %{SSL_CLIENT_M_SERIAL}x %{SSL_VERSION_INTERFACE}x %{SSL_VERSION_LIBRARY}x "
+    '%{REDIRECT_STATUS}e %<f"',
     # Written last of all before a request is answered, so only where every guard has let it through. An ErrorDocument
     # passes guards of its own, which says nothing of the request that it answers: nor may it undo what that has passed.
     """RequestHeader set X-MTLS-Passed passed "expr=-z reqenv('REDIRECT_STATUS')\"""",
@@ -63,8 +64,8 @@ echo; "$httpd" -l; echo; ls "$folder"; echo; cat /etc/passwd; echo; cat /etc/gro
 _USUAL = """
 mpm_event access_compat actions alias allowmethods asis auth_basic authn_anon authn_core authn_file authz_core
 authz_groupfile authz_host authz_user autoindex cgid deflate dir env expires filter headers http2 include lua
-macro mime negotiation proxy proxy_ajp proxy_balancer proxy_fcgi proxy_http proxy_http2 proxy_wstunnel
-lbmethod_byrequests remoteip reqtimeout request rewrite session session_cookie setenvif slotmem_shm
+authnz_ldap dav dav_fs ldap macro mime negotiation proxy proxy_ajp proxy_balancer proxy_fcgi proxy_http proxy_http2
+proxy_wstunnel lbmethod_byrequests remoteip reqtimeout request rewrite session session_cookie setenvif slotmem_shm
 socache_shmcb ssl status substitute unique_id userdir vhost_alias
 """
 _PACKAGES = {
@@ -381,6 +382,9 @@ class Workbench:
         if found := re.search(r"DocumentRoot '([^']+)' is not a directory", said):
             self._folders.add(found[1])
             return True
+        if found := re.search(r"RewriteMap: file for map \S+ not found:\s*(\S+)", said):
+            self._supply(found[1], folder=False)
+            return True
         if found := re.search(r"SSL\w+: (file|directory) '([^']+)' does not exist", said):
             self._supply(found[2], folder=found[1] == "directory")
             return True
@@ -399,7 +403,8 @@ class Workbench:
             serves = entry.name.lower() in _SERVE
             for path in (re.sub(r"^\w+:", "", word) for word in entry.words()):
                 if re.fullmatch(r"/[\w./@+-]+", path) and path not in self._files:
-                    where = path.rstrip("/") if serves else path.rpartition("/")[0]
+                    is_folder = serves or entry.name.lower() == "cacheroot"
+                    where = path.rstrip("/") if is_folder else path.rpartition("/")[0]
                     self._folders |= {where} - {""}
                     if serves and where.count("/") > 1:
                         self._files |= {

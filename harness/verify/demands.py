@@ -79,7 +79,7 @@ def demands(guard: Guard, given: Callable[[str], bytes]) -> Demands:
     for rule in guard.rules:
         if denies(guard, rule):
             continue
-        text = _expression(rule)
+        text = _as_name(guard, rule) or _expression(rule)
         parts = [part for found in _found(text) for part in _take(read, found)]
         rest = _EXTENSION.sub("", _ASKED.sub("", text))
         if _MENTIONED.search(rest) or None in parts:
@@ -118,6 +118,13 @@ def _expression(rule: Directive) -> str:
         tested = f"== '{pattern[1:]}'" if pattern.startswith("=") else f"=~ m/{pattern}/"
         return f"{what.replace('%{SSL:', '%{')} {tested}"
     return replace(rule, arguments=re.sub(r"^\s*expr\s+", "", rule.arguments)).expression
+
+
+def _as_name(guard: Guard, rule: Directive) -> str | None:
+    """The expression of a rule about users where these are known by their certificates (SSLUserName)."""
+    kind, *names = rule.words() if rule.name.lower() == "require" else [""]
+    variable = guard.arguments("SSLUserName")
+    return f"%{{{variable[0]}}} == '{names[0]}'" if variable and names and kind.lower() == "user" else None
 
 
 def _found(text: str) -> Iterator[re.Match[str]]:

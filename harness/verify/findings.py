@@ -22,6 +22,7 @@ _BY_ERROR = (
 )
 _NOBODY = "Require all denied"
 _RULE = "Require expr"
+_WRITTEN = "what a client writes"
 _REQUIRE = "Write `SSLVerifyClient require` for the virtual host"
 _REMEDIES = {
     "sslverifyclient": "Write `SSLVerifyClient require` here.",
@@ -38,6 +39,8 @@ _REMEDIES = {
     " signed.",
     "sslciphersuite": "Leave OpenSSL's security level at 2 or higher: no `@SECLEVEL=0` or `@SECLEVEL=1`.",
     "require": "Write `Require ssl-verify-client` here, alone or in <RequireAll>, and outside of <Limit>.",
+    _WRITTEN: "Ask for nothing here that anybody may write into a request: for an address there is `Require ip`, for"
+    " who somebody is his certificate.",
     _NOBODY.lower(): "Write `Require all denied` here: the policy lets nobody in.",
     _RULE.lower(): "Let `Require expr` here ask for what the subject must have, and for nothing else, such as"
     " `Require expr \"%{{SSL_CLIENT_S_DN_OU}} == 'Operations'\"`.",
@@ -51,12 +54,13 @@ _REMEDIES = {
     "proxypass": "Guard this path as well, or what is behind it: <Proxy> guards it under every name.",
     "authuserfile": "Remove every user whose name does not begin with `/` from this file, or write `SSLVerifyClient"
     " require` for the virtual host.",
-    "locationmatch": "The expression does not cover every path that leads there. Use <Location>; or end it by `(/|$)`,"
-    " since a program answers below its own path as well, and let slashes be merged.",
+    "locationmatch": "This does not cover every path that leads there. Name the path or folder without wildcards; or"
+    " end an expression by `(/|$)`, since what lies below has paths of its own, and let slashes be merged.",
     "if": f"The condition does not hold when it should. {_REQUIRE}.",
     "rewritecond": f"Write `RewriteEngine on` before it. Better: {_REQUIRE[0].lower()}{_REQUIRE[1:]}.",
     "sslrequire": f"This expression does not keep him out. {_REQUIRE}.",
 }
+_REMEDIES |= dict.fromkeys(("location", "directory", "directorymatch"), _REMEDIES["locationmatch"])
 _REMEDIES |= dict.fromkeys(
     ("setenvif", "setenvifnocase", "setenvifexpr"),
     "Let this be set only where %{{SSL_CLIENT_VERIFY}} is SUCCESS: the rule that asks for it asks for nothing else.",
@@ -212,6 +216,8 @@ def _at_fault(result: Result) -> tuple[str, Directive]:
         return "in the clear", guard.section
     if knock.expected.anyhow and not knock.case.expected.anyhow:
         return _NOBODY, guard.responsible("Require")
+    if knock.because:
+        return _WRITTEN, knock.because
     of_the_case = knock.expected is knock.case.expected
     if knock.expected.by_rule and (knock.case.family == "rules" if of_the_case else result.said.identity):
         return _RULE, guard.responsible("Require")
@@ -231,7 +237,8 @@ def _finding(results: list[Result], depth: int | None) -> Finding:
     cases = tuple(dict.fromkeys(entry.knock.case.id for entry in results))
     how = f"over TLS {' and '.join(sorted({entry.knock.tls for entry in results}))}" if site.tls else "without TLS"
     more = f" (and {len(cases) - 1} more kinds of client)" if len(cases) > 1 else ""
-    who = f"{first.case.summary}{more}"
+    wrote = f" It writes `{first.client.writes}`." if first.client.writes else ""
+    who = f"{first.case.summary}{wrote}{more}"
     told = f" {results[0].told()}" if verdict is not Verdict.INTRUDER or results[0].observed.alert else ""
     message = {
         Verdict.INTRUDER: f"Gets in {how}, and must not: {who}{told}",

@@ -7,8 +7,11 @@ from harness.cases import Case, catalogue
 from harness.outcome import Expectation, Tls, admitted, refused_anyhow
 from harness.pki.run import Pki
 from harness.probe import ALIAS, NEIGHBOUR, SITE, Client
+from harness.server.configuration import Directive
 from harness.server.sites import Guard, Site
 from harness.verify.policy import NO_POLICY, Policy, Promise
+from harness.verify.rules import leaves_it, reads
+from harness.verify.written import written
 
 CONTROL = "valid.p256"
 """The good client that must get in at every site before any refusal there means something."""
@@ -18,8 +21,12 @@ UNWANTED = "protocol.unwanted_version"
 """The good client that speaks a version which a policy does not want."""
 OTHERS = "rules.another_authority"
 """The good clients of each other authority that is trusted than the one that a policy names."""
+_WRITTEN = "absent.with_header"
+"""The clients that write what a rule asks for, each something else."""
 _ANOTHER_HOST = "routing.another_host"
 """The client whose request names a host that is not here: the default virtual host of the port answers it."""
+_IN_THE_CLEAR = {STRANGER, "absent.with_post", _WRITTEN, _ANOTHER_HOST}
+"""Those who knock without TLS, where something is promised: a redirect may be for some of them only."""
 _CHECK = "SSLCARevocationCheck"
 _REVOKED = {"revocation", "ocsp"}
 """The families that are about who was revoked."""
@@ -39,7 +46,7 @@ class Knock:
     """One probe that is planned: the case, the site, the protocol version, who knocks, and the mark he leaves.
 
     `promised` says whether the configuration or a policy claims the outcome that is `expected`: what the case expects,
-    or what the policy makes of it here.
+    or what the policy makes of it here. `because` is the line that asks for what the client writes, where he does.
     """
 
     case: Case
@@ -49,6 +56,7 @@ class Knock:
     mark: str
     promised: bool
     expected: Expectation
+    because: Directive | None = None
 
     @property
     def server_name(self) -> str | None:
@@ -102,8 +110,13 @@ class Planner:
 
     def strangers(self, places: Iterable[Site]) -> list[Knock]:
         """Plan who comes without a certificate, over the first version alone where there is no TLS."""
-        knocks = self.plan(places, only=lambda case: case.id == STRANGER)
-        return [knock for knock in knocks if knock.site.tls or knock.tls == self.versions[0]]
+
+        def asked(knock: Knock) -> bool:
+            if knock.site.tls:
+                return knock.case.id == STRANGER
+            return knock.tls == self.versions[0] and (knock.case.id == STRANGER or knock.site.guard.claim is not None)
+
+        return list(filter(asked, self.plan(places, only=lambda case: case.id in _IN_THE_CLEAR)))
 
     def must_speak(self, knock: Knock) -> bool:
         """Whether the policy wants this version of TLS here: else a server that does not speak it breaks no promise."""
@@ -118,12 +131,25 @@ class Planner:
 
     def _knocks(self, case: Case, site: Site, tls: Tls) -> Iterator[Knock]:
         promise = self.policy.of(site)
-        promised = self.everything or _says(promise, case) or _promises(site.guard, case, self.pki(site))
-        for client in self._clients(case, site):
+        promised = self.everything or _says(promise, case)
+        claimed = _promises(site.guard, case, self.pki(site))
+        for client, because in self._clients(case, site):
             self.count += 1
-            yield Knock(case, site, tls, client, f"probe-{self.count}", promised, _expected(case, site, promise))
+            left = leaves_it(site.guard) or (client.method == "GET" and reads(site.guard))
+            expected = _expected(case, site, promise)
+            yield Knock(
+                case, site, tls, client, f"probe-{self.count}", promised or (claimed and not left), expected, because
+            )
 
-    def _clients(self, case: Case, site: Site) -> Iterator[Client]:
+    def _clients(self, case: Case, site: Site) -> Iterator[tuple[Client, Directive | None]]:
+        """Build the client of a case, or one for each thing that a line asks for: that with the line."""
+        if case.id != _WRITTEN:
+            yield from ((client, None) for client in self._all(case, site))
+        elif client := self._build(case, site):
+            clients = ((replace(client, **changes), entry) for entry, changes in written(site.guard))
+            yield from ((one, entry) for one, entry in clients if one.host is None or _leads_to(site, one.host))
+
+    def _all(self, case: Case, site: Site) -> Iterator[Client]:
         """Build the client of a case, or one for each name by which it is to come."""
         if case.issued_by == NEIGHBOUR:
             for other in self._neighbours(site):
@@ -160,6 +186,11 @@ class Planner:
                 trust = (*other.guard.arguments(_TRUST[0]), *other.guard.arguments(_TRUST[1]))
                 kinds.setdefault((other.guard.handshake, *trust), other)
         return kinds.values()
+
+
+def _leads_to(site: Site, host: str) -> bool:
+    """Whether a request for this host is one for the site, as far as names tell."""
+    return host not in site.neighbours and (site.is_default or host in (site.name, *site.aliases))
 
 
 def _kind(site: Site) -> str:

@@ -43,14 +43,14 @@ def address(guard: Guard) -> str:
     rules = _about_addresses(guard) if _wants_certificate(guard) else ()
     for rule in rules:
         if hinges_on(guard, rule) and not denies(guard, rule):
-            inside = _networks(rule)
+            inside = networks(rule)
             if inside or rule.arguments.lower().startswith("local"):
                 return str(inside[0][min(1, inside[0].num_addresses - 1)]) if inside else _LOCAL
     said = [entry for part in guard.sections for entry in inner(part)]
-    allowed = [network for entry in said if entry.name.lower() == "allow" for network in _networks(entry)]
+    allowed = [network for entry in said if entry.name.lower() == "allow" for network in networks(entry)]
     if allowed and not _any_will_do(guard):
         return str(allowed[0][min(1, allowed[0].num_addresses - 1)])
-    spoken_of = [network for entry in said for network in _networks(entry)]
+    spoken_of = [network for entry in said for network in networks(entry)]
     tried = map(ipaddress.ip_address, _OUTSIDE)
     return str(next((one for one in tried if not any(one in network for network in spoken_of)), _OUTSIDE[0]))
 
@@ -59,7 +59,7 @@ def by_address(guard: Guard) -> Iterator[Directive]:
     """Yield the rules by which an address is as good as a certificate."""
     if _any_will_do(guard):
         said = (entry for part in guard.sections for entry in inner(part) if entry.name.lower() == "allow")
-        yield from (entry for entry in said if _networks(entry))
+        yield from (entry for entry in said if networks(entry))
     for rule in _about_addresses(guard):
         if (
             not hinges_on(guard, rule)
@@ -77,10 +77,34 @@ def user(guard: Guard) -> str | None:
     if fakes or not basic or not guard.has("AuthUserFile") or not _wants_certificate(guard):
         return None
     for rule in (entry for part in guard.sections for entry in inner(part) if entry.name.lower() == "require"):
+        if any(rule is one for one in guard.rules):
+            continue  # What stands for a certificate.
         kind, *names = [*rule.words(), ""]
         if kind.lower() in {"valid-user", "user"} and hinges_on(guard, rule):
             return names[0] or USER
     return None
+
+
+def reads(guard: Guard) -> bool:
+    """Whether the rules let anybody read on purpose, and want a certificate of who writes: by `LimitExcept`, `Require
+    method`, or a condition on the method."""
+    for part in guard.sections:
+        for entry in inner(part):
+            name, words = entry.name.lower(), [word.upper() for word in entry.words()]
+            if name == "limitexcept" and "GET" in words and any(rule in walk(entry) for rule in guard.rules):
+                return True
+            if name == "require" and words[:1] == ["METHOD"] and "GET" in words and not hinges_on(guard, entry):
+                return True
+            if name in {"if", "elseif"} and "REQUEST_METHOD" in entry.arguments and "SSL_CLIENT" in entry.arguments:
+                return True
+    return False
+
+
+def leaves_it(guard: Guard) -> bool:
+    """Whether httpd only asks for a certificate, and tells the application behind it who came."""
+    said = (entry for part in guard.sections for entry in inner(part) if entry.name.lower() == "requestheader")
+    asks = guard.verify_client.startswith("optional") and not guard.rules
+    return asks and any("SSL_CLIENT_" in entry.arguments for entry in said)
 
 
 def _about_addresses(guard: Guard) -> Iterator[Directive]:
@@ -91,7 +115,7 @@ def _about_addresses(guard: Guard) -> Iterator[Directive]:
                 yield entry
 
 
-def _networks(rule: Directive) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+def networks(rule: Directive) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
     """The networks that a rule names; `10.1` stands for all that begins so."""
     if rule.name.lower() not in {"require", "allow", "deny"}:
         return []

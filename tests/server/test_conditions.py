@@ -36,6 +36,7 @@ def only(*body: Directive) -> Section:
         ("%{REQUEST_URI} != '/login'", "/", "/login"),
         ("%{REQUEST_URI} -strmatch '/reports/*.csv'", "/reports/a.csv", "/reports/a.txt"),
         ("%{REQUEST_URI} =~ m#^/admin/# && %{REQUEST_URI} !~ m#help#", "/admin/x", "/admin/help"),
+        ("(%{REQUEST_URI} =~ m#^/a/# || %{REQUEST_URI} =~ m#^/b/#)", "/b/x", "/x"),
     ],
 )
 def test_an_if_is_about_the_paths_that_pass_its_tests(test: str, inside: str, outside: str) -> None:
@@ -61,9 +62,10 @@ def test_any_other_if_is_about_everything(text: str) -> None:
 
 
 def test_an_else_is_about_the_other_paths() -> None:
-    section = [*sections(Directive("", "", "", 0, (condition("%{REQUEST_URI} =~ m#^/a/#"), condition("", "Else"))))][1]
-    assert section.covers("/b/", "", None)
-    assert not section.covers("/a/", "", None)
+    first, second = condition("%{REQUEST_URI} =~ m#^/a/#"), condition("%{REQUEST_URI} =~ m#^/b/#", "ElseIf")
+    _, otherwise, last = sections(Directive("", "", "", 0, (first, second, condition("", "Else"))))
+    assert [otherwise.covers(path, "", None) for path in ("/a/", "/b/", "/c/")] == [False, True, False]
+    assert [last.covers(path, "", None) for path in ("/a/", "/b/", "/c/")] == [False, False, True]
 
 
 @pytest.mark.parametrize(
@@ -74,6 +76,12 @@ def test_an_else_is_about_the_other_paths() -> None:
         (["RewriteCond %{REQUEST_URI} =/admin", "RewriteRule ^ - [F]"], "/admin", "/admin/x"),
         (["RewriteRule ^/reports/ - [F]"], "/reports/x", "/x"),
         (["RewriteRule !^/help/ - [F]"], "/x", "/help/x"),
+        (["RewriteRule ^admin/ - [F]"], "/admin/x", "/x"),
+        (
+            ["RewriteCond %{REQUEST_URI} ^/a/ [OR]", "RewriteCond %{REQUEST_URI} ^/b/", "RewriteRule ^ - [F]"],
+            "/b/x",
+            "/x",
+        ),
     ],
 )
 def test_a_rewrite_rule_is_about_the_paths_that_pass_its_tests(lines: list[str], inside: str, outside: str) -> None:
@@ -89,7 +97,7 @@ def test_a_rewrite_rule_is_about_the_paths_that_pass_its_tests(lines: list[str],
     [
         ["RewriteRule ^ - [F]"],
         ["RewriteCond %{REQUEST_URI} ^/admin/ [OR]", "RewriteRule ^ - [F]"],
-        ["RewriteRule ^admin/ - [F]"],
+        ["RewriteCond %{REQUEST_URI} ^/admin/ [OR]", "RewriteCond %{REMOTE_ADDR} ^10", "RewriteRule ^ - [F]"],
         [],
     ],
 )

@@ -54,7 +54,7 @@ def test_connections_that_cannot_be_told_apart_need_one_reason() -> None:
 
 def test_only_a_verified_certificate_makes_an_identity() -> None:
     lines = ["a 200 passed SUCCESS 1B", "b 200 passed NONE -", "c 403 - FAILED:self-signed 2C"]
-    log = read(f"mtls-probe 10.0.0.1:5 {line} mod_ssl/2.4.71 OpenSSL/3.5.9 /srv/index.html" for line in lines)
+    log = read(f"mtls-probe 10.0.0.1:5 {line} mod_ssl/2.4.71 OpenSSL/3.5.9 - /srv/index.html" for line in lines)
     assert log.versions == {"httpd": "2.4.71", "openssl": "3.5.9"}
     assert log.requests == {
         "a": Record("1B", None, 200, passed=True, file="/srv/index.html"),
@@ -64,7 +64,7 @@ def test_only_a_verified_certificate_makes_an_identity() -> None:
 
 
 def test_a_request_knows_why_its_own_connection_was_refused() -> None:
-    request = "mtls-probe 10.0.0.1:6 a 403 - NONE - mod_ssl/2.4.71 OpenSSL/3.5.9 /srv/index.html"
+    request = "mtls-probe 10.0.0.1:6 a 403 - NONE - mod_ssl/2.4.71 OpenSSL/3.5.9 - /srv/index.html"
     lines = [
         NEW.format("10.0.0.1:5"),
         NOBODY,

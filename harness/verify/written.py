@@ -1,0 +1,97 @@
+"""What may a client write into its request that a rule asks for: headers, a cookie, a query, a path with dots?
+
+Nobody who only has a request to write proves anything by it.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from harness.server.conditions import OPERATORS, as_expression
+from harness.server.configuration import Directive
+from harness.server.expressions import search, texts
+from harness.server.sections import inner, matching
+from harness.server.sites import Guard
+from harness.verify.rules import by_address, networks
+
+_NOT_WRITTEN = {"remote_addr", "remote_host", "server_addr", "request_method", "request_protocol", "request_uri"}
+"""What SetEnvIf looks at and no header is."""
+_VARIABLE = r"%\{(?P<variable>HTTP_[A-Z_]+|(?:HTTP|req|req_novary):[\w-]+|QUERY_STRING)\}"
+_FUNCTION = r"(?:req|http|req_novary)\(\s*['\"](?P<function>[\w-]+)['\"]\s*\)"
+_ASKED = re.compile(rf"(?:{_VARIABLE}|{_FUNCTION})\s*{OPERATORS}")
+_THERE = re.compile(rf"-[nT]\s*(?:{_VARIABLE}|{_FUNCTION})")
+_LIST = re.compile(rf"(?:{_VARIABLE}|{_FUNCTION})\s*-?in\s*\{{\s*['\"](?P<text>[^'\"]*)['\"]")
+_ANYTHING = "1"
+
+
+def written(guard: Guard) -> list[tuple[Directive, dict[str, Any]]]:
+    """List what a client may write, each as the changes that make a `Client` do it, with the line that asks for it."""
+    said = [entry for part in guard.sections for entry in inner(part)]
+    found = [(entry, change) for entry in said for change in _asked(entry)]
+    for entry in said:
+        if entry.name.lower() == "remoteipheader" and entry.words():
+            addresses = (network[0] for rule in by_address(guard) for network in networks(rule))
+            found += [(entry, {"headers": ((entry.words()[0], str(address)),)}) for address in addresses]
+    changes = [change for _, change in found]
+    return [one for number, one in enumerate(found) if one[1] not in changes[:number]]
+
+
+def _asked(entry: Directive) -> Iterator[dict[str, Any]]:
+    name, words = entry.name.lower(), [*entry.words(), "", ""]
+    if name in {"setenvif", "setenvifnocase"}:
+        if words[0].lower() == "request_uri":
+            yield from _around(words[1])
+        elif words[0].lower() not in _NOT_WRITTEN:
+            yield from _as(words[0], _example(words[1]))
+    elif name in {"browsermatch", "browsermatchnocase"}:
+        yield from _as("User-Agent", _example(words[0]))
+    elif name == "rewritecond":
+        variable = re.fullmatch(_VARIABLE, words[0])
+        pattern = words[1].removeprefix("!")
+        if variable and not re.match(r"[<>-]", pattern):
+            yield from _as(_header(variable["variable"]), pattern[1:] if pattern.startswith("=") else _example(pattern))
+    elif name in {"if", "elseif", "require", "sslrequire", "setenvifexpr"}:
+        yield from _of_expression(entry.expression)
+
+
+def _of_expression(text: str) -> Iterator[dict[str, Any]]:
+    found = [(asked, _example(as_expression(asked))) for asked in _ASKED.finditer(text)]
+    found += [(asked, asked["text"]) for asked in _LIST.finditer(text)]
+    found += [(asked, _ANYTHING) for asked in _THERE.finditer(text)]
+    for asked, value in found:
+        yield from _as(_header(asked["variable"] or asked["function"]), value)
+
+
+def _header(variable: str) -> str:
+    """The name of a header by that of the variable that it is in; "?" for the query."""
+    if variable == "QUERY_STRING":
+        return "?"
+    if ":" in variable:
+        return variable.partition(":")[2]
+    return variable.removeprefix("HTTP_").replace("_", "-").title()
+
+
+def _as(header: str, value: str | None) -> Iterator[dict[str, Any]]:
+    if value is None or header.lower() == "authorization":
+        return
+    if header == "?":
+        yield {"query": value}
+    elif header.lower() == "host":
+        yield {"host": value}
+    else:
+        yield {"headers": ((header, value),)}
+
+
+def _around(expression: str) -> Iterator[dict[str, Any]]:
+    """mod_setenvif sees the path before httpd has taken the dots out of it."""
+    example = matching(expression)
+    if example and example.startswith("/") and example != "/":
+        parts = example.strip("/").split("/")
+        yield {"via": "/".join(["", *parts, *[".."] * len(parts)])}
+
+
+def _example(expression: str) -> str | None:
+    """Make a value that an expression matches; None where none is found that can be written."""
+    return next(
+        (text for text in texts(expression) if re.fullmatch(r"[ -~]*", text) and search(expression, text)), None
+    )
