@@ -18,8 +18,9 @@ _CLASSES = {
     "blank": r" \t",
     "punct": "!-/:-@\\[-`{-~",
 }
-_ONE = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\.")
-"""What matches one character: an escaped one, a class, or any."""
+_LOOSE = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|[.*+]")
+"""What matches one character (an escaped one, a class, or any), and any number of it."""
+_TIGHT = {".": "[a-z]", "[^": "[a-z]", "*": "{1,2}", "+": "{1,2}"}
 _SAMPLES = 20
 """How many texts are tried until one matches its expression."""
 
@@ -35,8 +36,8 @@ def search(expression: str, text: str) -> re.Match[str] | None:
 def texts(expression: str) -> Iterator[str]:
     """Make texts that an expression may match, always the same ones; none where it cannot be read."""
     maker = rstr.Rstr(random.Random(0))  # noqa: S311 - nothing here is a secret
-    # A letter will mostly do for what is anything but something; what it must not be is for `search` to tell.
-    plain = _ONE.sub(lambda one: "[a-z]" if one[0] == "." or one[0][:2] == "[^" else one[0], _read(expression))
+    # A letter or two will mostly do for what is anything but something; what it must not be is for `search` to tell.
+    plain = _LOOSE.sub(lambda one: _TIGHT.get(one[0][:2], one[0]), _read(expression))
     for _ in range(_SAMPLES):
         try:
             text = str(maker.xeger(plain))

@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from harness.server.configuration import Directive, walk
+from harness.server.guard import Guard, wants_to_know
 from harness.server.layout import ConfigurationError, Unseen
 from harness.server.sections import below
-from harness.server.virtual_host import Guard, VirtualHost, wants_to_know
+from harness.server.virtual_host import VirtualHost
 
 __all__ = ["Guard", "Site", "Sites", "sites"]
 

@@ -61,6 +61,9 @@ def _members(levels: tuple[Directive, ...]) -> Iterator[tuple[str, str]]:
 
 def _ways(levels: tuple[Directive, ...], root: str) -> Iterator[Way]:
     yield from _rewritten(levels[-1], root)
+    for section in sections(levels[-1]):
+        if root and section.kind == "directory" and not section.is_expression and below(section.text, root):
+            yield from _rewritten(section.entry, root, f"{section.text[len(root) :].rstrip('/')}/")
     for level in reversed(levels):
         for entry in level.body:
             yield from _plain(entry, {"proxypass"}, {"proxypassmatch"})
@@ -98,12 +101,14 @@ def _inside(section: Section) -> Iterator[Way]:
             yield Way(*found, entry, exact=True)
 
 
-def _rewritten(host: Directive, root: str) -> Iterator[Way]:
-    engines = [entry.words()[0].lower() for entry in host.find("RewriteEngine") if entry.words()]
+def _rewritten(where: Directive, root: str, folder: str | None = None) -> Iterator[Way]:
+    """Yield the ways that the rules of a virtual host make; of those of a folder, where paths begin after its own, only
+    the ones to a proxy: files are served by the folder's rules all the same."""
+    engines = [entry.words()[0].lower() for entry in where.find("RewriteEngine") if entry.words()]
     if engines[-1:] != ["on"]:
         return
     conditions: list[Directive] = []
-    for entry in host.body:
+    for entry in where.body:
         if entry.name.lower() == "rewritecond":
             conditions.append(entry)
         if entry.name.lower() != "rewriterule":
@@ -113,10 +118,10 @@ def _rewritten(host: Directive, root: str) -> Iterator[Way]:
         target = target.replace("%{DOCUMENT_ROOT}", root)
         if turned_away or pattern.startswith("!") or target in {"", "-"} or "%" in target or flags(entry) & _ELSEWHERE:
             continue
-        if found := _example(pattern, target):
+        if found := _example(pattern, target, folder):
             path, leads = found
             proxied = "P" in flags(entry) and "://" in leads
-            if proxied or (leads.startswith("/") and root):
+            if proxied or (leads.startswith("/") and root and folder is None):
                 yield Way(path, leads if proxied or below(leads, root) else join(root, leads), entry, exact=True)
 
 
@@ -126,15 +131,15 @@ def _of_who_has_none(condition: Directive) -> bool:
     return "ssl_client" in condition.arguments.lower() and ("NONE" in pattern) != pattern.startswith("!")
 
 
-def _example(expression: str, template: str) -> tuple[str, str] | None:
-    """Make a path that an expression matches, and what it becomes."""
+def _example(expression: str, template: str, folder: str | None = None) -> tuple[str, str] | None:
+    """Make a path that an expression matches, and what it becomes; in a folder, what follows on that."""
     path = matching(expression)
     found = path and search(expression, path)
-    if not path or not found or not path.startswith("/"):
+    if not path or not found or path.startswith("/") == (folder is not None):
         return None
     groups = (found[0], *found.groups(""))
     target = re.sub(r"\$(\d)", lambda one: groups[int(one[1])] if int(one[1]) < len(groups) else "", template)
-    return path, _normal(target)
+    return (folder or "") + path, _normal(target)
 
 
 def _normal(target: str) -> str:

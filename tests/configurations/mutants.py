@@ -62,13 +62,14 @@ def mutants(parent: Configuration) -> Iterator[Mutant]:
     """Yield every weakening of one configuration that opens a door, or locks a good client out."""
     lines = parent.text.splitlines()
     for number, line in enumerate(lines):
-        if line.startswith("#"):
+        # What UserDir serves is named as not examined.
+        if line.startswith("#") or "<Directory /home/" in lines[number - 1]:
             continue
         for name, pattern, weaker in _WEAKER:
             found = re.fullmatch(rf"(?P<indent>\s*)(?P<directive>{pattern})", line)
             for by in weaker if found else ():
                 directive = re.sub(pattern, by, line.strip())
-                if _is_equivalent(parent, name, by):
+                if _is_equivalent(parent, name, by, _host(lines, number)):
                     continue
                 changed = [
                     *lines[:number],
@@ -93,14 +94,24 @@ def _named(lines: list[str], number: int) -> frozenset[int]:
     opened = opened or [at for at, line in enumerate(lines) if line.startswith("<VirtualHost")]
     # Where nothing requires a certificate any more, what only asks for one is at fault.
     opened += [at for at, line in enumerate(lines) if line.strip() == "SSLVerifyClient optional"]
+    # Conditions that nothing asks any more.
+    if lines[number].strip() == "RewriteEngine on":
+        opened += [at for at, line in enumerate(lines) if line.strip().startswith("RewriteCond")]
     return frozenset({*range(above + 1, number + 3), *(at + 1 for at in opened)})
 
 
-def _is_equivalent(parent: Configuration, name: str, by: str) -> bool:
+def _host(lines: list[str], number: int) -> str:
+    """The virtual host that a line stands in, as far as there is one."""
+    opened = [at for at in range(number) if lines[at].startswith("<VirtualHost")]
+    closed = [at for at in range(number, len(lines)) if lines[at].startswith("</VirtualHost")]
+    return "\n".join(lines[opened[-1] if opened else 0 : closed[0] if closed else None])
+
+
+def _is_equivalent(parent: Configuration, name: str, by: str, host: str) -> bool:
     """Whether the change opens nothing: the same stands elsewhere as well, or the module is not there."""
     rules = len(
         re.findall(
-            r"^\s*(Require ssl-verify-client|SSLRequire|Require expr .*SSL_CLIENT|SSLOptions \+FakeBasicAuth)",
+            r"^\s*(Require ssl-verify-client|SSLRequire|Require expr .*SSL_CLIENT|SSLOptions \+FakeBasicAuth|SSLUserN)",
             parent.text,
             re.MULTILINE,
         )
@@ -110,13 +121,14 @@ def _is_equivalent(parent: Configuration, name: str, by: str) -> bool:
         return (
             required
             or (rules > 1 and "RequireAll" in parent.text)
-            or ("Satisfy" in by and "file" in parent.said["layout"])
+            or ("Satisfy" in by and ("file" in parent.said["layout"] or "Satisfy any" in parent.text))
         )
     if name == "SSLVerifyClient require":
         # What the rules ask for, only a verified client has.
         return bool(rules) and "optional" in by
     if name == "SSLEngine":
-        return "SSLCipherSuite" in parent.text  # What stands there sets the level again.
+        # What stands there sets the level again; and where no certificate is asked for, none is too weak.
+        return "SSLCipherSuite" in parent.text or ("SSLVerifyClient" in parent.text) > ("SSLVerifyClient" in host)
     # Who comes by way of an intermediate is not of the issuer that the rule wants, revoked or not.
     of_an_intermediate = "leaf" in by or "no_crl" in by
     return name == "SSLCARevocationCheck" and of_an_intermediate and "SSL_CLIENT_I_DN" in parent.text

@@ -1,0 +1,146 @@
+"""What protects one place, and which line lets in there who gets in unverified?"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from harness.server.configuration import Directive, walk
+from harness.server.sections import Section, inner
+
+# What a virtual host says that wants to know who its clients are, even where nothing comes of it.
+_INTENT = {
+    *("sslcacertificatefile", "sslcacertificatepath", "sslcadnrequestfile", "sslcadnrequestpath"),
+    *("sslcarevocationfile", "sslcarevocationpath", "sslcarevocationcheck", "sslverifydepth"),
+}
+_OPENING = {("require", "all granted"), ("satisfy", "any"), ("allow", "from all")}
+
+
+@dataclass(frozen=True)
+class Guard:
+    """What protects a site: the directives in force, and the virtual host that it belongs to.
+
+    `handshake` is the `SSLVerifyClient` of the virtual host, which the handshake obeys. `claim` is the directive by
+    which the configuration says that only clients with a certificate get in; None where it says no such thing. `rules`
+    are those that ask for something in the certificate, `sections` those that cover the site, in the order of merging.
+    `opener` is the line that lets in whoever gets in unverified, `way` the Alias or ProxyPass by which a request gets
+    there at all. A guard that is `closed` lets in nobody, one that is `undone` lets in anybody on purpose; `opening`
+    are the sections that say so of their places. `part` says that what is served is a part of what another guard
+    protects; `beyond` is the line because of which it lies just outside of that: a section that ends before the path,
+    or the way of another virtual host.
+    """
+
+    section: Directive
+    in_force: Mapping[str, Directive]
+    opener: Directive
+    handshake: str = "none"
+    claim: Directive | None = None
+    rules: tuple[Directive, ...] = ()
+    sections: tuple[Directive, ...] = ()
+    way: Directive | None = None
+    closed: bool = False
+    undone: bool = False
+    opening: tuple[Section, ...] = ()
+    part: bool = False
+    beyond: Directive | None = None
+
+    @property
+    def verify_client(self) -> str:
+        """`SSLVerifyClient`, httpd's default where it is absent."""
+        return self._value("SSLVerifyClient", "none")
+
+    @property
+    def verify_depth(self) -> int:
+        """`SSLVerifyDepth`, httpd's default where it is absent."""
+        return int(self._value("SSLVerifyDepth", "1"))
+
+    @property
+    def crl_check(self) -> str:
+        """`SSLCARevocationCheck`, httpd's default where it is absent."""
+        return self._value("SSLCARevocationCheck", "none")
+
+    @property
+    def ocsp(self) -> str:
+        """`SSLOCSPEnable`, httpd's default where it is absent."""
+        return self._value("SSLOCSPEnable", "off")
+
+    @property
+    def means_ocsp(self) -> bool:
+        """Whether a responder is to be asked, as any `SSLOCSP…` directive says, even where nothing comes of it."""
+        forgotten = not self.has("SSLOCSPEnable") and any(name.startswith("sslocsp") for name in self.in_force)
+        return self.ocsp != "off" or forgotten
+
+    @property
+    def revocation(self) -> str:
+        """How revoked certificates are looked for: `none`, `leaf` or `chain` by CRL, `ocsp` or `ocsp leaf`, or both."""
+        found = {"off": [], "leaf": ["ocsp leaf"]}.get(self.ocsp, ["ocsp"])
+        return " + ".join([*([self.crl_check] if self.crl_check != "none" or not found else []), *found])
+
+    @property
+    def in_handshake(self) -> bool:
+        """Whether nobody is to get as far as a request without a good certificate."""
+        return self.handshake == "require"
+
+    def has(self, name: str) -> bool:
+        """Whether the directive is in force."""
+        return name.lower() in self.in_force
+
+    def arguments(self, name: str) -> list[str]:
+        """The arguments of a directive in force; none where it is absent."""
+        return self.in_force[name.lower()].words() if self.has(name) else []
+
+    def responsible(self, name: str) -> Directive:
+        """Name the line to change: the directive, or the opening line of the section that lacks it."""
+        return self.in_force.get(name.lower(), self.section)
+
+    def _value(self, name: str, default: str) -> str:
+        found = self.arguments(name)
+        return found[0].lower() if found else default
+
+
+def wants_to_know(entry: Directive) -> bool:
+    """Whether a directive only makes sense where clients are asked for a certificate, at least politely."""
+    asks = entry.name.lower() == "sslverifyclient" and entry.value != "none"
+    return asks or entry.name.lower() in _INTENT
+
+
+def opens(section: Section) -> bool:
+    """Whether a section lets in anybody, whatever else holds."""
+    said = {(entry.name.lower(), " ".join(entry.arguments.lower().split())) for entry in section.said}
+    return bool(said & _OPENING)
+
+
+def replaced(covering: list[Section], in_force: Mapping[str, Directive]) -> list[Directive]:
+    """Find the Require directives that a later section replaces, as it does unless AuthMerging is on."""
+    if "authmerging" in in_force and in_force["authmerging"].value != "off":
+        return []
+    asking = [found for section in covering if (found := [e for e in section.inner() if e.name.lower() == "require"])]
+    return [entry for found in asking[:-1] for entry in found]
+
+
+def _lets_in(condition: Directive) -> bool:
+    """Whether a condition has rules of its own that let anybody in."""
+    return any(entry.name.lower() == "require" and "denied" not in entry.arguments.lower() for entry in walk(condition))
+
+
+def closed(covering: list[Section], conditional: Iterable[Directive]) -> bool:
+    """Whether the rules that count, those of the section that is merged last, are that nobody gets in. An If is merged
+    after all sections, wherever it stands (core documentation, "How the sections are merged")."""
+    rules = [said for section in covering if (said := [one for one in section.said if one.name.lower() == "require"])]
+    closed = bool(rules) and [entry.arguments.lower() for entry in rules[-1]] == ["all denied"]
+    return closed and not any(_lets_in(entry) for entry in conditional)
+
+
+def opener(guard: Guard, set_by: Mapping[str, Directive]) -> Directive:
+    """Find the line that lets in who gets in without having been verified; `set_by` is what sets the variables that a
+    rule may ask for."""
+    if guard.beyond:
+        return guard.beyond
+    if any("any" in word.lower() for word in guard.arguments("Satisfy")):
+        return guard.in_force["satisfy"]
+    if any("or" in word.lower() for word in guard.arguments("AuthMerging")):
+        return guard.in_force["authmerging"]
+    claim = guard.claim
+    if claim is None or claim.name.lower() in {"sslverifyclient", *_INTENT}:
+        return guard.responsible("SSLVerifyClient")
+    undone = claim.name.lower() == "require" and any(claim is entry for part in guard.sections for entry in inner(part))
+    found = guard.in_force.get("require", claim) if undone else claim
+    return next((set_by[word] for word in found.words()[1:] if word in set_by), found)
