@@ -156,9 +156,10 @@ def _shared(site: Site, claimed: Mapping[str, Guard]) -> Site:
     if here != content.rstrip("/") and _opened_below(guard, content):
         return replace(site, guard=replace(guard, part=True))
     other = claimed[content]
-    if guard.way and guard.way is other.way and guard.opening:
-        return site  # The whole server's own, such as its icons: public wherever nobody says otherwise.
-    if guard.way and guard.way.name.lower() in _BY_PREFIX and guard.section is not other.section:
+    if guard.way and guard.way is other.way and guard.opening and (other.handshake == "require" or not other.rules):
+        return site  # The whole server's own, such as its icons: public, unless a rule is about it somewhere.
+    own = guard.way is not other.way and guard.section is not other.section
+    if own and guard.way and guard.way.name.lower() in _BY_PREFIX:
         again = other.way is not None and guard.way.words() == other.way.words()
         if again or here != content.rstrip("/"):
             # Another virtual host leads to the same, or to a part of it, by a line of its own: it may be meant to.

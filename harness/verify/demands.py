@@ -150,21 +150,25 @@ def _take(read: Demands, found: re.Match[str]) -> Iterator[Part | None]:
         yield part_of_name(name) if name else None
     else:
         wanted = read.subject if whose == "S" else read.issuer
-        known = f"{attribute[1:]}={value}" if attribute else value
-        yield from (part if whose == "S" else part and Part.ISSUER for part in _take_name(wanted, known))
+        parts = _take_attribute(wanted, attribute[1:], value) if attribute else _take_name(wanted, value)
+        yield from (part if whose == "S" else part and Part.ISSUER for part in parts)
 
 
 def _take_name(wanted: dict[x509.ObjectIdentifier, str], name: str) -> Iterator[Part | None]:
     """Note the attributes of a name in its legacy form (`/O=…/CN=…`) or that of RFC 4514 (`CN=…,O=…`), the highest
     first; yields the parts that they are, None for one that has no known type."""
-    parts = name.split("/")[1:] if name.startswith("/") else name.split(",")[::-1]
+    parts = name.split("/")[1:] if name.startswith("/") else re.split(r"(?<!\\),", name)[::-1]
     for kind, _, value in (part.partition("=") for part in parts):
-        known = _ATTRIBUTES.get(kind.strip())
-        if known and _fits(known, value):
-            wanted.setdefault(known, value)
-            yield part_of(known)
-        else:
-            yield None
+        yield from _take_attribute(wanted, kind.strip(), re.sub(r"\\(?=[,+\"\\<>;=])", "", value))
+
+
+def _take_attribute(wanted: dict[x509.ObjectIdentifier, str], kind: str, value: str) -> Iterator[Part | None]:
+    known = _ATTRIBUTES.get(kind)
+    if known and _fits(known, value):
+        wanted.setdefault(known, value)
+        yield part_of(known)
+    else:
+        yield None
 
 
 def _fits(attribute: x509.ObjectIdentifier, value: str) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from harness.server.conditions import flags
 from harness.server.configuration import Directive, walk
+from harness.server.expressions import search
 from harness.server.sections import inner
 from harness.server.sites import Guard
 
@@ -97,7 +98,22 @@ def reads(guard: Guard) -> bool:
                 return True
             if name in {"if", "elseif"} and "REQUEST_METHOD" in entry.arguments and "SSL_CLIENT" in entry.arguments:
                 return True
+            if name == "rewritecond" and "SSL_CLIENT" in entry.arguments and _spares_readers(_block(guard, entry)):
+                return True
     return False
+
+
+def _spares_readers(block: list[Directive]) -> bool:
+    """Whether a RewriteRule forbids something, and by a condition of its own not to who reads."""
+    patterns = [entry.words()[1] for entry in block[:-1] if entry.words()[:1] == ["%{REQUEST_METHOD}"]]
+    return _forbids(block) and any(not _asks_for(pattern, "GET") for pattern in patterns)
+
+
+def _asks_for(pattern: str, text: str) -> bool:
+    """Whether the pattern of a RewriteCond is met by a text."""
+    wanted, pattern = not pattern.startswith("!"), pattern.removeprefix("!")
+    met = pattern[1:] == text if pattern.startswith("=") else search(pattern, text) is not None
+    return met == wanted
 
 
 def leaves_it(guard: Guard) -> bool:

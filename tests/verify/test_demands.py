@@ -124,3 +124,14 @@ def test_a_rule_that_cannot_be_read_is_told(expression: str) -> None:
 
 def test_whether_a_certificate_was_verified_is_no_demand() -> None:
     assert location("Require expr \"%{SSL_CLIENT_VERIFY} == 'SUCCESS'\"") == Demands()
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "Require expr \"%{SSL_CLIENT_S_DN_O} == 'Acme, Inc.'\"",
+        "Require expr \"%{SSL_CLIENT_S_DN} == 'CN=anna,O=Acme\\\\, Inc.'\"",
+    ],
+)
+def test_a_comma_may_be_part_of_a_value(rule: str) -> None:
+    assert location(rule).subject[ORGANISATION] == "Acme, Inc."
