@@ -138,7 +138,10 @@ class Desk:
 
     def _why(self) -> str:
         """Say what is known of the reason that a browser shows nothing."""
-        self.container.reload()
+        deadline = time.monotonic() + _START
+        # A container that is about to stop runs no command any more; what the engine says of that is not the reason.
+        while self._runs() and b"OCI runtime" in self._run("true", check=False) and time.monotonic() < deadline:
+            time.sleep(0.05)
         state = self.container.attrs["State"]
         if state["OOMKilled"] or (state["Running"] and self._killed_for_memory()):
             return " There was not enough memory for it: a browser needs about 1 GB."
@@ -147,6 +150,10 @@ class Desk:
             return f" Its container stopped. Its last words:\n{words}"
         words = self._run("tail", "-n", "5", "visit.log", check=False).decode(errors="replace").strip()
         return f" Its last words:\n{words}" if words and not self.is_open() else ""
+
+    def _runs(self) -> bool:
+        self.container.reload()
+        return bool(self.container.attrs["State"]["Running"])
 
     def _killed_for_memory(self) -> bool:
         """Whether the kernel ended a process of this container for want of memory (cgroups, version 2 and 1)."""
