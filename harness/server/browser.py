@@ -198,8 +198,7 @@ def desk(label: str, name: Name = "chromium", *, watch: int | None = None, memor
     made = Desk(container, name, password)
     deadline = time.monotonic() + _START
     while _READY not in container.logs():
-        container.reload()
-        if not container.attrs["State"]["Running"] or time.monotonic() > deadline:
+        if not made._runs() or time.monotonic() > deadline:
             raise ServerError(f"There is no display for the browser.{made._why()}")
         time.sleep(0.05)
     yield made

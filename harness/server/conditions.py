@@ -5,9 +5,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from harness.server.configuration import Directive
+from harness.server.expressions import search
 
 Test = tuple[str, bool]
-"""A regular expression, and whether the path has to match it or must not."""
+"""A regular expression, and whether a text has to match it or must not."""
+CONDITIONS = {"if", "elseif", "else"}
 
 _EXPRESSION = r"m?(?P<mark>[/#|,])(?P<expression>(?:(?!(?P=mark)).)+)(?P=mark)(?P<flags>i?)"
 _TEXT = r"(?P<quote>['\"])(?P<text>.*?)(?P=quote)"
@@ -39,7 +41,7 @@ def told_apart(body: tuple[Directive, ...]) -> tuple[tuple[Directive, ...], list
             block, conditions = (*conditions, entry), []
             rest, tests = _of_a_rule(block)
             section = replace(entry, body=rest)
-        elif name in {"if", "elseif", "else"}:
+        elif name in CONDITIONS:
             own, stripped = _of_a_section(entry)
             block, section = (entry,), replace(stripped, body=(stripped,))
             before = () if name == "if" else before
@@ -119,10 +121,10 @@ def _of_a_rule(block: tuple[Directive, ...]) -> tuple[tuple[Directive, ...], tup
         if "OR" in flags(condition):
             continue
         about = [entry for entry in group if entry.words()[:1] == ["%{REQUEST_URI}"]]
-        tested = [*map(_tested, about)]
-        if about and (about != group or (len(group) > 1 and not all(wanted for _, wanted in tested))):
+        of_path = [*map(tested, about)]
+        if about and (about != group or (len(group) > 1 and not all(wanted for _, wanted in of_path))):
             return block, ()
-        tests += [_any(tested)] if tested else []
+        tests += [_any(of_path)] if of_path else []
         rest += [] if about else group
         group = []
     tests += _pattern(rule)
@@ -130,22 +132,31 @@ def _of_a_rule(block: tuple[Directive, ...]) -> tuple[tuple[Directive, ...], tup
     return (*rest, of_any_path), tuple(tests)
 
 
-def _tested(condition: Directive) -> Test:
+def passes(test: Test, text: str) -> bool:
+    """Whether a text passes a test."""
+    expression, wanted = test
+    return (search(expression, text) is not None) == wanted
+
+
+def tested(condition: Directive) -> Test:
+    """Read what a RewriteCond asks of its text; what it compares otherwise (`-f`, `>x`) is met by no text."""
     pattern = (condition.words()[1:2] or [""])[0]
-    wanted = not pattern.startswith("!")
-    pattern = pattern.removeprefix("!")
-    expression = f"^{re.escape(pattern[1:])}$" if pattern.startswith("=") else pattern
-    return (f"(?i:{expression})" if "NC" in flags(condition) else expression), wanted
+    expression = pattern.removeprefix("!")
+    if expression.startswith("="):
+        expression = f"^{re.escape(expression[1:])}$"
+    return _in_any_case(expression, condition), not pattern.startswith("!")
 
 
 def _pattern(rule: Directive) -> Iterator[Test]:
     """Yield the pattern of a rule, if it has one; in a folder's own rules paths have no slash in front."""
     pattern = rule.value and rule.words()[0]
-    wanted = not pattern.startswith("!")
-    pattern = pattern.removeprefix("!")
-    if pattern not in _ANY_PATH and re.match(r"\^\(?\??:?[/\w]", pattern):
-        pattern = re.sub(r"^\^(?=\w)", "/", pattern)
-        yield (f"(?i:{pattern})" if "NC" in flags(rule) else pattern), wanted
+    expression = pattern.removeprefix("!")
+    if expression not in _ANY_PATH and re.match(r"\^\(?\??:?[/\w]", expression):
+        yield _in_any_case(re.sub(r"^\^(?=\w)", "/", expression), rule), not pattern.startswith("!")
+
+
+def _in_any_case(expression: str, entry: Directive) -> str:
+    return f"(?i:{expression})" if "NC" in flags(entry) else expression
 
 
 def flags(entry: Directive) -> set[str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from harness.server.configuration import Directive, walk
 from harness.server.sections import Section, inner
@@ -74,6 +75,21 @@ class Guard:
         found = {"off": [], "leaf": ["ocsp leaf"]}.get(self.ocsp, ["ocsp"])
         return " + ".join([*([self.crl_check] if self.crl_check != "none" or not found else []), *found])
 
+    @cached_property
+    def said(self) -> tuple[Directive, ...]:
+        """Every directive that is about this place, containers and conditions included."""
+        return tuple(entry for part in self.sections for entry in inner(part))
+
+    @property
+    def any_will_do(self) -> bool:
+        """Whether an address is as good as what the rules want (`Satisfy any`)."""
+        return self._chooses("Satisfy", "any")
+
+    @property
+    def fakes(self) -> bool:
+        """Whether a certificate's subject is made a user (`SSLOptions +FakeBasicAuth`)."""
+        return self._chooses("SSLOptions", "fakebasicauth")
+
     @property
     def in_handshake(self) -> bool:
         """Whether nobody is to get as far as a request without a good certificate."""
@@ -90,6 +106,9 @@ class Guard:
     def responsible(self, name: str) -> Directive:
         """Name the line to change: the directive, or the opening line of the section that lacks it."""
         return self.in_force.get(name.lower(), self.section)
+
+    def _chooses(self, name: str, option: str) -> bool:
+        return any(option in word.lower() for word in self.arguments(name))
 
     def _value(self, name: str, default: str) -> str:
         found = self.arguments(name)
@@ -125,8 +144,8 @@ def closed(covering: list[Section], conditional: Iterable[Directive]) -> bool:
     """Whether the rules that count, those of the section that is merged last, are that nobody gets in. An If is merged
     after all sections, wherever it stands (core documentation, "How the sections are merged")."""
     rules = [said for section in covering if (said := [one for one in section.said if one.name.lower() == "require"])]
-    closed = bool(rules) and [entry.arguments.lower() for entry in rules[-1]] == ["all denied"]
-    return closed and not any(_lets_in(entry) for entry in conditional)
+    denied = bool(rules) and [entry.arguments.lower() for entry in rules[-1]] == ["all denied"]
+    return denied and not any(_lets_in(entry) for entry in conditional)
 
 
 def opener(guard: Guard, set_by: Mapping[str, Directive]) -> Directive:
@@ -134,13 +153,13 @@ def opener(guard: Guard, set_by: Mapping[str, Directive]) -> Directive:
     rule may ask for."""
     if guard.beyond:
         return guard.beyond
-    if any("any" in word.lower() for word in guard.arguments("Satisfy")):
+    if guard.any_will_do:
         return guard.in_force["satisfy"]
     if any("or" in word.lower() for word in guard.arguments("AuthMerging")):
         return guard.in_force["authmerging"]
     claim = guard.claim
     if claim is None or claim.name.lower() in {"sslverifyclient", *_INTENT}:
         return guard.responsible("SSLVerifyClient")
-    undone = claim.name.lower() == "require" and any(claim is entry for part in guard.sections for entry in inner(part))
+    undone = claim.name.lower() == "require" and any(claim is entry for entry in guard.said)
     found = guard.in_force.get("require", claim) if undone else claim
     return next((set_by[word] for word in found.words()[1:] if word in set_by), found)

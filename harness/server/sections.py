@@ -5,12 +5,11 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from harness.server.conditions import Test, told_apart
+from harness.server.conditions import CONDITIONS, Test, passes, told_apart
 from harness.server.configuration import COMMAND_LINE, Directive
 from harness.server.expressions import search, texts
 
 PLACES = ("directory", "directorymatch", "files", "filesmatch", "location", "locationmatch", "proxy", "proxymatch")
-CONDITIONS = {"if", "elseif", "else"}
 _SIMPLE = ("/x", "/index.html", "/x/y")
 """What is tried first for an expression that looks ahead: what it excludes is not for a generator to know."""
 
@@ -112,7 +111,7 @@ class Conditional(Section):
         return next(filter(self._passes, tried), None)
 
     def _passes(self, path: str) -> bool:
-        return all((search(expression, path) is not None) == wanted for expression, wanted in self.tests)
+        return all(passes(test, path) for test in self.tests)
 
 
 def sections(level: Directive, within: Section | None = None) -> Iterator[Section]:

@@ -12,8 +12,6 @@ from harness.server.layout import ConfigurationError, Unseen
 from harness.server.sections import below
 from harness.server.virtual_host import VirtualHost
 
-__all__ = ["Guard", "Site", "Sites", "sites"]
-
 _PUBLIC = "/.well-known/"
 """What is meant for anybody (RFC 8615), such as the answers by which certificates are had (RFC 8555)."""
 _BY_PREFIX = {"alias", "scriptalias", "proxypass"}

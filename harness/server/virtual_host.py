@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import cached_property
 
-from harness.server.conditions import told_apart
+from harness.server.conditions import CONDITIONS, told_apart
 from harness.server.configuration import Directive, walk
 from harness.server.guard import Guard, closed, opener, opens, replaced, wants_to_know
 from harness.server.layout import Unseen
-from harness.server.sections import CONDITIONS, Section, below, inner, join, merged, paths, sections
+from harness.server.sections import Section, below, inner, join, merged, paths, sections
 from harness.server.ways import Way, ways
 
 # What makes a section a place of its own: directives that let in or keep out.
@@ -183,8 +183,9 @@ class VirtualHost:
         in_force = self._plain | {entry.name.lower(): entry for entry in inside if not entry.body}
         verify = self._plain.get("sslverifyclient")
         parts = (self._own, *(section.entry for section in covering))
+        said = [entry for part in parts for entry in inner(part)]
         void = replaced(covering, in_force)
-        rules = tuple(entry for part in parts for entry in inner(part) if self._asks(entry) and entry not in void)
+        rules = tuple(entry for entry in said if self._asks(entry) and entry not in void)
         way = self._way(url)
         asking = self._asking(url, covering)
         beyond, of_program = self._beyond.get(url, (None, None))
@@ -198,7 +199,7 @@ class VirtualHost:
             rules,
             parts,
             way.entry if way else None,
-            closed(covering, (entry for part in parts for entry in inner(part) if entry.name.lower() in CONDITIONS)),
+            closed(covering, (entry for entry in said if entry.name.lower() in CONDITIONS)),
             bool(asking) and claim is None,
             tuple(section for section in covering if opens(section)),
             beyond=beyond,

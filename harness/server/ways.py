@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from harness.server.conditions import flags
+from harness.server.conditions import flags, tested
 from harness.server.configuration import Directive
 from harness.server.expressions import search
 from harness.server.sections import Section, below, join, matching, sections
@@ -127,8 +127,8 @@ def _rewritten(where: Directive, root: str, folder: str | None = None) -> Iterat
 
 def _of_who_has_none(condition: Directive) -> bool:
     """Whether a condition is that nobody was verified: what then follows is served in the place of what was asked."""
-    pattern = (condition.words()[1:2] or [""])[0]
-    return "ssl_client" in condition.arguments.lower() and ("NONE" in pattern) != pattern.startswith("!")
+    expression, wanted = tested(condition)
+    return "ssl_client" in condition.arguments.lower() and ("NONE" in expression) == wanted
 
 
 def _example(expression: str, template: str, folder: str | None = None) -> tuple[str, str] | None:

@@ -11,7 +11,7 @@ from cryptography.x509.oid import NameOID
 from harness.pki.model import Part, part_of, part_of_name
 from harness.server.configuration import Directive
 from harness.server.expressions import search, texts
-from harness.server.sites import Guard
+from harness.server.guard import Guard
 from harness.verify.rules import denies, hinges_on
 
 # The attributes by the names that mod_ssl has for them.
@@ -86,7 +86,7 @@ def demands(guard: Guard, given: Callable[[str], bytes]) -> Demands:
             read.unread.append(rule)
         if hinges_on(guard, rule) and not _ALTERNATIVE.search(_QUOTED.sub("", rest)):
             read.needed |= {part for part in parts if part}
-    if any("fakebasicauth" in word.lower() for word in guard.arguments("SSLOptions")):
+    if guard.fakes:
         for path in guard.arguments("AuthUserFile"):
             users = re.findall(r"^(/[^:\n]+):", given(path).decode(errors="replace"), re.MULTILINE)
             parts = [*_take_name(read.subject, users[0])] if users else []
@@ -99,7 +99,7 @@ def demands(guard: Guard, given: Callable[[str], bytes]) -> Demands:
 def passwords(guard: Guard, given: Callable[[str], bytes]) -> tuple[str, ...]:
     """Read which users of a password file need no certificate, where `SSLOptions +FakeBasicAuth` makes users of those
     who have one; those first who have the password that all of these have."""
-    if not any("fakebasicauth" in word.lower() for word in guard.arguments("SSLOptions")):
+    if not guard.fakes:
         return ()
     lines = [line for path in guard.arguments("AuthUserFile") for line in given(path).decode(errors="replace").split()]
     known = [(name, secret) for name, _, secret in (line.rpartition(":") for line in lines) if name]

@@ -14,8 +14,9 @@ OTHER_VERSION = "protocol_version"
 _DENIALS = {401, 403, 407, 421}
 """What a guard answers by. What is behind it may as well: then it answers the control so, too."""
 
-_NO_PASSWORD = 401
-_BY_RULE = {_NO_PASSWORD, 403}
+NO_PASSWORD = 401
+"""Whoever wants to get in is asked for a password (RFC 9110 section 15.5.2)."""
+_BY_RULE = {NO_PASSWORD, 403}
 
 
 @dataclass(frozen=True)
@@ -109,8 +110,8 @@ def weigh(knocks: Sequence[Knock], controls: Sequence[Knock], observed: Mapping[
 
 
 def _wants_password(knock: Knock, said: Record) -> bool:
-    """Whether a client that the handshake let in is asked for a password then (RFC 9110 section 15.5.2)."""
-    return knock.in_handshake and said.status == _NO_PASSWORD
+    """Whether a client that the handshake let in is asked for a password then."""
+    return knock.in_handshake and said.status == NO_PASSWORD
 
 
 def _is_locked_otherwise(knock: Knock, seen: Observation, said: Record) -> bool:

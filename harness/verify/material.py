@@ -18,8 +18,9 @@ from harness.pki.profile import written
 from harness.pki.run import Pki, SlowKeys, certificates_in, public_roots
 from harness.probe import PASSWORD
 from harness.server.configuration import Directive, walk
+from harness.server.guard import Guard
 from harness.server.layout import RESPONDER, ConfigurationError
-from harness.server.sites import Guard, Site
+from harness.server.sites import Site
 from harness.server.workbench import Workbench
 from harness.verify.demands import demands, passwords
 from harness.verify.policy import NO_POLICY, Policy

@@ -8,7 +8,8 @@ from harness.outcome import Expectation, Tls, admitted, refused_anyhow
 from harness.pki.run import Pki
 from harness.probe import ALIAS, NEIGHBOUR, SITE, Client
 from harness.server.configuration import Directive
-from harness.server.sites import Guard, Site
+from harness.server.guard import Guard
+from harness.server.sites import Site
 from harness.verify.policy import NO_POLICY, Policy, Promise
 from harness.verify.rules import leaves_it, reads
 from harness.verify.written import written
@@ -130,16 +131,15 @@ class Planner:
         return (tls for tls in case.tls if tls in self.versions and (tls in wanted) != (case.id == UNWANTED))
 
     def _knocks(self, case: Case, site: Site, tls: Tls) -> Iterator[Knock]:
-        promise = self.policy.of(site)
-        promised = self.everything or _says(promise, case)
-        claimed = _promises(site.guard, case, self.pki(site))
+        promise, guard = self.policy.of(site), site.guard
+        said = self.everything or _says(promise, case)
+        claimed = not said and _promises(guard, case, self.pki(site)) and not leaves_it(guard)
+        of_readers = claimed and not reads(guard)
+        expected = _expected(case, site, promise)
         for client, because in self._clients(case, site):
             self.count += 1
-            left = leaves_it(site.guard) or (client.method == "GET" and reads(site.guard))
-            expected = _expected(case, site, promise)
-            yield Knock(
-                case, site, tls, client, f"probe-{self.count}", promised or (claimed and not left), expected, because
-            )
+            promised = said or (of_readers if client.method == "GET" else claimed)
+            yield Knock(case, site, tls, client, f"probe-{self.count}", promised, expected, because)
 
     def _clients(self, case: Case, site: Site) -> Iterator[tuple[Client, Directive | None]]:
         """Build the client of a case, or one for each thing that a line asks for: that with the line."""

@@ -3,15 +3,15 @@
 import ipaddress
 from collections.abc import Iterator
 
-from harness.server.conditions import flags
+from harness.server.conditions import flags, passes, tested
 from harness.server.configuration import Directive, walk
-from harness.server.expressions import search
+from harness.server.guard import Guard
 from harness.server.sections import inner
-from harness.server.sites import Guard
 
 USER = "mtls-harness"
 """The user's name of a client who needs any, with the password that `Client.user` has."""
 _AUTHORIZING = {"require", "requireall", "requireany", "requirenone"}
+_Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _ABOUT_ADDRESSES = ("ip ", "local", "host ", "forward-dns ")
 _OUTSIDE = ("203.0.113.7", "198.51.100.7", "192.0.2.7")
 """Addresses that nobody has (RFC 5737)."""
@@ -21,7 +21,7 @@ _LOCAL = "127.0.0.1"
 def denies(guard: Guard, rule: Directive) -> bool:
     """Whether a rule says who is not to get in: a good client has nothing of it."""
     if rule.name.lower() == "rewritecond":
-        wanted = not (rule.words()[1:2] or [""])[0].startswith("!")
+        _, wanted = tested(rule)
         return wanted and _forbids(_block(guard, rule))
     none_of = (entry for part in guard.sections for entry in walk(part) if entry.name.lower() == "requirenone")
     return rule.arguments.lower().startswith("not ") or any(rule is entry for one in none_of for entry in walk(one))
@@ -29,7 +29,7 @@ def denies(guard: Guard, rule: Directive) -> bool:
 
 def hinges_on(guard: Guard, rule: Directive) -> bool:
     """Whether nobody gets in whom this one rule does not let in: no other is as good as it, and none undoes it."""
-    if _any_will_do(guard):
+    if guard.any_will_do:
         return False
     if rule.name.lower() == "sslrequire":
         return True
@@ -46,39 +46,39 @@ def address(guard: Guard) -> str:
         if hinges_on(guard, rule) and not denies(guard, rule):
             inside = networks(rule)
             if inside or rule.arguments.lower().startswith("local"):
-                return str(inside[0][min(1, inside[0].num_addresses - 1)]) if inside else _LOCAL
-    said = [entry for part in guard.sections for entry in inner(part)]
-    allowed = [network for entry in said if entry.name.lower() == "allow" for network in networks(entry)]
-    if allowed and not _any_will_do(guard):
-        return str(allowed[0][min(1, allowed[0].num_addresses - 1)])
-    spoken_of = [network for entry in said for network in networks(entry)]
+                return _of(inside[0]) if inside else _LOCAL
+    allowed = [network for entry in guard.said if entry.name.lower() == "allow" for network in networks(entry)]
+    if allowed and not guard.any_will_do:
+        return _of(allowed[0])
+    spoken_of = [network for entry in guard.said for network in networks(entry)]
     tried = map(ipaddress.ip_address, _OUTSIDE)
     return str(next((one for one in tried if not any(one in network for network in spoken_of)), _OUTSIDE[0]))
 
 
+def _of(network: _Network) -> str:
+    """An address of a network that is no network's own, where there is one."""
+    return str(network[min(1, network.num_addresses - 1)])
+
+
 def by_address(guard: Guard) -> Iterator[Directive]:
     """Yield the rules by which an address is as good as a certificate."""
-    if _any_will_do(guard):
-        said = (entry for part in guard.sections for entry in inner(part) if entry.name.lower() == "allow")
-        yield from (entry for entry in said if networks(entry))
+    if guard.any_will_do:
+        yield from (entry for entry in guard.said if entry.name.lower() == "allow" and networks(entry))
+    deciding = [*walk(_deciding(guard))]
     for rule in _about_addresses(guard):
-        if (
-            not hinges_on(guard, rule)
-            and not denies(guard, rule)
-            and any(rule is one for one in walk(_deciding(guard)))
-        ):
+        counts = any(rule is one for one in deciding)
+        if counts and not hinges_on(guard, rule) and not denies(guard, rule):
             yield rule
 
 
 def user(guard: Guard) -> str | None:
     """The user whose password a good client has to know beside his certificate; None where none is needed, or where
     it is not a file that knows him."""
-    fakes = any("fakebasicauth" in word.lower() for word in guard.arguments("SSLOptions"))
     basic = [word.lower() for word in guard.arguments("AuthType")] == ["basic"]
-    if fakes or not basic or not guard.has("AuthUserFile") or not _wants_certificate(guard):
+    if guard.fakes or not basic or not guard.has("AuthUserFile") or not _wants_certificate(guard):
         return None
-    for rule in (entry for part in guard.sections for entry in inner(part) if entry.name.lower() == "require"):
-        if any(rule is one for one in guard.rules):
+    for rule in guard.said:
+        if rule.name.lower() != "require" or any(rule is one for one in guard.rules):
             continue  # What stands for a certificate.
         kind, *names = [*rule.words(), ""]
         if kind.lower() in {"valid-user", "user"} and hinges_on(guard, rule):
@@ -89,49 +89,41 @@ def user(guard: Guard) -> str | None:
 def reads(guard: Guard) -> bool:
     """Whether the rules let anybody read on purpose, and want a certificate of who writes: by `LimitExcept`, `Require
     method`, or a condition on the method."""
-    for part in guard.sections:
-        for entry in inner(part):
-            name, words = entry.name.lower(), [word.upper() for word in entry.words()]
-            if name == "limitexcept" and "GET" in words and any(rule in walk(entry) for rule in guard.rules):
-                return True
-            if name == "require" and words[:1] == ["METHOD"] and "GET" in words and not hinges_on(guard, entry):
-                return True
-            if name in {"if", "elseif"} and "REQUEST_METHOD" in entry.arguments and "SSL_CLIENT" in entry.arguments:
-                return True
-            if name == "rewritecond" and "SSL_CLIENT" in entry.arguments and _spares_readers(_block(guard, entry)):
-                return True
+    for entry in guard.said:
+        name, words = entry.name.lower(), [word.upper() for word in entry.words()]
+        if name == "limitexcept" and "GET" in words and any(rule in walk(entry) for rule in guard.rules):
+            return True
+        if name == "require" and words[:1] == ["METHOD"] and "GET" in words and not hinges_on(guard, entry):
+            return True
+        if name in {"if", "elseif"} and "REQUEST_METHOD" in entry.arguments and "SSL_CLIENT" in entry.arguments:
+            return True
+        if name == "rewritecond" and "SSL_CLIENT" in entry.arguments and _spares_readers(_block(guard, entry)):
+            return True
     return False
 
 
 def _spares_readers(block: list[Directive]) -> bool:
     """Whether a RewriteRule forbids something, and by a condition of its own not to who reads."""
-    patterns = [entry.words()[1] for entry in block[:-1] if entry.words()[:1] == ["%{REQUEST_METHOD}"]]
-    return _forbids(block) and any(not _asks_for(pattern, "GET") for pattern in patterns)
-
-
-def _asks_for(pattern: str, text: str) -> bool:
-    """Whether the pattern of a RewriteCond is met by a text."""
-    wanted, pattern = not pattern.startswith("!"), pattern.removeprefix("!")
-    met = pattern[1:] == text if pattern.startswith("=") else search(pattern, text) is not None
-    return met == wanted
+    of_methods = [tested(entry) for entry in block[:-1] if entry.words()[:1] == ["%{REQUEST_METHOD}"]]
+    return _forbids(block) and not all(passes(test, "GET") for test in of_methods)
 
 
 def leaves_it(guard: Guard) -> bool:
     """Whether httpd only asks for a certificate, and tells the application behind it who came."""
-    said = (entry for part in guard.sections for entry in inner(part) if entry.name.lower() == "requestheader")
-    asks = guard.verify_client.startswith("optional") and not guard.rules
-    return asks and any("SSL_CLIENT_" in entry.arguments for entry in said)
+    if guard.rules or not guard.verify_client.startswith("optional"):
+        return False
+    return any(entry.name.lower() == "requestheader" and "SSL_CLIENT_" in entry.arguments for entry in guard.said)
 
 
 def _about_addresses(guard: Guard) -> Iterator[Directive]:
-    for part in guard.sections:
-        for entry in inner(part):
-            said = entry.arguments.lower().removeprefix("not ")
-            if entry.name.lower() == "require" and said.startswith(_ABOUT_ADDRESSES):
+    for entry in guard.said:
+        if entry.name.lower() == "require":
+            what = entry.arguments.lower().removeprefix("not ")
+            if what.startswith(_ABOUT_ADDRESSES):
                 yield entry
 
 
-def networks(rule: Directive) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+def networks(rule: Directive) -> list[_Network]:
     """The networks that a rule names; `10.1` stands for all that begins so."""
     if rule.name.lower() not in {"require", "allow", "deny"}:
         return []
@@ -152,10 +144,6 @@ def _wants_certificate(guard: Guard) -> bool:
     """Whether a certificate is wanted beside what the deciding rules say, or by these."""
     deciding = [*walk(_deciding(guard))]
     return guard.verify_client == "require" or any(rule is one for rule in guard.rules for one in deciding)
-
-
-def _any_will_do(guard: Guard) -> bool:
-    return any("any" in word.lower() for word in guard.arguments("Satisfy"))
 
 
 def _deciding(guard: Guard) -> Directive:

@@ -33,13 +33,12 @@ from harness.verify.findings import (
     not_examined,
     not_told_apart,
 )
-from harness.verify.judgement import OTHER_VERSION, Result, weigh
+from harness.verify.judgement import NO_PASSWORD, OTHER_VERSION, Result, weigh
 from harness.verify.material import Material
 from harness.verify.plan import Knock, NothingToDoError, Planner
 from harness.verify.policy import NO_POLICY, Policy
 from harness.verify.rules import by_address
 
-_NO_PASSWORD = 401
 _START = 120
 """Seconds that httpd may take until it answers the control."""
 
@@ -381,10 +380,10 @@ def _shut(control: Result) -> str:
     knock, seen = control.knock, control.observed
     what = seen.alert or seen.error or f"status {seen.status}"
     more = "\nIf a rule wants more than could be read, name a client that it lets in with --client-like."
-    if seen.status == _NO_PASSWORD:
+    if seen.status == NO_PASSWORD:
         more = "\nA password is wanted as well, which only a file (AuthType Basic, AuthUserFile) could be given here."
     return (
         f"The control, a client with everything in order, did not get in at {knock.site.url} "
         f"over TLS {knock.tls} ({seen.outcome}: {what}), so no refusal means anything."
-        f"{more if seen.status and (knock.site.guard.rules or seen.status == _NO_PASSWORD) else ''}"
+        f"{more if seen.status and (knock.site.guard.rules or seen.status == NO_PASSWORD) else ''}"
     )

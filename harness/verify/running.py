@@ -22,7 +22,8 @@ from harness.probe import SITE, Door, probe
 from harness.probe.look import Shown, is_address, look
 from harness.server import ServerError
 from harness.server.configuration import Directive
-from harness.server.sites import Guard, Site
+from harness.server.guard import Guard
+from harness.server.sites import Site
 from harness.verify.findings import findings
 from harness.verify.judgement import OTHER_VERSION, Result, spoken
 from harness.verify.plan import CONTROL, UNWANTED, Knock, NothingToDoError, Planner

@@ -10,8 +10,8 @@ from typing import Any
 from harness.server.conditions import OPERATORS, as_expression
 from harness.server.configuration import Directive
 from harness.server.expressions import search, texts
-from harness.server.sections import inner, matching
-from harness.server.sites import Guard
+from harness.server.guard import Guard
+from harness.server.sections import matching
 from harness.verify.rules import by_address, networks
 
 _NOT_WRITTEN = {"remote_addr", "remote_host", "server_addr", "request_method", "request_protocol", "request_uri"}
@@ -26,9 +26,8 @@ _ANYTHING = "1"
 
 def written(guard: Guard) -> list[tuple[Directive, dict[str, Any]]]:
     """List what a client may write, each as the changes that make a `Client` do it, with the line that asks for it."""
-    said = [entry for part in guard.sections for entry in inner(part)]
-    found = [(entry, change) for entry in said for change in _asked(entry)]
-    for entry in said:
+    found = [(entry, change) for entry in guard.said for change in _asked(entry)]
+    for entry in guard.said:
         if entry.name.lower() == "remoteipheader" and entry.words():
             addresses = (network[0] for rule in by_address(guard) for network in networks(rule))
             found += [(entry, {"headers": ((entry.words()[0], str(address)),)}) for address in addresses]

@@ -43,6 +43,10 @@ _WEAKER: list[tuple[str, str, tuple[str, ...]]] = [
     ("Redirect", r"Redirect permanent / .*", ("DocumentRoot /var/www/html",)),
     ("SSLEngine", r"SSLEngine on", (r"\g<0>\n    SSLCipherSuite DEFAULT:@SECLEVEL=0",)),
 ]
+_RULE = re.compile(
+    r"^\s*(Require (ssl-verify-client|expr .*SSL_CLIENT)|SSLRequire|SSLOptions \+FakeBasicAuth|SSLUserName)",
+    re.MULTILINE,
+)
 
 
 @dataclass(frozen=True)
@@ -109,13 +113,7 @@ def _host(lines: list[str], number: int) -> str:
 
 def _is_equivalent(parent: Configuration, name: str, by: str, host: str) -> bool:
     """Whether the change opens nothing: the same stands elsewhere as well, or the module is not there."""
-    rules = len(
-        re.findall(
-            r"^\s*(Require ssl-verify-client|SSLRequire|Require expr .*SSL_CLIENT|SSLOptions \+FakeBasicAuth|SSLUserN)",
-            parent.text,
-            re.MULTILINE,
-        )
-    )
+    rules = len(_RULE.findall(parent.text))
     required = "SSLVerifyClient require" in parent.text
     if name == "Require ssl-verify-client":
         return (

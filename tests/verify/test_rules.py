@@ -5,7 +5,8 @@ import ipaddress
 import pytest
 
 from harness.server.configuration import parse
-from harness.server.sites import Guard, sites
+from harness.server.guard import Guard
+from harness.server.sites import sites
 from harness.verify.rules import USER, address, by_address, user
 
 HOST = """# In file: /site.conf
