@@ -13,6 +13,7 @@ CONDITIONS = {"if", "elseif", "else"}
 
 _EXPRESSION = r"m?(?P<mark>[/#|,])(?P<expression>(?:(?!(?P=mark)).)+)(?P=mark)(?P<flags>i?)"
 _TEXT = r"(?P<quote>['\"])(?P<text>.*?)(?P=quote)"
+_NEVER = "(?!)"
 OPERATORS = rf"(?P<operator>=~|!~|==?|!=|-eq|-ne|-strc?match)\s*(?:{_EXPRESSION}|{_TEXT})"
 """What follows on a variable that is compared (ap_expr); `as_expression` reads it."""
 _TEST = re.compile(rf"(?P<not>!\s*)?(?P<open>\(\s*)?%\{{REQUEST_URI\}}\s*{OPERATORS}(?(open)\s*\))")
@@ -121,7 +122,7 @@ def _of_a_rule(block: tuple[Directive, ...]) -> tuple[tuple[Directive, ...], tup
         if "OR" in flags(condition):
             continue
         about = [entry for entry in group if entry.words()[:1] == ["%{REQUEST_URI}"]]
-        of_path = [*map(tested, about)]
+        of_path = [*map(as_test, about)]
         if about and (about != group or (len(group) > 1 and not all(wanted for _, wanted in of_path))):
             return block, ()
         tests += [_any(of_path)] if of_path else []
@@ -138,12 +139,14 @@ def passes(test: Test, text: str) -> bool:
     return (search(expression, text) is not None) == wanted
 
 
-def tested(condition: Directive) -> Test:
+def as_test(condition: Directive) -> Test:
     """Read what a RewriteCond asks of its text; what it compares otherwise (`-f`, `>x`) is met by no text."""
     pattern = (condition.words()[1:2] or [""])[0]
     expression = pattern.removeprefix("!")
     if expression.startswith("="):
         expression = f"^{re.escape(expression[1:])}$"
+    elif re.match(r"[<>]|-\w\w?$", expression):
+        expression = _NEVER
     return _in_any_case(expression, condition), not pattern.startswith("!")
 
 

@@ -71,6 +71,12 @@ class Section:
             return search(f"^{_wild(self.text.rstrip('/') if below_it else self.text)}{below_it}$", where) is not None
         return below(where, self.text)
 
+    def spares(self, url: str) -> bool:
+        """Whether an expression about paths leaves out this one by name: by what it looks ahead for, and not at."""
+        ahead = self.text.replace("(?!", "(?:")
+        of_paths = self.kind == "location" and self.is_expression and ahead != self.text
+        return of_paths and search(ahead, url) is not None and search(self.text, url) is None
+
     def example(self) -> str | None:
         """Make a path, or a file's name, that it is about; None where none could be made."""
         if self.is_expression:
@@ -103,6 +109,12 @@ class Conditional(Section):
         """Whether it is about a path."""
         inside = self.within is None or self.within.covers(url, content, asked)
         return inside and self._passes(url)
+
+    def spares(self, url: str) -> bool:
+        """Whether a path passes all tests but those that say which paths are left out."""
+        inside = self.within is None or self.within.covers(url, url, None)
+        wanted = all(passes(test, url) for test in self.tests if test[1])
+        return inside and wanted and not self._passes(url)
 
     def example(self) -> str | None:
         """Make a path that passes all tests; None where none could be made."""

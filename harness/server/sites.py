@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
+from harness.server.beside import below_programs
 from harness.server.configuration import Directive, walk
 from harness.server.guard import Guard, wants_to_know
 from harness.server.layout import ConfigurationError, Unseen
@@ -145,7 +146,11 @@ def _names(hosts: Iterable[VirtualHost]) -> tuple[dict[VirtualHost, list[str]], 
 def _shared(site: Site, claimed: Mapping[str, Guard]) -> Site:
     """Give a site the claim of the content that it serves, unless it has one of its own."""
     guard = site.guard
-    if guard.claim or guard.undone or guard.beyond or not site.content or _PUBLIC in site.content:
+    if guard.undone and guard.way and "://" in site.content:
+        same = claimed.get(_place(site.content))
+        # A part may be public; not all that is guarded, by another name.
+        return replace(site, guard=replace(guard, beyond=guard.way)) if same and same.way is not guard.way else site
+    if guard.claim or guard.undone or guard.beyond or not site.content or site.path.startswith(_PUBLIC):
         return site
     here = _place(site.content).rstrip("/")
     content = next((one for one in claimed if below(here, one.rstrip("/"))), None)
@@ -190,10 +195,11 @@ def _other_doors(
     """Find the other ways to content that is claimed somewhere: an Alias, another virtual host, plain HTTP."""
     known = {(site.name, site.listener, site.path) for site in found}
     for host in hosts:
+        below_it = [] if host.tls else [path for _, path, _ in below_programs(host)]
         for content in claimed:
             for url in host.urls(content):
-                # A redirect to the site with TLS may be for the folder alone.
-                for path in (url, f"{url}x") if url.endswith("/") and not host.tls else (url,):
+                # A redirect to the site with TLS may be for the folder alone, or leave something out.
+                for path in (url, f"{url}x", *below_it) if url.endswith("/") and not host.tls else (url,):
                     door = names[host][0], host.listener, path
                     if door not in known and below(host.content(path), content.rstrip("/") or "/"):
                         known.add(door)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import cached_property
 
+from harness.server.beside import Beside, beside
 from harness.server.conditions import CONDITIONS, told_apart
 from harness.server.configuration import Directive, walk
 from harness.server.guard import Guard, closed, opener, opens, replaced, wants_to_know
@@ -52,7 +53,6 @@ class VirtualHost:
         self._plain = {entry.name.lower(): entry for level in self._levels for entry in level.body if not entry.body}
         self._ways = [*ways(self._levels, self._root)]
         self.sections = merged([section for level in self._levels for section in sections(level)])
-        self._beyond: dict[str, tuple[Directive, Directive | None]] = {}
         homes = (entry for level in self._levels for entry in level.find("UserDir"))
         self._homes = next((entry for entry in homes if entry.value not in {"enabled", "disabled"}), None)
         for name, entry in self._plain.items():
@@ -86,74 +86,75 @@ class VirtualHost:
 
     def content(self, url: str) -> str:
         """Name what is served at a path: a file's path, or where a proxy asks; "" where nothing is."""
-        if way := self._way(url):
+        if way := self.way(url):
             return way.content(url)
         return re.sub("/+", "/", join(self._root, url)) if self._root else ""
 
-    def _way(self, url: str) -> Way | None:
+    def way(self, url: str) -> Way | None:
+        """By which way a path leads to what is served; None where it lies where its URL says."""
         return next((way for way in self._ways if way.leads(url)), None)
 
     def urls(self, content: str) -> Iterator[str]:
         """Yield the paths at which this content is served."""
-        led = [(way.prefix, way.target) for way in self._ways if not way.exact]
+        led = [(way.prefix, way.served) for way in self._ways if not way.exact]
         for prefix, target in [*led, *([("/", self._root)] if self._root else [])]:
             if below(content, target.rstrip("/") or "/"):
                 yield join(prefix, content[len(target.rstrip("/")) :])
+
+    def asking_for(self, name: str) -> Iterator[str]:
+        """Yield the paths at which a proxy is to ask for this, by the name that the configuration has for it."""
+        for way in self._ways:
+            if not way.exact and below(name, way.target.rstrip("/")):
+                yield join(way.prefix, name[len(way.target.rstrip("/")) :])
 
     @cached_property
     def paths(self) -> list[str]:
         """Its root, a path for every section with a guard of its own, and every way round them: none leads round the
         handshake."""
-        guarded = [path for section in self.sections for path in self._paths(section)]
-        required = self.tls and "sslverifyclient" in self._plain and self._plain["sslverifyclient"].value == "require"
-        around = [] if required else [place for way in self._ways for place in way.places]
-        return list(dict.fromkeys(["/", *guarded, *around]))
+        guarded = [path for _, path in self.covered]
+        around = [] if self._required else [place for way in self._ways for place in way.places]
+        return list(dict.fromkeys(["/", *guarded, *self._beside, *around]))
+
+    @cached_property
+    def covered(self) -> list[tuple[Section, str]]:
+        """Every section with a guard of its own, with each of the paths that were made for it."""
+        return [(section, path) for section in self.sections for path in self._paths(section)]
+
+    @cached_property
+    def _beside(self) -> dict[str, Beside]:
+        return {} if self._required else {one.path: one for one in beside(self)}
+
+    @property
+    def _required(self) -> bool:
+        """Whether nobody gets as far as a request without a certificate."""
+        return self.tls and self.says("SSLVerifyClient") == "require"
+
+    def says(self, name: str) -> str:
+        """The value of a directive that is about all of it; "" where there is none."""
+        entry = self._plain.get(name.lower())
+        return entry.value if entry else ""
 
     def _paths(self, section: Section) -> Iterator[str]:
         if not any(entry.name.lower() in _GUARDS for entry in section.inner()):
             return
         if section.kind == "proxy":
-            yield from (way.prefix for way in self._ways if self._covers(section, way.prefix))
+            named = [] if section.is_expression else self.asking_for(section.text.rstrip("*"))
+            led = dict.fromkeys([*(way.prefix for way in self._ways), *named])
+            yield from (path for path in led if self.covers(section, path))
             return
-        made = [path for path in paths(section, self.urls) if self._covers(section, path)]
+        made = [path for path in paths(section, self.urls) if self.covers(section, path)]
         if not made and section.example() is None:
             entry = section.entry
             what = f"<{entry.name} {entry.arguments}>: no path that it covers could be made"
             self.unseen.append(Unseen(what, entry.file, entry.line))
         yield from made
-        yield from (deeper for path in made for deeper in self._deeper(section, path))
         # A folder's name where a path is meant: a guard for the one is meant for the other.
-        if section.kind == "location" and not section.is_expression and self._asks_in(section):
+        if section.kind == "location" and not section.is_expression and self.asks_in(section):
             yield from self.urls(section.text)
             # An application takes the path without the slash at its end for the same; a folder is redirected.
             short = section.text.rstrip("/")
             if short != section.text and "://" in self.content(short):
                 yield short
-
-    def _deeper(self, section: Section, url: str) -> Iterator[str]:
-        """Yield what lies below a path and what its section, an expression or a pattern, does not cover: files do in a
-        folder, a program answers there as well (PATH_INFO), an application may. With `MergeSlashes off` it may not
-        cover the path with more slashes.
-        """
-        rule = self._asks_in(section)
-        if section.kind not in {"location", "directory"} or not (
-            rule and (section.is_expression or section.is_pattern)
-        ):
-            return
-        doubled = f"/{url[1:].replace('/', '//')}"
-        unmerged = "mergeslashes" in self._plain and self._plain["mergeslashes"].value == "off"
-        wild = section.is_pattern and section.kind == "location"
-        deeper = section.text.replace("*", "x/x").replace("?", "x") if wild else f"{url.rstrip('/')}/x"
-        way = self._way(url)
-        said = [entry for one in self.sections if self._covers(one, url) for entry in one.inner()]
-        runs = (way and "script" in way.entry.name.lower()) or any(one.name.lower() == "sethandler" for one in said)
-        folder = url != "/" and "://" not in self.content(url) and (wild or url.endswith("/"))
-        if unmerged and not self._covers(section, doubled):
-            self._beyond[doubled] = section.entry, rule
-            yield doubled
-        if (runs or folder or "." not in url.rpartition("/")[2]) and not self._covers(section, deeper):
-            self._beyond[deeper] = section.entry, rule if runs or folder else None
-            yield deeper
 
     def page(self, url: str) -> str:
         """The path of a page that the same guard protects: in a folder its index, else the path itself."""
@@ -168,61 +169,65 @@ class VirtualHost:
             return True
         if section.kind == "location" and not section.is_expression and any(self.urls(section.text)):
             return False
-        return any(self._covers(section, path) for path in self.paths)
+        return any(self.covers(section, path) for path in self.paths)
 
     def rules_by_section(self) -> Iterator[tuple[Directive, Directive]]:
         """Yield each section that asks for a certificate, with the rule in it that does."""
         for section in self.sections:
-            if rule := self._asks_in(section):
+            if rule := self.asks_in(section):
                 yield section.entry, rule
 
     def guard(self, url: str) -> Guard:
         """Tell what protects a path."""
-        covering = [section for section in self.sections if self._covers(section, url)]
+        covering = self._covering(url)
         inside = [entry for section in covering for entry in (section.entry, *section.inner())]
         in_force = self._plain | {entry.name.lower(): entry for entry in inside if not entry.body}
-        verify = self._plain.get("sslverifyclient")
         parts = (self._own, *(section.entry for section in covering))
         said = [entry for part in parts for entry in inner(part)]
         void = replaced(covering, in_force)
         rules = tuple(entry for entry in said if self._asks(entry) and entry not in void)
-        way = self._way(url)
-        asking = self._asking(url, covering)
-        beyond, of_program = self._beyond.get(url, (None, None))
-        claim = of_program or self._claim(url, covering, verify, asking)
+        way = self.way(url)
+        asks = any(map(self._asks, said))
+        beyond = self._beside.get(url)
+        claim = (beyond and beyond.rule) or self._claim(url, asks=asks)
         guard = Guard(
             self.where,
             in_force,
             in_force.get("sslverifyclient", self.where),
-            verify.value if verify and self.tls else "none",
+            (self.tls and self.says("SSLVerifyClient")) or "none",
             claim,
             rules,
             parts,
             way.entry if way else None,
             closed(covering, (entry for entry in said if entry.name.lower() in CONDITIONS)),
-            bool(asking) and claim is None,
+            claim is None and (asks or any(self.asks_in(one) and one.spares(url) for one in self.sections)),
             tuple(section for section in covering if opens(section)),
-            beyond=beyond,
+            beyond=beyond.because if beyond else None,
         )
         return replace(guard, opener=opener(guard, self._set_by_certificate))
 
-    def _asking(self, url: str, covering: list[Section]) -> list[tuple[int, Directive]]:
-        """Find what asks for a certificate at a path, with how much of it each is about."""
-        parts = [(0, self._own), *((self._area(section, url), section.entry) for section in covering)]
-        return [(area, entry) for area, part in parts for entry in inner(part) if self._asks(entry)]
+    def _covering(self, url: str) -> list[Section]:
+        return [section for section in self.sections if self.covers(section, url)]
 
-    def _claim(
-        self, url: str, covering: list[Section], verify: Directive | None, asking: list[tuple[int, Directive]]
-    ) -> Directive | None:
-        """Find what says that a certificate is needed here. A section that lets everybody in undoes it only where it is
-        about less than the one that it undoes; else it is taken for a mistake."""
-        if self.tls and verify and verify.value == "require":
-            return verify
-        if asking:
-            area, claim = max(asking, key=lambda one: one[0])
-            open_to_all = [self._area(section, url) for section in covering if opens(section)]
-            return claim if max(open_to_all, default=-1) <= area else None
-        rules = [(section, rule) for section in self.sections if (rule := self._asks_in(section))]
+    def asked_for(self, url: str) -> Directive | None:
+        """Find what asks for a certificate at a path. A section that lets everybody in undoes it only where it is about
+        less than the one that it undoes; else it is taken for a mistake."""
+        covering = self._covering(url)
+        parts = [(0, self._own), *((self._area(section, url), section.entry) for section in covering)]
+        asking = [(area, entry) for area, part in parts for entry in inner(part) if self._asks(entry)]
+        if not asking:
+            return None
+        area, claim = max(asking, key=lambda one: one[0])
+        open_to_all = [self._area(section, url) for section in covering if opens(section)]
+        return claim if max(open_to_all, default=-1) <= area else None
+
+    def _claim(self, url: str, *, asks: bool) -> Directive | None:
+        """Find what says that a certificate is needed at a path, where something there `asks` for one, or nothing."""
+        if self._required:
+            return self._plain["sslverifyclient"]
+        if asks:
+            return self.asked_for(url)
+        rules = [(section, rule) for section in self.sections if (rule := self.asks_in(section))]
         meant = [rule for section, rule in rules if not self.serves(section) and url in self.urls(section.text)]
         if meant or not self.tls or any(self.serves(section) for section, _ in rules):
             return next(iter(meant), None)
@@ -242,10 +247,10 @@ class VirtualHost:
         )
         return replace(self._body, body=body)
 
-    def _covers(self, section: Section, url: str) -> bool:
-        way = self._way(url)
-        asked = way.target if way and "://" in way.target else None
-        return section.covers(url, self.content(url), asked)
+    def covers(self, section: Section, url: str) -> bool:
+        """Whether a section is about a path."""
+        way = self.way(url)
+        return section.covers(url, self.content(url), way.asked(url) if way else None)
 
     def _area(self, section: Section, url: str) -> int:
         """How much of the path a section is about: the longer, the less it covers."""
@@ -257,7 +262,8 @@ class VirtualHost:
             return max(0, len(url.rstrip("/")) - len(self.content(url).rstrip("/")) + len(section.text.rstrip("/")))
         return len(url)
 
-    def _asks_in(self, section: Section) -> Directive | None:
+    def asks_in(self, section: Section) -> Directive | None:
+        """Find what asks for something in the client's certificate in a section."""
         return next((entry for entry in section.inner() if self._asks(entry)), None)
 
     def _asks(self, entry: Directive) -> bool:
@@ -276,7 +282,7 @@ class VirtualHost:
     def _set_by_certificate(self) -> dict[str, Directive]:
         """The environment variables that are set where something is true of the client's certificate, and by what."""
         asked = ("setenvif", "setenvifexpr", "setenvifnocase")
-        found = (entry for entry in self._all if entry.name.lower() in asked)
+        found = (entry for entry in self.directives if entry.name.lower() in asked)
         return {
             word.partition("=")[0]: entry
             for entry in found
@@ -288,12 +294,13 @@ class VirtualHost:
     def _fakes(self) -> bool:
         """Whether a user's name may stand for a certificate's subject, or for a part of it."""
         names = (
-            "fakebasicauth" in entry.arguments.lower() or entry.name.lower() == "sslusername" for entry in self._all
+            "fakebasicauth" in entry.arguments.lower() or entry.name.lower() == "sslusername"
+            for entry in self.directives
         )
         return any(names)
 
     @cached_property
-    def _all(self) -> list[Directive]:
+    def directives(self) -> list[Directive]:
         """Every directive that is about it, and about no other virtual host."""
         bodies = (entry for level in self._levels for entry in level.body if entry.name.lower() != "virtualhost")
         return [part for entry in bodies for part in (entry, *walk(entry))]

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from harness.server.conditions import flags, tested
+from harness.server.conditions import as_test, flags
 from harness.server.configuration import Directive
 from harness.server.expressions import search
 from harness.server.sections import Section, below, join, matching, sections
@@ -15,13 +15,14 @@ _ELSEWHERE = {"F", "G", "R"}
 
 @dataclass(frozen=True)
 class Way:
-    """Where a path leads: to a folder, or to what a proxy asks. One that is `exact` is a single path, made for an
-    expression."""
+    """Where a path leads: to a folder, or to what a proxy asks, as the configuration names it (`target`), and by one
+    name for all that is the same (`served`). One that is `exact` is a single path, made for an expression."""
 
     prefix: str
     target: str
     entry: Directive
     exact: bool = False
+    served: str = ""
 
     def leads(self, url: str) -> bool:
         """Whether a path goes this way."""
@@ -29,7 +30,14 @@ class Way:
 
     def content(self, url: str) -> str:
         """What is served at a path that goes this way."""
-        return self.target if self.exact else join(self.target, url[len(self.prefix.rstrip("/")) :])
+        return self._at(self.served, url)
+
+    def asked(self, url: str) -> str | None:
+        """What a proxy is asked for at a path that goes this way, as <Proxy> sees it; None where none is."""
+        return self._at(self.target, url) if "://" in self.target else None
+
+    def _at(self, target: str, url: str) -> str:
+        return target if self.exact else join(target, url[len(self.prefix.rstrip("/")) :])
 
     @property
     def places(self) -> list[str]:
@@ -46,9 +54,11 @@ def ways(levels: tuple[Directive, ...], root: str) -> Iterator[Way]:
     """Yield the ways in the order in which httpd takes them: rewritten, proxied, by alias; the virtual host's first."""
     members = dict(_members(levels))
     for way in _ways(levels, root):
-        name, slash, rest = way.target.removeprefix("balancer://").partition("/")
-        member = members.get(f"balancer://{name}") if way.target.startswith("balancer://") else None
-        yield replace(way, target=_normal(member + slash + rest)) if member else way
+        balancer = re.match(r"balancer://[^/]*", way.target)
+        member = members.get(balancer[0]) if balancer else None
+        yield replace(
+            way, served=_normal(member + way.target[len(balancer[0]) :] if balancer and member else way.target)
+        )
 
 
 def _members(levels: tuple[Directive, ...]) -> Iterator[tuple[str, str]]:
@@ -80,7 +90,7 @@ def _plain(entry: Directive, by_prefix: set[str], by_expression: set[str]) -> It
     if len(words) < 2 or words[1] == "!":
         return
     if name in by_prefix:
-        yield Way(words[0], _normal(words[1]), entry)
+        yield Way(words[0], words[1], entry)
     elif name in by_expression and (found := _example(words[0], words[1])):
         yield Way(*found, entry, exact=True)
 
@@ -96,7 +106,7 @@ def _inside(section: Section) -> Iterator[Way]:
         if target == "!" or (name == "alias" and len(words) > 1):
             continue
         if not section.is_expression:
-            yield Way(section.text, _normal(target), entry)
+            yield Way(section.text, target, entry)
         elif found := _example(section.text, target):
             yield Way(*found, entry, exact=True)
 
@@ -113,9 +123,15 @@ def _rewritten(where: Directive, root: str, folder: str | None = None) -> Iterat
             conditions.append(entry)
         if entry.name.lower() != "rewriterule":
             continue
-        turned_away, conditions = any(map(_of_who_has_none, conditions)), []
+        turned_away = any(map(_of_who_has_none, conditions))
         pattern, target, *_ = [*entry.words(), "", ""]
         target = target.replace("%{DOCUMENT_ROOT}", root)
+        # What the last condition found of the path is part of the target.
+        if (last := conditions[-1:]) and last[0].words()[:1] == ["%{REQUEST_URI}"] and "%{" not in target:
+            (expression, wanted), pattern_of_any = as_test(last[0]), search(pattern, "/x/y")
+            if wanted and pattern_of_any:
+                pattern, target = expression, re.sub(r"%(?=\d)", "$", target)
+        conditions = []
         if turned_away or pattern.startswith("!") or target in {"", "-"} or "%" in target or flags(entry) & _ELSEWHERE:
             continue
         if found := _example(pattern, target, folder):
@@ -127,7 +143,7 @@ def _rewritten(where: Directive, root: str, folder: str | None = None) -> Iterat
 
 def _of_who_has_none(condition: Directive) -> bool:
     """Whether a condition is that nobody was verified: what then follows is served in the place of what was asked."""
-    expression, wanted = tested(condition)
+    expression, wanted = as_test(condition)
     return "ssl_client" in condition.arguments.lower() and ("NONE" in expression) == wanted
 
 
@@ -139,11 +155,14 @@ def _example(expression: str, template: str, folder: str | None = None) -> tuple
         return None
     groups = (found[0], *found.groups(""))
     target = re.sub(r"\$(\d)", lambda one: groups[int(one[1])] if int(one[1]) < len(groups) else "", template)
-    return (folder or "") + path, _normal(target)
+    return (folder or "") + path, target
 
 
 def _normal(target: str) -> str:
-    """Write one machine by one name, and one protocol by one scheme (a WebSocket is opened by HTTP)."""
+    """Write one machine by one name, one protocol by one scheme (a WebSocket is opened by HTTP), and behind a socket,
+    where the name of a machine is nobody's, none."""
+    if socket := re.match(r"(?i)(unix:[^|]*\|\w+:)//[^/]*", target):
+        return f"{socket[1]}//{target[socket.end() :]}"
     found = re.match(r"(?i)(https?|wss?)://([^/:]+|\[[^\]]*\])(?::(\d+))?(?=/|$)", target)
     if not found:
         return target

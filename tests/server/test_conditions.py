@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.server.conditions import told_apart
+from harness.server.conditions import as_test, told_apart
 from harness.server.configuration import Directive
 from harness.server.sections import Section, sections
 
@@ -104,3 +104,34 @@ def test_a_rewrite_rule_is_about_the_paths_that_pass_its_tests(lines: list[str],
 def test_any_other_rewriting_is_about_everything(lines: list[str]) -> None:
     body = (NOT_VERIFIED, *rewriting(*lines))
     assert told_apart(body) == (body, [])
+
+
+@pytest.mark.parametrize(
+    ("expression", "spared", "covered"),
+    [
+        ("^/(?!health$)", "/health", "/healthy"),
+        (r"^/(?!.*\.css$).*", "/a/b.css", "/a/b"),
+        ("^/(?!static/|login$)", "/static/x", "/x"),
+    ],
+)
+def test_what_an_expression_looks_ahead_for_it_spares(expression: str, spared: str, covered: str) -> None:
+    section = Section(Directive("LocationMatch", f'"{expression}"', "site.conf", 1))
+    assert section.spares(spared)
+    assert not section.spares(covered)
+    assert section.covers(covered, "", None)
+
+
+def test_a_path_that_an_expression_does_not_name_is_not_spared() -> None:
+    assert not Section(Directive("LocationMatch", '"^/admin/(?!help$)"', "site.conf", 1)).spares("/x")
+
+
+def test_what_a_condition_leaves_out_is_spared() -> None:
+    section = only(condition(f"%{{REQUEST_URI}} =~ m#^/admin/# && %{{REQUEST_URI}} !~ m#help# && {VERIFIED}"))
+    assert section.spares("/admin/help")
+    assert not section.spares("/help")
+    assert not section.spares("/admin/x")
+
+
+def test_a_comparison_that_is_no_expression_leaves_out_no_path() -> None:
+    condition, *_ = rewriting("RewriteCond %{REQUEST_URI} !-f")
+    assert as_test(condition) == ("(?!)", False)

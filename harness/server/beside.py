@@ -1,0 +1,117 @@
+"""Which paths lie just beside what a rule covers, and lead to the same, or to what may be the same?"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from harness.server.conditions import CONDITIONS, as_test
+from harness.server.configuration import Directive
+from harness.server.expressions import search
+from harness.server.guard import opens
+from harness.server.sections import Conditional, Section, below, join, matching
+
+if TYPE_CHECKING:
+    from harness.server.virtual_host import VirtualHost
+
+_RUNS = re.compile(r"(?i)\bfcgi:|\bscgi:|\buwsgi:|\bajp:|\bcgi-script\b|x-httpd-|\bphp|\bwsgi-script\b|\bperl-script\b")
+"""What names a program, of all the handlers and types that there are."""
+
+_ANY = ("/q/q", "q/q")
+"""A path as the rules of a virtual host see it, and as those of a folder do."""
+
+
+@dataclass(frozen=True)
+class Beside:
+    """A path, and the line because of which no rule covers it. `rule` is the one that was to, where what lies there is
+    known to be the same; None where that is for an application to say."""
+
+    path: str
+    because: Directive
+    rule: Directive | None = None
+
+
+def beside(host: "VirtualHost") -> Iterator[Beside]:
+    """Yield the paths that lie beside what the rules of a virtual host cover."""
+    for section, path in host.covered:
+        rule = host.asks_in(section) if section.is_expression or section.is_pattern else None
+        if rule and section.kind in {"location", "directory"}:
+            yield from _deeper(host, section, rule, path)
+    for program, path, line in below_programs(host):
+        if (rule := host.asked_for(program)) and host.asked_for(path) is None:
+            yield Beside(path, line, rule)
+    yield from _by_the_front(host)
+
+
+def _deeper(host: "VirtualHost", section: Section, rule: Directive, url: str) -> Iterator[Beside]:
+    """Yield what lies below a path and what its section, an expression or a pattern, does not cover: files do in a
+    folder, a program answers there as well (PATH_INFO), an application may. With `MergeSlashes off` it may not cover
+    the path with more slashes.
+    """
+    doubled = f"/{url[1:].replace('/', '//')}"
+    if host.says("MergeSlashes") == "off" and not host.covers(section, doubled):
+        yield Beside(doubled, section.entry, rule)
+    wild = section.is_pattern and section.kind == "location"
+    deeper = section.text.replace("*", "x/x").replace("?", "x") if wild else f"{url.rstrip('/')}/x"
+    said = [entry for one in host.sections if host.covers(one, url) for entry in one.inner()]
+    way = host.way(url)
+    runs = (way and "script" in way.entry.name.lower()) or any(one.name.lower() == "sethandler" for one in said)
+    folder = url != "/" and "://" not in host.content(url) and (wild or url.endswith("/"))
+    if (runs or folder or "." not in url.rpartition("/")[2]) and not host.covers(section, deeper):
+        yield Beside(deeper, section.entry, rule if runs or folder else None)
+
+
+def below_programs(host: "VirtualHost") -> Iterator[tuple[str, str, Directive]]:
+    """Yield each program with a path below it (PATH_INFO) that looks like what some line leaves out, and that line."""
+    for program in _programs(host):
+        if "://" not in host.content(program):
+            yield from ((program, join(program, example), line) for line, example in _spared(host))
+
+
+def _by_the_front(host: "VirtualHost") -> Iterator[Beside]:
+    """Yield the other names of what the program answers that stands for all which is no file: below its own name."""
+    for front in _fronts(host):
+        for section, path in host.covered:
+            if section.kind == "location" and host.asks_in(section) and path != "/" and not below(path, front):
+                named = join(front, path)
+                if host.asked_for(named) is None:
+                    yield Beside(named, section.entry)
+
+
+def _programs(host: "VirtualHost") -> Iterator[str]:
+    """Yield a path for each kind of program that answers here: by the end of its name, or in a folder of programs."""
+    for entry in host.directives:
+        name, words = entry.name.lower(), entry.words()
+        if name in {"addhandler", "addtype"} and words and _RUNS.search(words[0]):
+            yield from (f"/x.{end.lstrip('.')}" for end in words[1:])
+        elif name == "scriptalias" and words:
+            yield join(words[0], "x")
+    for section in host.sections:
+        handlers = (entry for entry in section.inner() if entry.name.lower() == "sethandler")
+        if section.kind == "files" and any(_RUNS.search(entry.arguments) for entry in handlers):
+            yield from (f"/{name}" for name in [section.example()] if name)
+
+
+def _fronts(host: "VirtualHost") -> Iterator[str]:
+    """Yield the programs that answer for all which is no file (FallbackResource, or a RewriteRule)."""
+    for entry in host.directives:
+        name, words = entry.name.lower(), [*entry.words(), "", ""]
+        for_all = name == "rewriterule" and any(search(words[0], path) for path in _ANY)
+        target = words[0] if name == "fallbackresource" else words[1] if for_all else ""
+        if found := re.fullmatch(r"(?:%\{DOCUMENT_ROOT\})?/?([\w/-]+\.php)", target):
+            yield f"/{found[1]}"
+
+
+def _spared(host: "VirtualHost") -> Iterator[tuple[Directive, str]]:
+    """Yield each line that leaves something out of a rule by what its path looks like, with such a path."""
+    found: list[tuple[Directive, str | None]] = []
+    for section in host.sections:
+        if isinstance(section, Conditional) and section.entry.name.lower() in CONDITIONS:
+            found += [(section.entry, matching(expression)) for expression, wanted in section.tests if not wanted]
+        if section.kind == "location" and section.is_expression and opens(section):
+            found.append((section.entry, section.example()))
+    for entry in host.directives:
+        if entry.name.lower() == "rewritecond" and entry.words()[:1] == ["%{REQUEST_URI}"]:
+            expression, wanted = as_test(entry)
+            found += [(entry, None if wanted else matching(expression))]
+    yield from ((line, example) for line, example in found if example)

@@ -1,0 +1,86 @@
+"""Which paths lie beside what a rule covers: below a program, and by the name of what answers for all."""
+
+import pytest
+
+from harness.server.configuration import parse
+from harness.server.sites import Site, sites
+
+HOST = """# In file: /site.conf
+#   1:
+<VirtualHost *:443>
+  #   2:
+  SSLEngine on
+  #   3:
+  DocumentRoot /var/www/html
+{0}
+</VirtualHost>
+"""
+PHP = ('<FilesMatch "\\.php$">', "SetHandler proxy:fcgi://127.0.0.1:9000", "</FilesMatch>")
+FORBIDDEN = ("RewriteCond %{SSL:SSL_CLIENT_VERIFY} !=SUCCESS", "RewriteRule ^ - [F]")
+
+
+def found(*lines: str) -> tuple[Site, ...]:
+    numbered = "\n".join(part for number, line in enumerate(lines, 4) for part in (f"#   {number}:", line))
+    return sites(parse(HOST.format(numbered), {"/site.conf": "site.conf"}), complete=False).places
+
+
+def location(path: str, said: str = "Require ssl-verify-client", kind: str = "Location") -> tuple[str, ...]:
+    return f'<{kind} "{path}">', said, f"</{kind}>"
+
+
+def exception(expression: str) -> tuple[str, ...]:
+    return location(expression, "Require all granted", "LocationMatch")
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        PHP,
+        ("AddType application/x-httpd-php .php",),
+        ("AddHandler cgi-script .php",),
+        ("AddHandler application/x-httpd-php php",),
+    ],
+)
+def test_what_looks_like_an_exception_may_lie_below_a_program(program: tuple[str, ...]) -> None:
+    site = next(
+        one for one in found(*program, *location("/"), *exception(r"\.css$")) if one.path.startswith("/x.php/x")
+    )
+    assert site.guard.claim
+    assert site.guard.beyond
+    assert site.guard.beyond.name == "LocationMatch"
+
+
+@pytest.mark.parametrize("pattern", [r"!\.css$", "!/public/"])
+def test_so_may_what_a_condition_leaves_out(pattern: str) -> None:
+    places = found(*PHP, "RewriteEngine on", f"RewriteCond %{{REQUEST_URI}} {pattern}", *FORBIDDEN)
+    (site,) = (one for one in places if one.guard.beyond)
+    assert site.guard.beyond
+    assert site.guard.beyond.name == "RewriteCond"
+
+
+@pytest.mark.parametrize("expression", [r"^/static/[a-z]+\.css$", r"^/[^/]+\.css$"])
+def test_no_program_is_below_what_begins_otherwise(expression: str) -> None:
+    assert not any(one.guard.beyond for one in found(*PHP, *location("/"), *exception(expression)))
+
+
+def test_without_programs_nothing_lies_below_one() -> None:
+    assert not any(one.guard.beyond for one in found(*location("/"), *exception(r"\.css$")))
+
+
+@pytest.mark.parametrize(
+    "front",
+    ["FallbackResource /index.php", "RewriteRule ^ /index.php", "RewriteRule ^(.*)$ %{DOCUMENT_ROOT}/index.php"],
+)
+def test_what_answers_for_all_has_a_name_of_its_own(front: str) -> None:
+    (site,) = (one for one in found(front, *location("/admin")) if one.guard.beyond)
+    assert site.path == "/index.php/admin/"
+    assert site.guard.claim is None, "what it makes of that is the program's to say"
+
+
+@pytest.mark.parametrize("other", ["FallbackResource /index.html", "RewriteRule ^/old$ /index.php"])
+def test_a_page_does_not_and_nor_does_what_answers_for_one_path(other: str) -> None:
+    assert not any(one.guard.beyond for one in found(other, *location("/admin")))
+
+
+def test_where_all_is_guarded_its_own_name_is_too() -> None:
+    assert not any(one.guard.beyond for one in found("FallbackResource /index.php", *location("/")))
