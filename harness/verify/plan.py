@@ -146,7 +146,7 @@ class Planner:
         if case.id != _WRITTEN:
             yield from ((client, None) for client in self._all(case, site))
         elif client := self._build(case, site):
-            clients = ((replace(client, **changes), entry) for entry, changes in written(site.guard))
+            clients = ((replace(client, **changes), entry) for entry, changes in written(site.guard, site.name))
             yield from ((one, entry) for one, entry in clients if one.host is None or _leads_to(site, one.host))
 
     def _all(self, case: Case, site: Site) -> Iterator[Client]:
@@ -190,7 +190,8 @@ class Planner:
 
 def _leads_to(site: Site, host: str) -> bool:
     """Whether a request for this host is one for the site, as far as names tell."""
-    return host not in site.neighbours and (site.is_default or host in (site.name, *site.aliases))
+    name = host.partition(":")[0].rstrip(".")
+    return name not in site.neighbours and (site.is_default or name in (site.name, *site.aliases))
 
 
 def _kind(site: Site) -> str:

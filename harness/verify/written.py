@@ -24,9 +24,14 @@ _LIST = re.compile(rf"(?:{_VARIABLE}|{_FUNCTION})\s*-?in\s*\{{\s*['\"](?P<text>[
 _ANYTHING = "1"
 
 
-def written(guard: Guard) -> list[tuple[Directive, dict[str, Any]]]:
-    """List what a client may write, each as the changes that make a `Client` do it, with the line that asks for it."""
+def written(guard: Guard, name: str) -> list[tuple[Directive, dict[str, Any]]]:
+    """List what a client may write, each as the changes that make a `Client` do it, with the line that asks for it.
+
+    The `name` of a site is the same to httpd with a port or a dot after it (RFC 9110 section 7.2, RFC 1034 section
+    3.1); to who compares texts it is not.
+    """
     found = [(entry, change) for entry in guard.said for change in _asked(entry)]
+    found += [(entry, {"host": f"{name}{end}"}) for entry, change in found if "host" in change for end in (":443", ".")]
     for entry in guard.said:
         if entry.name.lower() == "remoteipheader" and entry.words():
             addresses = (network[0] for rule in by_address(guard) for network in networks(rule))

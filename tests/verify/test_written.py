@@ -23,7 +23,7 @@ HOST = """# In file: /site.conf
 def asked(*lines: str) -> list[tuple[int, dict[str, Any]]]:
     numbered = "\n".join(part for number, line in enumerate(lines, 4) for part in (f"#   {number}:", line))
     (site,) = sites(parse(HOST.format(numbered), {"/site.conf": "site.conf"}), complete=False).places
-    return [(entry.line, changes) for entry, changes in written(site.guard)]
+    return [(entry.line, changes) for entry, changes in written(site.guard, site.name)]
 
 
 def header(name: str, value: str) -> dict[str, Any]:
@@ -38,7 +38,6 @@ def header(name: str, value: str) -> dict[str, Any]:
         ("RewriteCond %{HTTP:X-Forwarded-Proto} !=https", header("X-Forwarded-Proto", "https")),
         ("RewriteCond %{HTTP_COOKIE} session=1", header("Cookie", "session=1")),
         ("RewriteCond %{QUERY_STRING} ^token=a$", {"query": "token=a"}),
-        ("RewriteCond %{HTTP_HOST} ^inside$", {"host": "inside"}),
         ("SetEnvIfExpr \"%{HTTP:X-Inside} == 'yes'\" inside", header("X-Inside", "yes")),
         ("SetEnvIfExpr \"req('X-Inside') -strmatch 'yes'\" inside", header("X-Inside", "yes")),
         ("SetEnvIfExpr \"%{HTTP_USER_AGENT} in { 'a', 'b' }\" inside", header("User-Agent", "a")),
@@ -48,6 +47,11 @@ def header(name: str, value: str) -> dict[str, Any]:
 )
 def test_it_is_written_as_the_line_asks_for_it(line: str, changes: dict[str, Any]) -> None:
     assert asked(line) == [(4, changes)]
+
+
+def test_a_host_is_written_with_a_port_and_a_dot_as_well() -> None:
+    hosts = ["inside", "localhost:443", "localhost."]
+    assert asked("RewriteCond %{HTTP_HOST} ^inside$") == [(4, {"host": host}) for host in hosts]
 
 
 @pytest.mark.parametrize(
