@@ -14,6 +14,8 @@ SNIPPET = "/etc/httpd/harness/skeleton.conf"
 """Where the file goes that a snippet is included by."""
 RESPONDER = "http://127.0.0.1:6960"
 """Where an OCSP responder answers, beside the server. RFC 6960 gave the port its number."""
+CERTBOT = "/etc/letsencrypt/options-ssl-apache.conf"
+"""What certbot has every virtual host include that it writes: the directives of TLS that are its own to keep."""
 
 _SERVER_ROOT = re.compile(r'^[ \t]*ServerRoot[ \t]+"?(/[^"\s$]*)', re.MULTILINE | re.IGNORECASE)
 _WHOLE = re.compile(r"^[ \t]*(LoadModule|ServerRoot)\b", re.MULTILINE | re.IGNORECASE)
@@ -323,3 +325,5 @@ def _unseen(content: bytes, file: str, home: str) -> Iterator[Unseen]:
         found = re.match(r"\s*IncludeOptional\s+\"?(/[^\"\s]+)", line, re.IGNORECASE)
         if found and not found[1].startswith(f"{home}/"):
             yield Unseen(f"the files {found[1]}, which lie outside of CONFIG", file, number)
+        if re.match(rf'\s*Include\s+"?{re.escape(CERTBOT)}"?\s*$', line, re.IGNORECASE):
+            yield Unseen("what was changed in this file since certbot wrote it", file, number)

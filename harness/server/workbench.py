@@ -22,7 +22,7 @@ from docker.types import Healthcheck, LogConfig
 from harness.server import overrides
 from harness.server.configuration import Directive, parse, walk
 from harness.server.engine import LABEL, ServerError, discard, engine, owned
-from harness.server.layout import SNIPPET, ConfigurationError, Layout
+from harness.server.layout import CERTBOT, SNIPPET, ConfigurationError, Layout
 from harness.server.responder import responder
 from harness.server.sites import Sites
 
@@ -78,6 +78,9 @@ _PACKAGES = {
     "shib": "libapache2-mod-shib",
     "wsgi": "libapache2-mod-wsgi-py3",
 }
+_OF_CERTBOT = (
+    b"SSLEngine on\nSSLProtocol all -SSLv3 -TLSv1 -TLSv1.1\nSSLSessionTickets off\nSSLOptions +StrictRequire\n"
+)
 _MIME_TYPES = b"text/html html\ntext/css css\n"
 _TYPES = {"typesconfig": _MIME_TYPES, "mimemagicfile": b"0 string none none\n"}
 _MOST_QUESTIONS = 200
@@ -285,6 +288,7 @@ class Workbench:
         self._files = {path: load.sub(b"#", content) for path, content in self.layout.files.items()}
         self._folders |= {f"{self.layout.root}/logs", "/run/apache2", "/var/log/apache2"}
         self._files.setdefault(f"{self.layout.root}/mime.types", _MIME_TYPES)
+        self._files.setdefault(CERTBOT, _OF_CERTBOT)
         if self.layout.is_snippet:
             (snippet,) = self.layout.files
             self._files[SNIPPET] = self._skeleton(about, snippet).encode()
