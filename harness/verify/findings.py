@@ -9,6 +9,7 @@ from harness.server.configuration import Directive
 from harness.server.layout import Unseen
 from harness.server.sites import Site
 from harness.verify.judgement import Result
+from harness.verify.rules import knows_nobody
 
 _ORDER = ("error", "warning", "note")
 # What httpd's own reason for a refusal points at: its message number, or OpenSSL's X509_V_ERR number.
@@ -23,6 +24,7 @@ _BY_ERROR = (
 _NOBODY = "Require all denied"
 _RULE = "Require expr"
 _WRITTEN = "what a client writes"
+_NAMELESS = "a name that says nothing"
 _REQUIRE = "Write `SSLVerifyClient require` for the virtual host"
 _REMEDIES = {
     "sslverifyclient": "Write `SSLVerifyClient require` here.",
@@ -41,6 +43,8 @@ _REMEDIES = {
     "require": "Write `Require ssl-verify-client` here, alone or in <RequireAll>, and outside of <Limit>.",
     _WRITTEN: "Ask for nothing here that anybody may write into a request: for an address there is `Require ip`, for"
     " who somebody is his certificate.",
+    _NAMELESS: "Write `%{{SSL:SSL_CLIENT_VERIFY}}` here: mod_rewrite knows nothing by the name without `SSL:`, whoever"
+    " comes.",
     _NOBODY.lower(): "Write `Require all denied` here: the policy lets nobody in.",
     _RULE.lower(): "Let `Require expr` here ask for what the subject must have, and for nothing else, such as"
     " `Require expr \"%{{SSL_CLIENT_S_DN_OU}} == 'Operations'\"`.",
@@ -115,7 +119,8 @@ def exposed(strangers: Iterable[Result], places: Iterable[Site]) -> tuple[Findin
             continue
         apart = site.listener in guarded and (site.name, site.listener) not in hosts
         # What leads round the guard of the root, and nobody says that it is meant to.
-        around = (site.name, site.listener) in roots and site.guard.way is not None and not site.guard.opening
+        on_purpose = site.guard.undone or site.guard.opening
+        around = (site.name, site.listener) in roots and site.guard.way is not None and not on_purpose
         in_part = site.guard.part and not site.tls
         level = "warning" if apart or around or in_part or site.guard.beyond else "note"
         where = (site.guard.way if around else site.guard.beyond) or site.guard.section
@@ -218,6 +223,8 @@ def _at_fault(result: Result) -> tuple[str, Directive]:
         return _NOBODY, guard.responsible("Require")
     if knock.because:
         return _WRITTEN, knock.because
+    if not reason and (nameless := next(filter(knows_nobody, guard.rules), None)):
+        return _NAMELESS, nameless
     of_the_case = knock.expected is knock.case.expected
     if knock.expected.by_rule and (knock.case.family == "rules" if of_the_case else result.said.identity):
         return _RULE, guard.responsible("Require")

@@ -7,6 +7,7 @@ from harness.outcome import NO_CERTIFICATE, Expectation, Observation, Outcome, R
 from harness.pki import serial
 from harness.server.log import Log
 from harness.verify.plan import CONTROL, UNWANTED, Knock
+from harness.verify.rules import knows_nobody
 
 OTHER_VERSION = "protocol_version"
 """The alert of a server that does not speak this version of TLS (RFC 8446 section 6)."""
@@ -169,6 +170,7 @@ def _own_fault(result: Result) -> Result:
     reason = said.reason or Reason()
     by_configuration = reason.ah in _BY_CONFIGURATION_SAYS or reason.x509_error in _BY_CONFIGURATION
     known = result.knock.expected.by_rule and said.identity is not None
+    known |= any(map(knows_nobody, result.knock.site.guard.rules))
     by_rule = known and result.observed.outcome is Outcome.REFUSED_BY_HTTP
     return replace(result, verdict=Verdict.LOCKED_OUT) if by_configuration or by_rule else result
 

@@ -3,7 +3,7 @@
 import ipaddress
 from collections.abc import Iterator
 
-from harness.server.conditions import flags, passes, tested
+from harness.server.conditions import as_test, flags, passes
 from harness.server.configuration import Directive, walk
 from harness.server.guard import Guard
 from harness.server.sections import inner
@@ -21,10 +21,16 @@ _LOCAL = "127.0.0.1"
 def denies(guard: Guard, rule: Directive) -> bool:
     """Whether a rule says who is not to get in: a good client has nothing of it."""
     if rule.name.lower() == "rewritecond":
-        _, wanted = tested(rule)
+        _, wanted = as_test(rule)
         return wanted and _forbids(_block(guard, rule))
     none_of = (entry for part in guard.sections for entry in walk(part) if entry.name.lower() == "requirenone")
     return rule.arguments.lower().startswith("not ") or any(rule is entry for one in none_of for entry in walk(one))
+
+
+def knows_nobody(rule: Directive) -> bool:
+    """Whether a rule asks for what TLS says of a client by a name that mod_rewrite has nothing under: there it is
+    `%{SSL:SSL_CLIENT_VERIFY}`."""
+    return rule.name.lower() == "rewritecond" and rule.arguments.startswith("%{SSL_")
 
 
 def hinges_on(guard: Guard, rule: Directive) -> bool:
@@ -104,7 +110,7 @@ def reads(guard: Guard) -> bool:
 
 def _spares_readers(block: list[Directive]) -> bool:
     """Whether a RewriteRule forbids something, and by a condition of its own not to who reads."""
-    of_methods = [tested(entry) for entry in block[:-1] if entry.words()[:1] == ["%{REQUEST_METHOD}"]]
+    of_methods = [as_test(entry) for entry in block[:-1] if entry.words()[:1] == ["%{REQUEST_METHOD}"]]
     return _forbids(block) and not all(passes(test, "GET") for test in of_methods)
 
 
