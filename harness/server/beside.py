@@ -9,6 +9,7 @@ from harness.server.conditions import CONDITIONS, as_test
 from harness.server.configuration import Directive
 from harness.server.expressions import search
 from harness.server.guard import opens
+from harness.server.layout import Unseen
 from harness.server.sections import Conditional, Section, below, join, matching
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ def beside(host: "VirtualHost") -> Iterator[Beside]:
         if (rule := host.asked_for(program)) and host.asked_for(path) is None:
             yield Beside(path, line, rule)
     yield from _by_the_front(host)
+    yield from _with_parameters(host)
 
 
 def _deeper(host: "VirtualHost", section: Section, rule: Directive, url: str) -> Iterator[Beside]:
@@ -76,6 +78,43 @@ def _by_the_front(host: "VirtualHost") -> Iterator[Beside]:
                 named = join(front, path)
                 if host.asked_for(named) is None:
                     yield Beside(named, section.entry)
+
+
+def _with_parameters(host: "VirtualHost") -> Iterator[Beside]:
+    """Yield the other spelling of what a servlet container is asked for, by AJP: it leaves out what follows on a `;`
+    (Servlet Specification 3.5); httpd does not, unless its ProxyPass says `mapping=servlet`."""
+    for section, path, named in _other_spellings(host):
+        if host.content(path).startswith("ajp:"):
+            yield Beside(named, section.entry, host.asks_in(section))
+
+
+def _other_spellings(host: "VirtualHost") -> Iterator[tuple[Section, str, str]]:
+    """Yield what is guarded by its path and proxied, and the same path with a parameter, which nothing guards."""
+    for section, path in host.covered:
+        first, slash, rest = path[1:].partition("/")
+        named = f"/{first};x{slash}{rest}"
+        guarded = first and section.kind == "location" and host.asks_in(section)
+        if guarded and "://" in host.content(path) and host.content(named) and host.asked_for(named) is None:
+            yield section, path, named
+
+
+def left_to_applications(host: "VirtualHost") -> Iterator[Unseen]:
+    """Yield what only the application behind a proxy can say of paths, one line of each kind."""
+    for section, path, named in _other_spellings(host):
+        if not host.content(path).startswith("ajp:"):
+            other = path.upper() if path.upper() != path else path.lower()
+            what = f"whether the application takes {named} or {other} for {path}: no rule is about them"
+            remedy = (
+                "Guard all that it serves (`<Location />`) and let in anybody where that is meant, or see to it there."
+            )
+            yield Unseen(what, section.entry.file, section.entry.line, remedy)
+            break
+    for line, example in _spared(host):
+        path = join(_ANY[0], example)
+        if "://" in host.content(path) and host.asked_for(_ANY[0]) and host.asked_for(path) is None:
+            what = f"what the application makes of {path}: this line leaves it out, wherever it lies"
+            yield Unseen(what, line.file, line.line, "Let the expression begin with `^` and a folder that is public.")
+            break
 
 
 def _programs(host: "VirtualHost") -> Iterator[str]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from harness.server.beside import below_programs
+from harness.server.beside import below_programs, left_to_applications
 from harness.server.configuration import Directive, walk
 from harness.server.guard import Guard, wants_to_know
 from harness.server.layout import ConfigurationError, Unseen
@@ -101,7 +101,7 @@ def sites(
         found = [replace(site, guard=replace(site.guard, claim=asked[0])) if site.tls else site for site in found]
     return Sites(
         tuple(replace(site, id=f"s{number}") for number, site in enumerate(found, 1)),
-        (*unseen, *(entry for host in hosts for entry in host.unseen)),
+        (*unseen, *(entry for host in hosts for entry in (*host.unseen, *left_to_applications(host)))),
         _idle(hosts),
         (*listeners, *to_open),
         to_open,
