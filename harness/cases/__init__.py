@@ -18,7 +18,8 @@ Build = Callable[[Pki], Client | None]
 class Case:
     """One kind of client; `build` makes none where there is no such client. `directive` is the one that answers for the
     outcome, `tls` the versions it makes sense on, `source` where the rule is written down, `depth` how many
-    certificates stand above the client's own, `issued_by` whose PKI it comes from: the site's, or a neighbour's."""
+    certificates stand above the client's own, `issued_by` whose PKI it comes from: the site's, or a neighbour's. One
+    that is not `everywhere` has a kind of key that not every library knows: a server may take no such signatures."""
 
     id: str
     build: Build
@@ -28,6 +29,7 @@ class Case:
     tls: tuple[Tls, ...]
     depth: int
     issued_by: str
+    everywhere: bool
 
     @property
     def family(self) -> str:
@@ -53,12 +55,13 @@ def case(
     tls: tuple[Tls, ...] = TLS_VERSIONS,
     depth: int = 1,
     issued_by: str = SITE,
+    everywhere: bool = True,
 ) -> Callable[[Build], Case]:
     """Make a function that returns a client into a case; its module and name are the case's id."""
 
     def decorate(build: Build) -> Case:
         family = build.__module__.rpartition(".")[2]
-        return Case(f"{family}.{build.__name__}", build, expected, source, directive, tls, depth, issued_by)
+        return Case(f"{family}.{build.__name__}", build, expected, source, directive, tls, depth, issued_by, everywhere)
 
     return decorate
 

@@ -39,13 +39,13 @@ def rsa_4096(pki: Pki) -> Client:
     return Client(pki.identity(key=pki.key(KeyType.RSA_4096)))
 
 
-@case(admitted(), source="RFC 8410, RFC 8422")
+@case(admitted(), source="RFC 8410, RFC 8422", everywhere=False)
 def ed25519(pki: Pki) -> Client:
     """The same with an Ed25519 key."""
     return Client(pki.identity(key=KeyType.ED25519))
 
 
-@case(admitted(), source="FIPS 204, RFC 9881", tls=("1.3",))
+@case(admitted(), source="FIPS 204, RFC 9881", tls=("1.3",), everywhere=False)
 def ml_dsa_65(pki: Pki) -> Client:
     """The same with an ML-DSA-65 key, which withstands a quantum computer; TLS 1.2 has no code point for it."""
     return Client(pki.identity(key=KeyType.ML_DSA_65))

@@ -118,9 +118,13 @@ def _labelled(label: str) -> list[Container | Volume]:
 
 
 def discard(part: Container | Volume) -> None:
-    """Remove a container or volume; one that is gone already is what was wanted."""
+    """Remove a volume, or a container with what was mounted for it alone; one that is gone already is what was
+    wanted."""
     with contextlib.suppress(APIError):
-        part.remove(force=True)
+        if isinstance(part, Container):
+            part.remove(v=True, force=True)
+        else:
+            part.remove(force=True)
 
 
 def _label(part: Container | Volume) -> str:

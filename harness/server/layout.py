@@ -45,7 +45,8 @@ class Layout:
 
     `files` are by their path there; `origin` names each by its path in CONFIG. `root` is the ServerRoot that httpd is
     started with, `main` the file, `options` are further ones. `stand_ins` are the ports that stand for an address in a
-    container, which has one address only, each with the port that it is really at; `listen` opens them.
+    container, which has one address only, each with the port that it is really at; `listen` opens them. `home` is the
+    folder that CONFIG takes the place of, whatever the image has there; "" where it is a file.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Layout:
     stand_ins: Mapping[int, int] = field(default_factory=dict)
     listen: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
+    home: str = ""
 
     @property
     def is_snippet(self) -> bool:
@@ -120,7 +122,7 @@ def read(config: Path) -> Layout:
         origin[inside] = str(real)
         files[inside] = content
         unseen += _unseen(content, str(real), home)
-    return _copied(Layout(name, root, f"{home}/{found}", files, origin, tuple(unseen), _environment(home)))
+    return _copied(Layout(name, root, f"{home}/{found}", files, origin, tuple(unseen), _environment(home), home=home))
 
 
 def gathered(

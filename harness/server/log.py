@@ -69,7 +69,7 @@ class Log:
         reasons = {entry.reason for serial in serials for entry in self._came_on.get(serial, ())}
         return reasons.pop() if len(reasons) == 1 else None
 
-    def saw(self, serials: Collection[str]) -> bool:
+    def saw(self, serials: Iterable[str]) -> bool:
         """Tell whether any of these certificates reached httpd."""
         return any(serial in self._came_on for serial in serials)
 

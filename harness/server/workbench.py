@@ -17,7 +17,7 @@ from typing import cast
 
 from docker.errors import APIError
 from docker.models.containers import Container
-from docker.types import Healthcheck, LogConfig
+from docker.types import Healthcheck, LogConfig, Mount
 
 from harness.server import overrides
 from harness.server.configuration import Directive, parse, walk
@@ -28,9 +28,11 @@ from harness.server.sites import Sites
 
 ACCESS = "mtls-probe"
 """Opens each line of the access log that is written for the verifier."""
+_RUNTIME = "/run/mtls-harness"
+"""A folder that is the server's own, whatever the image lets it write to."""
 _OBSERVE = (
-    "DefaultRuntimeDir /run",
-    "PidFile /run/httpd.pid",
+    f"DefaultRuntimeDir {_RUNTIME}",
+    f"PidFile {_RUNTIME}/httpd.pid",
     "ErrorLog /proc/self/fd/2",
     # As it is by default, but for the client: both logs name its connection.
     r'ErrorLogFormat "[%{u}t] [%-m:%l] [pid %P:tid %{g}T] %7F: %E: [client\\ %{c}L] %M"',
@@ -236,6 +238,7 @@ class Workbench:
         return path if path.startswith("/") else f"{self.layout.root}/{path}"
 
     def _container(self, command: list[str], ports: tuple[int, ...] = ()) -> Container:
+        labels = {LABEL: self.label}
         return engine().containers.create(
             self.image,
             command[1:],
@@ -250,7 +253,9 @@ class Workbench:
             network_mode=None if ports else "none",
             # Names of proxies' upstreams do not resolve: nothing outside is asked.
             dns=["127.0.0.1"] if ports else None,
-            labels={LABEL: self.label},
+            # Empty: what the image itself has there is not part of CONFIG.
+            mounts=[Mount(home, None, no_copy=True, labels=labels)] if (home := self.layout.home) else None,
+            labels=labels,
             healthcheck=Healthcheck(test=["NONE"]),
             # Whatever the engine does by default: what a rotation throws away would be missing as evidence.
             log_config=LogConfig(type=LogConfig.types.JSON, config={"max-size": "100g", "max-file": "1"}),
@@ -286,7 +291,7 @@ class Workbench:
         built_in = "|".join(sorted(about.built_in | {"core", "so", "http"}))
         load = re.compile(rf"^(?=[ \t]*LoadModule[ \t]+(?:{built_in})_module\b)".encode(), re.MULTILINE | re.IGNORECASE)
         self._files = {path: load.sub(b"#", content) for path, content in self.layout.files.items()}
-        self._folders |= {f"{self.layout.root}/logs", "/run/apache2", "/var/log/apache2"}
+        self._folders |= {f"{self.layout.root}/logs", "/run/apache2", "/var/log/apache2", _RUNTIME}
         self._files.setdefault(f"{self.layout.root}/mime.types", _MIME_TYPES)
         self._files.setdefault(CERTBOT, _OF_CERTBOT)
         if self.layout.is_snippet:

@@ -100,6 +100,9 @@ def weigh(knocks: Sequence[Knock], controls: Sequence[Knock], observed: Mapping[
             control_admitted=knock.door not in shut or knock.door in otherwise,
             in_handshake=knock.in_handshake,
         )
+        # It kept its certificate to itself: the server takes no signatures of its kind.
+        if verdict is Verdict.LOCKED_OUT and not knock.case.everywhere and not log.saw(filter(None, [_serial(knock)])):
+            verdict = Verdict.OTHERWISE
         return _own_fault(Result(knock, seen, said[knock.mark], verdict))
 
     asked = [knock for knock in knocks if knock.door not in otherwise or not knock.case.expected.admitted]

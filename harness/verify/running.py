@@ -270,7 +270,7 @@ def _verdict(knock: Knock, seen: Observation, control: int | None) -> Verdict:
     if control is None:
         return Verdict.INCONCLUSIVE
     if expected.admitted:
-        return Verdict.LOCKED_OUT
+        return Verdict.LOCKED_OUT if knock.case.everywhere else Verdict.OTHERWISE
     as_the_case = expected.alerts is None or seen.alert is None or seen.alert == expected.alerts[knock.tls]
     return Verdict.AS_EXPECTED if as_the_case else Verdict.OTHERWISE
 
