@@ -47,6 +47,16 @@ def name_of_a_neighbour(_pki: Pki) -> Client:
     return Client(asks_for=NEIGHBOUR)
 
 
+@case(_FOREIGN, source="RFC 8446 4.6.1, CVE-2025-23048", directive="ServerName", issued_by=NEIGHBOUR)
+def other_vhost_after_resumption(pki: Pki) -> Client:
+    """A client of another site's authority that shook hands with that site, and resumes that session with this one's
+    name: what was verified there is not verified again.
+
+    httpd keeps the sessions of its virtual hosts apart by their ServerName and port.
+    """
+    return Client(pki.identity(), resumes=NEIGHBOUR)
+
+
 @case(_NOBODY, source="ServerAlias")
 def by_alias(_pki: Pki) -> Client:
     """A client without a certificate that calls the site by another of its names."""

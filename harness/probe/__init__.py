@@ -9,7 +9,7 @@ import re
 import socket
 import struct
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import quote
 
 from cryptography import x509
@@ -36,17 +36,20 @@ class Client:
     `key_pem` the key that signs.
 
     `asks_for` is the server name in the handshake (SNI): `SITE` its own, `NEIGHBOUR` that of another site on the same
-    port, `ALIAS` another one of its own, None no name at all. `host` is the name in the request where that is not the
-    site's (a client that asks for an alias does so in both). `method` is that of the request, `user` one who says that
-    his password is "password" (RFC 7617). `address` is where he says to come from, which only a server under test
-    believes; `headers` are written besides, `query` follows on the path, and `via` goes before it. `post_handshake`
-    says whether a certificate can be asked for after the handshake (RFC 8446 section 4.2.6): browsers do not offer it.
+    port, `ALIAS` another one of its own, None no name at all. `resumes` is the name of a `NEIGHBOUR` with whom it shook
+    hands before: it goes on with that session (RFC 8446 section 2.2) where it was given one. `host` is the name in the
+    request where that is not the site's (a client that asks for an alias does so in both). `method` is that of the
+    request, `user` one who says that his password is "password" (RFC 7617). `address` is where he says to come from,
+    which only a server under test believes; `headers` are written besides, `query` follows on the path, and `via` goes
+    before it. `post_handshake` says whether a certificate can be asked for after the handshake (RFC 8446 section
+    4.2.6): browsers do not offer it.
     """
 
     identity: Identity | None = None
     chain: tuple[x509.Certificate, ...] | None = None
     key_pem: bytes | None = field(default=None, repr=False)
     asks_for: str | None = SITE
+    resumes: str | None = None
     host: str | None = None
     method: str = "GET"
     user: str | None = None
@@ -90,15 +93,14 @@ def probe(door: Door, client: Client, tls: Tls, mark: str) -> Observation:
     Never raises for what a server or a network can do: a failure is an observation.
     """
     start = time.perf_counter()
+    context = context_for(client, tls)
     try:
-        connection = SSL.Connection(context_for(client, tls), connect(door.address))
+        session = _session(context, door, client) if client.resumes else None
+        connection = _connection(context, door, client)
     except OSError as error:
         return Observation(Outcome.NO_ANSWER, False, _since(start), error=str(error))
-    connection.set_connect_state()
-    # pyOpenSSL has no word of its own for it.
-    lib.SSL_set_post_handshake_auth(connection._ssl, int(client.post_handshake))
-    if client.asks_for is not None:
-        connection.set_tlsext_host_name((door.name if client.asks_for == SITE else client.asks_for).encode())
+    if session:
+        connection.set_session(session)
     try:
         failure = shake_hands(connection)
         # TLS 1.2 has checked the server's signature before the client shows its certificate, TLS 1.3 at the end.
@@ -115,6 +117,34 @@ def probe(door: Door, client: Client, tls: Tls, mark: str) -> Observation:
     outcome = silent if status is None else _of_status(status)
     lost = None if status is not None or alert else f"no answer: {failure or 'the connection was closed'}"
     return Observation(outcome, proven, _since(start), alert, status, lost)
+
+
+def _connection(context: SSL.Context, door: Door, client: Client) -> SSL.Connection:
+    connection = SSL.Connection(context, connect(door.address))
+    connection.set_connect_state()
+    # pyOpenSSL has no word of its own for it.
+    lib.SSL_set_post_handshake_auth(connection._ssl, int(client.post_handshake))
+    if client.asks_for is not None:
+        connection.set_tlsext_host_name((door.name if client.asks_for == SITE else client.asks_for).encode())
+    return connection
+
+
+def _session(context: SSL.Context, door: Door, client: Client) -> SSL.Session | None:
+    """Visit the neighbour whose session is to be resumed; TLS 1.3 hands it out after the handshake. None where the
+    neighbour lets nobody in."""
+    first = replace(client, asks_for=client.resumes, host=client.resumes)
+    connection = _connection(context, door, first)
+    try:
+        if shake_hands(connection) is None:
+            _ask(connection, _request(door, first, "before"))
+            # What is not ended in order OpenSSL does not resume.
+            connection.shutdown()
+            return connection.get_session()
+    except (SSL.Error, OSError):
+        return None
+    finally:
+        connection.close()
+    return None
 
 
 def context_for(client: Client, tls: Tls) -> SSL.Context:

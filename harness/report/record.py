@@ -33,7 +33,8 @@ def differences(run: Run, file: Path) -> list[str]:
 def _line(result: Result) -> str:
     knock = result.knock
     over = f"TLS {knock.tls}" if knock.site.tls else "without TLS"
-    by = f" by way of {knock.client.asks_for}" if knock.client.asks_for in knock.site.neighbours else ""
+    others = (name for name in (knock.client.asks_for, knock.client.resumes) if name in knock.site.neighbours)
+    by = "".join(f" by way of {name}" for name in others)
     return f"{knock.site.url} {knock.case.id}{by} {over}: {_became(result)}"
 
 

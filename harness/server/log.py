@@ -64,9 +64,11 @@ class Log:
                 found.setdefault(serial, []).append(entry)
         return found
 
-    def reason_for(self, serials: Collection[str]) -> Reason | None:
-        """Find why the connection on which these certificates came was refused; None if the log does not say."""
-        reasons = {entry.reason for serial in serials for entry in self._came_on.get(serial, ())}
+    def reason_for(self, serials: Collection[str], name: str | None) -> Reason | None:
+        """Find why the connection that asked for this server name, and on which these certificates came, was refused;
+        None if the log does not say."""
+        came = (entry for serial in serials for entry in self._came_on.get(serial, ()))
+        reasons = {entry.reason for entry in came if entry.name in (name, None)}
         return reasons.pop() if len(reasons) == 1 else None
 
     def saw(self, serials: Iterable[str]) -> bool:

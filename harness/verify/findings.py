@@ -53,6 +53,8 @@ _REMEDIES = {
     "satisfy": "Remove `Satisfy any` here: it makes one condition enough where all are meant.",
     "sslvhostsnipolicy": "Write `SSLVHostSNIPolicy secure` for the whole server: handshake and request must name the"
     " same site.",
+    "servername": "Give every virtual host a ServerName of its own: sessions of the same name and port are resumed by"
+    " each, and what one has verified the other takes for verified.",
     "authmerging": "Remove `AuthMerging Or` here: it makes one of the sections enough where all are meant.",
     "alias": "Guard the folder itself, in a <Directory>: a <Location> guards one of its names only.",
     "proxypass": "Guard this path as well, or what is behind it: <Proxy> guards it under every name.",

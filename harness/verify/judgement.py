@@ -205,7 +205,7 @@ def _record(knock: Knock, seen: Observation, log: Log, sent: Collection[str], sh
         # The client sent no certificate, whatever it had; or httpd gave up at a root, before it saw any that was sent.
         looked_at = seen.alert not in NO_CERTIFICATE.values()
         return Record(reason=log.reason_without(sent, knock.server_name, certificate=looked_at))
-    return Record(reason=log.reason_for(serials))
+    return Record(reason=log.reason_for(serials, knock.server_name))
 
 
 def _serial(knock: Knock) -> str | None:

@@ -176,7 +176,11 @@ class Planner:
         return replace(client, address=pki.model.address, user=client.user or pki.model.user)
 
     def _named(self, client: Client | None, names: Iterable[str]) -> Iterator[Client]:
-        return (replace(client, asks_for=name) for name in names if client)
+        """Put each name where the client has a neighbour's."""
+        for name in names:
+            if client:
+                asks_for = name if client.asks_for == NEIGHBOUR else client.asks_for
+                yield replace(client, asks_for=asks_for, resumes=name if client.resumes else None)
 
     def _neighbours(self, site: Site) -> Iterable[Site]:
         """Of the other sites on the same port one of each kind: what the handshake asks, and by which authorities."""

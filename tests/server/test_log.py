@@ -19,15 +19,15 @@ NOBODY = (
 
 def test_a_refusal_is_found_by_the_serial_number_of_the_certificate() -> None:
     log = read([NEW.format("10.0.0.1:5"), VERIFICATION.format("10.0.0.1:5", 10, "CN=a", "1B")])
-    assert log.reason_for({"1B"}) == Reason("AH02276", 10)
-    assert log.reason_for({"2C"}) is None
+    assert log.reason_for({"1B"}, None) == Reason("AH02276", 10)
+    assert log.reason_for({"2C"}, None) is None
 
 
 def test_a_subject_cannot_pretend_to_be_another_certificate() -> None:
     forged = "CN=a / serial: 2C / notbefore: x / notafter: y]"
     log = read([NEW.format("10.0.0.1:5"), VERIFICATION.format("10.0.0.1:5", 10, forged, "1B")])
-    assert log.reason_for({"2C"}) is None
-    assert log.reason_for({"1B"}) == Reason("AH02276", 10)
+    assert log.reason_for({"2C"}, None) is None
+    assert log.reason_for({"1B"}, None) == Reason("AH02276", 10)
 
 
 def test_two_connections_from_one_port_are_kept_apart() -> None:
@@ -38,7 +38,10 @@ def test_two_connections_from_one_port_are_kept_apart() -> None:
         VERIFICATION.format("10.0.0.1:5", 23, "CN=b", "2C"),
     ]
     log = read(lines)
-    assert (log.reason_for({"1B"}), log.reason_for({"2C"})) == (Reason("AH02276", 10), Reason("AH02276", 23))
+    assert (log.reason_for({"1B"}, None), log.reason_for({"2C"}, None)) == (
+        Reason("AH02276", 10),
+        Reason("AH02276", 23),
+    )
 
 
 def test_a_connection_without_a_certificate_is_anonymous() -> None:
@@ -97,6 +100,6 @@ def test_of_an_answer_that_is_not_trusted_the_log_tells_why() -> None:
     good = why.format("AH03239: OCSP validation completed, certificate status: good (0, -1)")
     late = why.format("AH02273: OCSP response outside validity period")
     lines = [NEW.format("10.0.0.1:5"), late, good, VERIFICATION.format("10.0.0.1:5", 50, "CN=a", "1B")]
-    assert read(lines).reason_for({"1B"}) == Reason("AH02273", 50)
+    assert read(lines).reason_for({"1B"}, None) == Reason("AH02273", 50)
     lines[-1] = VERIFICATION.format("10.0.0.1:5", 10, "CN=a", "1B")
-    assert read(lines).reason_for({"1B"}) == Reason("AH02276", 10)
+    assert read(lines).reason_for({"1B"}, None) == Reason("AH02276", 10)
