@@ -12,7 +12,7 @@ from harness.pki.model import Part, part_of, part_of_name
 from harness.server.configuration import Directive
 from harness.server.expressions import search, texts
 from harness.server.guard import Guard
-from harness.verify.rules import denies, hinges_on
+from harness.verify.rules import USER, denies, hinges_on
 
 # The attributes by the names that mod_ssl has for them.
 _ATTRIBUTES = {
@@ -89,11 +89,21 @@ def demands(guard: Guard, given: Callable[[str], bytes]) -> Demands:
     if guard.fakes:
         for path in guard.arguments("AuthUserFile"):
             users = re.findall(r"^(/[^:\n]+):", given(path).decode(errors="replace"), re.MULTILINE)
+            users = users or [*filter(None, [stand_in(guard, given)])]
             parts = [*_take_name(read.subject, users[0])] if users else []
             by_user = [rule for rule in guard.rules if rule.arguments.startswith(("valid-user", "user "))]
             if any(hinges_on(guard, rule) for rule in by_user):
                 read.needed |= {part for part in parts if part}
     return read
+
+
+def stand_in(guard: Guard, given: Callable[[str], bytes]) -> str | None:
+    """The user that a password file has to know which CONFIG does not hold, where users are made of certificates: one
+    that a rule names, or any; None where CONFIG holds the file, or there is none."""
+    if not guard.fakes or not guard.has("AuthUserFile") or any(map(given, guard.arguments("AuthUserFile"))):
+        return None
+    named = (name for rule in guard.rules if rule.name.lower() == "require" for name in rule.words()[1:])
+    return next((name for name in named if name.startswith("/")), f"/CN={USER}")
 
 
 def passwords(guard: Guard, given: Callable[[str], bytes]) -> tuple[str, ...]:

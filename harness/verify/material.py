@@ -22,7 +22,7 @@ from harness.server.guard import Guard
 from harness.server.layout import RESPONDER, ConfigurationError
 from harness.server.sites import Site
 from harness.server.workbench import Workbench
-from harness.verify.demands import demands, passwords
+from harness.verify.demands import demands, passwords, stand_in
 from harness.verify.policy import NO_POLICY, Policy
 from harness.verify.rules import address, user
 
@@ -112,6 +112,10 @@ class Material:
                 "certificate to the client's."
             )
 
+    def stand_in(self, site: Site) -> str | None:
+        """The user made of the good client's certificate that a password file knows which CONFIG does not hold."""
+        return stand_in(site.guard, lambda path: self.bench.given(self.bench.absolute(path)))
+
     def blind(self, site: Site) -> bool:
         """Whether an authority is asked for, and whom else the site trusts cannot be known."""
         pki = self.pki(site)
@@ -195,10 +199,11 @@ class Material:
 
     def _password_files(self, places: Iterable[Site]) -> dict[str, bytes]:
         """The password files of CONFIG, with the users whose password a client has to know in front: the first line
-        that names a user counts."""
+        that names a user counts. One that CONFIG does not hold knows the good client."""
         users: dict[str, dict[str, None]] = {}
         for site in places:
-            if site.guard.claim and (user := self.pki(site).model.user):
+            user = self.stand_in(site) or self.pki(site).model.user
+            if site.guard.claim and user:
                 users.setdefault(self._path(site.guard, "AuthUserFile"), {})[user] = None
         return {
             path: "".join(f"{user}:{_SECRET}\n" for user in names).encode() + self.bench.given(path)

@@ -197,6 +197,7 @@ def verify(
         *(*laid_out.unseen, *unseen(configuration, laid_out.files), *found.unseen),
         *map(_before_the_guard, redirected.values()),
         *map(_unread, material.unread),
+        *(_unknown_users(site) for site in planned.guarded if material.stand_in(site)),
         *(_by_address(rule) for site in planned.guarded for rule in by_address(site.guard)),
         *map(_locked_otherwise, weighed.locked_otherwise),
     )
@@ -285,6 +286,11 @@ def _locked_otherwise(control: Result) -> Unseen:
 def _by_address(rule: Directive) -> Unseen:
     what = f"who needs no certificate by `{rule.name} {rule.arguments}`: every client here comes from elsewhere"
     return Unseen(what, rule.file, rule.line, "If they are meant to get in by their address, nothing.")
+
+
+def _unknown_users(site: Site) -> Unseen:
+    where = site.guard.responsible("AuthUserFile")
+    return Unseen(f"which users {where.arguments} knows: here it knows the good client alone", where.file, where.line)
 
 
 def _unread(rule: Directive) -> Unseen:
