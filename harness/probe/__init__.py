@@ -210,7 +210,8 @@ def knock_without_tls(door: Door, client: Client, mark: str) -> Observation:
 def _request(door: Door, client: Client, mark: str) -> bytes:
     query = "?" + quote(client.query, "=&+/:") if client.query else ""
     # As browsers do, without the port where it is the scheme's own (RFC 9110 section 4.2.3).
-    port = "" if door.port == (443 if door.servers else 80) else f":{door.port}"
+    written = client.host and re.search(r":\d+$", client.host)
+    port = "" if written or door.port == (443 if door.servers else 80) else f":{door.port}"
     lines = [
         f"{client.method} {client.via}{door.path}{query} HTTP/1.1",
         f"Host: {client.host or door.name}{port}",

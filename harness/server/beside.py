@@ -43,6 +43,8 @@ def beside(host: "VirtualHost") -> Iterator[Beside]:
             yield Beside(path, line, rule)
     yield from _by_the_front(host)
     yield from _with_parameters(host)
+    yield from _named_in_a_folder(host)
+    yield from _in_capitals(host)
 
 
 def _deeper(host: "VirtualHost", section: Section, rule: Directive, url: str) -> Iterator[Beside]:
@@ -88,13 +90,35 @@ def _with_parameters(host: "VirtualHost") -> Iterator[Beside]:
             yield Beside(named, section.entry, host.asks_in(section))
 
 
+def _named_in_a_folder(host: "VirtualHost") -> Iterator[Beside]:
+    """Yield the files of a guarded folder that a section lets in by their names, wherever they lie: it is merged after
+    the folder's own."""
+    names = [section for section in host.sections if section.kind == "files" and not section.within and opens(section)]
+    for section in names:
+        for folder, path in host.covered:
+            named = join(path, section.example() or "")
+            inside = folder.kind == "directory" and host.asks_in(folder) and host.covers(section, named)
+            if inside and host.asked_for(path) and host.asked_for(named) is None:
+                yield Beside(named, section.entry)
+
+
+def _in_capitals(host: "VirtualHost") -> Iterator[Beside]:
+    """Yield the other spelling of what an expression leads to that does not care about case, where its guard does."""
+    for way in host.ways:
+        if way.shouted and way.shouted != way.prefix and (rule := host.asked_for(way.prefix)):
+            asking = (one.entry for one in host.sections if host.covers(one, way.prefix) and host.asks_in(one))
+            if host.asked_for(way.shouted) is None:
+                yield Beside(way.shouted, next(asking, rule), rule)
+
+
 def _other_spellings(host: "VirtualHost") -> Iterator[tuple[Section, str, str]]:
     """Yield what is guarded by its path and proxied, and the same path with a parameter, which nothing guards."""
     for section, path in host.covered:
         first, slash, rest = path[1:].partition("/")
         named = f"/{first};x{slash}{rest}"
         guarded = first and section.kind == "location" and host.asks_in(section)
-        if guarded and "://" in host.content(path) and host.content(named) and host.asked_for(named) is None:
+        same = "://" in host.content(path) and host.way(named) is host.way(path)
+        if guarded and same and host.asked_for(named) is None:
             yield section, path, named
 
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from harness.server.configuration import Directive
+from harness.server.configuration import Directive, walk
 from harness.server.expressions import search
 
 Test = tuple[str, bool]
@@ -160,6 +160,44 @@ def _pattern(rule: Directive) -> Iterator[Test]:
 
 def _in_any_case(expression: str, entry: Directive) -> str:
     return f"(?i:{expression})" if "NC" in flags(entry) else expression
+
+
+_TELLS = {"header", "requestheader", "directoryindex"}
+
+
+def telling(level: Directive) -> Iterator[Directive]:
+    """Yield the conditions that decide about nobody: of an If and its Else that only set headers, and of a RewriteRule
+    that only sets a variable which no rule asks for."""
+    chain: list[Directive] = []
+    block: list[Directive] = []
+    for entry in (*level.body, Directive("", "", "", 0)):
+        name = entry.name.lower()
+        if name == "if" or name not in CONDITIONS:
+            if chain and all(inner.name.lower() in _TELLS for part in chain for inner in walk(part)):
+                yield from chain
+            chain = []
+        if name in CONDITIONS:
+            chain.append(entry)
+        if name == "rewritecond":
+            block.append(entry)
+        elif name == "rewriterule":
+            if _only_sets(entry, level):
+                yield from block
+            block = []
+        yield from telling(entry) if entry.body else ()
+
+
+def _only_sets(rule: Directive, level: Directive) -> bool:
+    """Whether a RewriteRule does nothing but set variables, and nothing beside it asks for them."""
+    if rule.words()[1:2] != ["-"] or not {"E"} <= flags(rule) <= {"E", "NE", "NC"}:
+        return False
+    given = [flag for word in rule.words()[2:] for flag in word.strip("[]").split(",")]
+    names = [flag[2:].partition(":")[0].lstrip("!") for flag in given if flag.upper().startswith("E=")]
+    asking = [entry for entry in walk(level) if entry.name.lower() in _ASKING]
+    return not any(name in entry.arguments for name in names for entry in asking)
+
+
+_ASKING = {"rewritecond", "require", "allow", "deny", "if", "elseif", "sslrequire", "setenvif", "setenvifexpr"}
 
 
 def flags(entry: Directive) -> set[str]:

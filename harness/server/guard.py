@@ -12,7 +12,7 @@ _INTENT = {
     *("sslcacertificatefile", "sslcacertificatepath", "sslcadnrequestfile", "sslcadnrequestpath"),
     *("sslcarevocationfile", "sslcarevocationpath", "sslcarevocationcheck", "sslverifydepth"),
 }
-_OPENING = {("require", "all granted"), ("satisfy", "any"), ("allow", "from all")}
+_OPENING = {("require", "all granted"), ("allow", "from all")}
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,8 @@ class Layout:
     `files` are by their path there; `origin` names each by its path in CONFIG. `root` is the ServerRoot that httpd is
     started with, `main` the file, `options` are further ones. `stand_ins` are the ports that stand for an address in a
     container, which has one address only, each with the port that it is really at; `listen` opens them. `home` is the
-    folder that CONFIG takes the place of, whatever the image has there; "" where it is a file.
+    folder that CONFIG takes the place of, whatever the image has there; "" where it is a file. `only_here` are the
+    ports at which only the machine itself is answered.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Layout:
     listen: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
     home: str = ""
+    only_here: frozenset[int] = frozenset()
 
     @property
     def is_snippet(self) -> bool:
@@ -230,13 +232,16 @@ def _target(link: Path, top: Path, home: str) -> Path | None:
 _LEFT_OUT = re.compile(
     rb"^(?=[ \t]*(?:ErrorLog|ErrorLogFormat|LogLevel|LogLevelOverride|CustomLog|TransferLog|GlobalLog|ForensicLog"
     rb"|ScriptLog|PidFile|ScoreBoardFile|DefaultRuntimeDir|Mutex|CoreDumpDirectory|SSLPassPhraseDialog|SSLCryptoDevice"
-    rb"|SSLRandomSeed"
+    rb"|SSLRandomSeed|RemoteIPProxyProtocol"
     rb"|LoadModule[ \t]+systemd_module)\b)",
     re.MULTILINE | re.IGNORECASE,
 )
 _LISTEN = re.compile(rb"^([ \t]*Listen[ \t]+)\"?(?:\[[^\]]*\]|[^\s:\"]+):(\d+|\$)", re.MULTILINE | re.IGNORECASE)
 _LISTENED = re.compile(
     rb"^[ \t]*Listen[ \t]+\"?(?:\[[^\]]*\]:|[^\s:\"]+:)?(\d+)\"?(?:[ \t]+(\w+))?", re.MULTILINE | re.IGNORECASE
+)
+_LISTENED_AT = re.compile(
+    rb"^[ \t]*Listen[ \t]+\"?(?:(\[[^\]]*\]|[^\s:\"]+):)?(\d+)\"?(?=[ \t]|$)", re.MULTILINE | re.IGNORECASE
 )
 _HOST = re.compile(rb"^([ \t]*<VirtualHost[ \t]+)([^>\n]+)>", re.MULTILINE | re.IGNORECASE)
 _ASKS = re.compile(
@@ -264,6 +269,7 @@ def _copied(layout: Layout) -> Layout:
         files={path: _copy(content, stand_ins) for path, content in layout.files.items()},
         stand_ins={port: int(real) for (_, real), port in stand_ins.items()},
         listen=tuple(listen),
+        only_here=_only_here(layout.files.values()),
     )
 
 
@@ -273,13 +279,32 @@ def _copy(content: bytes, stand_ins: Mapping[tuple[bytes, bytes], int]) -> bytes
     content = _LEFT_OUT.sub(rb"#", content)
     # Red Hat's name for what the system's policy allows; elsewhere OpenSSL's own default.
     content = content.replace(b"PROFILE=SYSTEM", b"DEFAULT")
-    content = _LISTEN.sub(rb"\1\2", content)
+    content = _listening_once(content)
     content = _HOST.sub(lambda found: found[1] + b" ".join(_ports(found[2], stand_ins)) + b">", content)
     # The scheme stays: httpd cannot ask by https, and then nobody gets in.
     here = RESPONDER.encode().partition(b"://")
     content = _ASKS.sub(lambda found: found[1] + (found[2] or here[0] + here[1]) + here[2], content)
     # Nothing outside is asked, not even by a proxy: there it is unreachable, which is an answer as good as any.
     return _ELSEWHERE.sub(rb"\g<1>127.0.0.1", content)
+
+
+def _listening_once(content: bytes) -> bytes:
+    """Listen at every address that there is, once where several are named for one port: a container has one."""
+    seen: set[bytes] = set()
+
+    def instead(found: re.Match[bytes]) -> bytes:
+        first = found[2] not in seen
+        seen.add(found[2])
+        return (b"" if first else b"#") + found[1] + found[2]
+
+    return _LISTEN.sub(instead, content)
+
+
+def _only_here(contents: Iterable[bytes]) -> frozenset[int]:
+    """The ports at which only the machine itself is answered."""
+    found = [entry for content in contents for entry in _LISTENED_AT.findall(content)]
+    outside = {port for address, port in found if not re.match(rb"127\.|\[::1\]|localhost", address)}
+    return frozenset(int(port) for _, port in found if port not in outside)
 
 
 def _ports(arguments: bytes, stand_ins: Mapping[tuple[bytes, bytes], int]) -> list[bytes]:

@@ -2,7 +2,7 @@
 
 import fnmatch
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
@@ -72,12 +72,14 @@ def sites(
     *,
     complete: bool = True,
     stand_ins: Mapping[int, int] = MappingProxyType({}),
+    only_here: Collection[int] = (),
     further: Further = lambda _name, _port, _tls: (),
 ) -> Sites:
     """Find the places to knock at: in every virtual host its root, each section with a guard of its own, and `further`.
 
     A place that serves what is guarded elsewhere is a place, too, and shares the claim. Unless the configuration is
-    `complete`, it may be listened on more ports than it says. `stand_ins` are the ports that stand for an address.
+    `complete`, it may be listened on more ports than it says. `stand_ins` are the ports that stand for an address,
+    `only_here` those at which only the machine itself is answered: nobody comes in by them.
 
     Raises:
         ConfigurationError: there is none that speaks TLS.
@@ -96,7 +98,11 @@ def sites(
     more = {host: [url for name in names[host] for url in further(name, host.port, host.tls)] for host in hosts}
     found = [_site(host, url, names) for host in hosts for url in dict.fromkeys([*host.paths, *more[host]])]
     claimed = {_place(site.content): site.guard for site in found if site.guard.claim and site.content}
-    found = [_shared(site, claimed) for site in [*found, *_other_doors(hosts, found, claimed, names)]]
+    for host in hosts:
+        guards = {_place(host.content(url)): host.guard(url) for url in host.led}
+        claimed = {place: guard for place, guard in guards.items() if guard.claim} | claimed
+    found += _other_doors([host for host in hosts if host.port not in only_here], found, claimed, names)
+    found = [site if site.port in only_here else _shared(site, claimed) for site in found]
     if not any(site.guard.claim for site in found) and (asked := list(filter(wants_to_know, walk(configuration)))):
         found = [replace(site, guard=replace(site.guard, claim=asked[0])) if site.tls else site for site in found]
     return Sites(
@@ -162,7 +168,7 @@ def _shared(site: Site, claimed: Mapping[str, Guard]) -> Site:
     if guard.way and guard.way is other.way and guard.opening and (other.handshake == "require" or not other.rules):
         return site  # The whole server's own, such as its icons: public, unless a rule is about it somewhere.
     own = guard.way is not other.way and guard.section is not other.section
-    if own and guard.way and guard.way.name.lower() in _BY_PREFIX:
+    if site.tls and own and guard.way and guard.way.name.lower() in _BY_PREFIX:
         again = other.way is not None and guard.way.words() == other.way.words()
         if again or here != content.rstrip("/"):
             # Another virtual host leads to the same, or to a part of it, by a line of its own: it may be meant to.

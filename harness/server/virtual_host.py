@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import cached_property
 
 from harness.server.beside import Beside, beside
-from harness.server.conditions import CONDITIONS, told_apart
+from harness.server.conditions import CONDITIONS, telling, told_apart
 from harness.server.configuration import Directive, walk
 from harness.server.guard import Guard, closed, opener, opens, replaced, wants_to_know
 from harness.server.layout import Unseen
@@ -16,7 +16,7 @@ from harness.server.ways import Way, ways
 # What makes a section a place of its own: directives that let in or keep out.
 _GUARDS = {
     *("sslverifyclient", "sslverifydepth", "sslrequire", "sslrequiressl", "require", "satisfy", "allow", "deny"),
-    *("authtype", "authuserfile", "limit", "limitexcept", "if", "rewritecond"),
+    *("authtype", "authuserfile", "limit", "limitexcept", "if", "rewritecond", "rewriteengine", "order"),
 }
 # What serves more than can be told beforehand.
 _OPEN_ENDED = {
@@ -51,7 +51,7 @@ class VirtualHost:
         self._https = protocol == "https" or port == 443
         self._levels = (host,) if main else (configuration, host)
         self._plain = {entry.name.lower(): entry for level in self._levels for entry in level.body if not entry.body}
-        self._ways = [*ways(self._levels, self._root)]
+        self.ways = [*ways(self._levels, self._root)]
         self.sections = merged([section for level in self._levels for section in sections(level)])
         homes = (entry for level in self._levels for entry in level.find("UserDir"))
         self._homes = next((entry for entry in homes if entry.value not in {"enabled", "disabled"}), None)
@@ -92,18 +92,21 @@ class VirtualHost:
 
     def way(self, url: str) -> Way | None:
         """By which way a path leads to what is served; None where it lies where its URL says."""
-        return next((way for way in self._ways if way.leads(url)), None)
+        leading = [way for way in self.ways if way.leads(url)]
+        excepted = next((number for number, way in enumerate(leading) if way.is_exception), len(leading))
+        left = [*leading[:excepted], *(way for way in leading[excepted:] if "://" not in way.target)]
+        return next((way for way in left if not way.is_exception), None)
 
     def urls(self, content: str) -> Iterator[str]:
         """Yield the paths at which this content is served."""
-        led = [(way.prefix, way.served) for way in self._ways if not way.exact]
+        led = [(way.prefix, way.served) for way in self.ways if not (way.exact or way.is_exception)]
         for prefix, target in [*led, *([("/", self._root)] if self._root else [])]:
             if below(content, target.rstrip("/") or "/"):
                 yield join(prefix, content[len(target.rstrip("/")) :])
 
     def asking_for(self, name: str) -> Iterator[str]:
         """Yield the paths at which a proxy is to ask for this, by the name that the configuration has for it."""
-        for way in self._ways:
+        for way in self.ways:
             if not way.exact and below(name, way.target.rstrip("/")):
                 yield join(way.prefix, name[len(way.target.rstrip("/")) :])
 
@@ -112,8 +115,13 @@ class VirtualHost:
         """Its root, a path for every section with a guard of its own, and every way round them: none leads round the
         handshake."""
         guarded = [path for _, path in self.covered]
-        around = [] if self._required else [place for way in self._ways for place in way.places]
+        around = [] if self._required else self.led
         return list(dict.fromkeys(["/", *guarded, *self._beside, *around]))
+
+    @property
+    def led(self) -> list[str]:
+        """Where its ways begin."""
+        return [place for way in self.ways for place in way.places]
 
     @cached_property
     def covered(self) -> list[tuple[Section, str]]:
@@ -139,7 +147,7 @@ class VirtualHost:
             return
         if section.kind == "proxy":
             named = [] if section.is_expression else self.asking_for(section.text.rstrip("*"))
-            led = dict.fromkeys([*(way.prefix for way in self._ways), *named])
+            led = dict.fromkeys([*(way.prefix for way in self.ways), *named])
             yield from (path for path in led if self.covers(section, path))
             return
         made = [path for path in paths(section, self.urls) if self.covers(section, path)]
@@ -276,7 +284,13 @@ class VirtualHost:
             if arguments.startswith("env ") and not self._set_by_certificate.keys().isdisjoint(entry.words()[1:]):
                 return True
             return "ssl-verify-client" in arguments or "ssl_client" in arguments or (self._fakes and named)
-        return name in {"sslrequire", "rewritecond", "if", "elseif"} and "ssl_client" in arguments
+        asks = name in {"sslrequire", "rewritecond", "if", "elseif"} and "ssl_client" in arguments
+        return asks and (entry.file, entry.line) not in self._telling
+
+    @cached_property
+    def _telling(self) -> set[tuple[str, int]]:
+        """Where conditions about a certificate stand that decide about nobody: they only tell who came."""
+        return {(entry.file, entry.line) for level in self._levels for entry in telling(level)}
 
     @cached_property
     def _set_by_certificate(self) -> dict[str, Directive]:

@@ -16,17 +16,19 @@ _ELSEWHERE = {"F", "G", "R"}
 @dataclass(frozen=True)
 class Way:
     """Where a path leads: to a folder, or to what a proxy asks, as the configuration names it (`target`), and by one
-    name for all that is the same (`served`). One that is `exact` is a single path, made for an expression."""
+    name for all that is the same (`served`). One that is `exact` is a single path, made for an expression; `shouted` is
+    the same path in capitals, where the expression does not care."""
 
     prefix: str
     target: str
     entry: Directive
     exact: bool = False
     served: str = ""
+    shouted: str = ""
 
     def leads(self, url: str) -> bool:
         """Whether a path goes this way."""
-        return url == self.prefix if self.exact else below(url, self.prefix)
+        return url in (self.prefix, self.shouted) if self.exact else below(url, self.prefix)
 
     def content(self, url: str) -> str:
         """What is served at a path that goes this way."""
@@ -40,8 +42,15 @@ class Way:
         return target if self.exact else join(target, url[len(self.prefix.rstrip("/")) :])
 
     @property
+    def is_exception(self) -> bool:
+        """Whether it says that a proxy is not asked (`ProxyPass /path !`)."""
+        return self.target == "!"
+
+    @property
     def places(self) -> list[str]:
         """Paths to knock at: what is proxied also without the slash at its end, for a folder httpd would redirect."""
+        if self.is_exception:
+            return []
         if self.exact:
             return [self.prefix]
         folder = f"{self.prefix.rstrip('/')}/"
@@ -87,12 +96,12 @@ def _ways(levels: tuple[Directive, ...], root: str) -> Iterator[Way]:
 
 def _plain(entry: Directive, by_prefix: set[str], by_expression: set[str]) -> Iterator[Way]:
     name, words = entry.name.lower(), entry.words()
-    if len(words) < 2 or words[1] == "!":
+    if len(words) < 2 or (words[1] == "!" and name not in by_prefix):
         return
     if name in by_prefix:
         yield Way(words[0], words[1], entry)
     elif name in by_expression and (found := _example(words[0], words[1])):
-        yield Way(*found, entry, exact=True)
+        yield Way(*found, entry, exact=True, shouted=_shouted(words[0], found[0]))
 
 
 def _inside(section: Section) -> Iterator[Way]:
@@ -134,11 +143,18 @@ def _rewritten(where: Directive, root: str, folder: str | None = None) -> Iterat
         conditions = []
         if turned_away or pattern.startswith("!") or target in {"", "-"} or "%" in target or flags(entry) & _ELSEWHERE:
             continue
+        pattern = f"(?i:{pattern})" if "NC" in flags(entry) else pattern
         if found := _example(pattern, target, folder):
             path, leads = found
             proxied = "P" in flags(entry) and "://" in leads
             if proxied or (leads.startswith("/") and root and folder is None):
-                yield Way(path, leads if proxied or below(leads, root) else join(root, leads), entry, exact=True)
+                leads = leads if proxied or below(leads, root) else join(root, leads)
+                yield Way(path, leads, entry, exact=True, shouted=_shouted(pattern, path))
+
+
+def _shouted(expression: str, path: str) -> str:
+    """A path in capitals, where an expression does not care about case and covers it as well."""
+    return path.upper() if "(?i" in expression and search(expression, path.upper()) else ""
 
 
 def _of_who_has_none(condition: Directive) -> bool:

@@ -13,6 +13,7 @@ USER = "mtls-harness"
 _AUTHORIZING = {"require", "requireall", "requireany", "requirenone"}
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _ABOUT_ADDRESSES = ("ip ", "local", "host ", "forward-dns ")
+_DECIDING = {"require", "rewritecond", "if", "elseif", "setenvif", "setenvifexpr", "sslrequire"}
 _OUTSIDE = ("203.0.113.7", "198.51.100.7", "192.0.2.7")
 """Addresses that nobody has (RFC 5737)."""
 _LOCAL = "127.0.0.1"
@@ -118,7 +119,11 @@ def leaves_it(guard: Guard) -> bool:
     """Whether httpd only asks for a certificate, and tells the application behind it who came."""
     if guard.rules or not guard.verify_client.startswith("optional"):
         return False
-    return any(entry.name.lower() == "requestheader" and "SSL_CLIENT_" in entry.arguments for entry in guard.said)
+    told = [entry for entry in guard.said if entry.name.lower() == "requestheader" and "SSL_CLIENT_" in entry.arguments]
+    # Where a rule asks for such a header, httpd decides, and by what the client wrote: it is set too late for a rule.
+    headers = [word.lower() for entry in told for word in entry.words()[1:2]]
+    rules = [entry.arguments.lower() for entry in guard.said if entry.name.lower() in _DECIDING]
+    return bool(told) and not any(header in rule for header in headers for rule in rules)
 
 
 def _about_addresses(guard: Guard) -> Iterator[Directive]:

@@ -160,7 +160,13 @@ def verify(
         progress("configuration", 0, 1)
         configuration = bench.effective()
         found = policy.over(
-            sites(configuration, complete=not laid_out.is_snippet, stand_ins=laid_out.stand_ins, further=policy.paths)
+            sites(
+                configuration,
+                complete=not laid_out.is_snippet,
+                stand_ins=laid_out.stand_ins,
+                only_here=laid_out.only_here,
+                further=policy.paths,
+            )
         )
         clock.lap("engine")
         progress("certificates", 0, 1)
@@ -267,7 +273,10 @@ def _planned(places: Sequence[Site], planner: Planner, only: Callable[[Case], bo
 
 
 def _is_redirect(result: Result) -> bool:
-    return result.observed.status is not None and 300 <= result.observed.status < 400
+    """Whether a Redirect answers before any guard: also by a status that says that nothing is there."""
+    status = result.observed.status
+    redirects = (entry for entry in result.knock.site.guard.said if entry.name.lower().startswith("redirect"))
+    return status is not None and (300 <= status < 400 or any(entry.value == str(status) for entry in redirects))
 
 
 def _before_the_guard(control: Result) -> Unseen:
@@ -340,8 +349,9 @@ class _Prober:
     def _one(self, knock: Knock) -> Observation:
         site = knock.site
         # For a folder's index mod_dir asks the guard once more, with GET: a second lock that other pages do not have.
-        path = site.path if site.guard.in_handshake else site.page
-        door = Door(("127.0.0.1", self.httpd.ports[site.listener]), site.name, site.port, path, self.servers)
+        servers = self.servers if site.tls else frozenset()
+        path = site.page if site.tls and not site.guard.in_handshake else site.path
+        door = Door(("127.0.0.1", self.httpd.ports[site.listener]), site.name, site.port, path, servers)
         return (
             probe(door, knock.client, knock.tls, knock.mark)
             if site.tls

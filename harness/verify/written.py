@@ -32,6 +32,9 @@ def written(guard: Guard, name: str) -> list[tuple[Directive, dict[str, Any]]]:
     """
     found = [(entry, change) for entry in guard.said for change in _asked(entry)]
     found += [(entry, {"host": f"{name}{end}"}) for entry, change in found if "host" in change for end in (":443", ".")]
+    # Unless UseCanonicalPhysicalPort is on, the port is the one that the client names in its Host header.
+    of_ports = (entry for entry in guard.said if "%{SERVER_PORT}" in entry.arguments)
+    found += [(entry, {"host": f"{name}{end}"}) for entry in of_ports for end in (":81", ":443")]
     for entry in guard.said:
         if entry.name.lower() == "remoteipheader" and entry.words():
             addresses = (network[0] for rule in by_address(guard) for network in networks(rule))
