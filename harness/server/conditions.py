@@ -1,7 +1,7 @@
 """Which conditions are about the path of a request, and so about some paths only: in <If>, and before a RewriteRule?"""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from harness.server.configuration import Directive, walk
@@ -163,11 +163,12 @@ def _in_any_case(expression: str, entry: Directive) -> str:
 
 
 _TELLS = {"header", "requestheader", "directoryindex"}
+_ASKS = {"rewritecond", "require", "allow", "deny", "if", "elseif", "sslrequire", "setenvif", "setenvifexpr"}
 
 
-def telling(level: Directive) -> Iterator[Directive]:
+def telling(level: Directive, whole: Sequence[Directive]) -> Iterator[Directive]:
     """Yield the conditions that decide about nobody: of an If and its Else that only set headers, and of a RewriteRule
-    that only sets a variable which no rule asks for."""
+    that only sets a variable which nothing in the `whole` asks for."""
     chain: list[Directive] = []
     block: list[Directive] = []
     for entry in (*level.body, Directive("", "", "", 0)):
@@ -181,23 +182,20 @@ def telling(level: Directive) -> Iterator[Directive]:
         if name == "rewritecond":
             block.append(entry)
         elif name == "rewriterule":
-            if _only_sets(entry, level):
+            if _only_sets(entry, whole):
                 yield from block
             block = []
-        yield from telling(entry) if entry.body else ()
+        yield from telling(entry, whole) if entry.body else ()
 
 
-def _only_sets(rule: Directive, level: Directive) -> bool:
-    """Whether a RewriteRule does nothing but set variables, and nothing beside it asks for them."""
+def _only_sets(rule: Directive, whole: Sequence[Directive]) -> bool:
+    """Whether a RewriteRule does nothing but set variables, and nothing asks for them."""
     if rule.words()[1:2] != ["-"] or not {"E"} <= flags(rule) <= {"E", "NE", "NC"}:
         return False
     given = [flag for word in rule.words()[2:] for flag in word.strip("[]").split(",")]
     names = [flag[2:].partition(":")[0].lstrip("!") for flag in given if flag.upper().startswith("E=")]
-    asking = [entry for entry in walk(level) if entry.name.lower() in _ASKING]
+    asking = [entry for entry in whole if entry.name.lower() in _ASKS]
     return not any(name in entry.arguments for name in names for entry in asking)
-
-
-_ASKING = {"rewritecond", "require", "allow", "deny", "if", "elseif", "sslrequire", "setenvif", "setenvifexpr"}
 
 
 def flags(entry: Directive) -> set[str]:

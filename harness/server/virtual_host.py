@@ -290,7 +290,7 @@ class VirtualHost:
     @cached_property
     def _telling(self) -> set[tuple[str, int]]:
         """Where conditions about a certificate stand that decide about nobody: they only tell who came."""
-        return {(entry.file, entry.line) for level in self._levels for entry in telling(level)}
+        return {(entry.file, entry.line) for level in self._levels for entry in telling(level, self.directives)}
 
     @cached_property
     def _set_by_certificate(self) -> dict[str, Directive]:

@@ -1,9 +1,11 @@
 """What a condition on the path makes of <If>, <Else> and RewriteRule: about which paths they are."""
 
+from dataclasses import replace
+
 import pytest
 
-from harness.server.conditions import as_test, told_apart
-from harness.server.configuration import Directive
+from harness.server.conditions import as_test, telling, told_apart
+from harness.server.configuration import Directive, walk
 from harness.server.sections import Section, sections
 
 VERIFIED = "%{SSL_CLIENT_VERIFY} != 'SUCCESS'"
@@ -135,3 +137,36 @@ def test_what_a_condition_leaves_out_is_spared() -> None:
 def test_a_comparison_that_is_no_expression_leaves_out_no_path() -> None:
     condition, *_ = rewriting("RewriteCond %{REQUEST_URI} !-f")
     assert as_test(condition) == ("(?!)", False)
+
+
+SETS = "RewriteRule ^ - [E=VERIFIED:1]"
+VERIFIED_BY_TLS = "RewriteCond %{SSL:SSL_CLIENT_VERIFY} =SUCCESS"
+
+
+def told(level: Directive, *beside: Directive) -> list[str]:
+    whole = [*walk(level), *beside]
+    return [entry.name for entry in telling(level, whole)]
+
+
+def test_a_rule_that_only_sets_a_variable_decides_about_nobody() -> None:
+    assert told(Directive("", "", "", 0, tuple(rewriting(VERIFIED_BY_TLS, SETS)))) == ["RewriteCond"]
+
+
+@pytest.mark.parametrize(
+    "rule", ["RewriteRule ^ - [F]", "RewriteRule ^ - [E=VERIFIED:1,L]", "RewriteRule ^ /x [E=A:1]"]
+)
+def test_a_rule_that_does_more_decides(rule: str) -> None:
+    assert told(Directive("", "", "", 0, tuple(rewriting(VERIFIED_BY_TLS, rule)))) == []
+
+
+def test_a_variable_that_is_asked_for_anywhere_decides() -> None:
+    inside = Directive("Location", "/", "", 0, tuple(rewriting(VERIFIED_BY_TLS, SETS)))
+    (asked,) = rewriting("Require env VERIFIED")
+    assert told(Directive("", "", "", 0, (inside,)), asked) == []
+
+
+def test_a_condition_whose_else_decides_does_too() -> None:
+    header = Directive("RequestHeader", "set X-User a", "site.conf", 3)
+    only = replace(condition(VERIFIED), body=(header,))
+    assert told(Directive("", "", "", 0, (only, replace(condition("", "Else"), body=(header,))))) == ["If", "Else"]
+    assert told(Directive("", "", "", 0, (only, condition("", "Else")))) == []
