@@ -92,12 +92,12 @@ def _with_parameters(host: "VirtualHost") -> Iterator[Beside]:
 
 def _named_in_a_folder(host: "VirtualHost") -> Iterator[Beside]:
     """Yield the files of a guarded folder that a section lets in by their names, wherever they lie: it is merged after
-    the folder's own."""
+    the folder's own. Where the folder is all that there is, the names are meant to be public."""
     names = [section for section in host.sections if section.kind == "files" and not section.within and opens(section)]
     for section in names:
         for folder, path in host.covered:
             named = join(path, section.example() or "")
-            inside = folder.kind == "directory" and host.asks_in(folder) and host.covers(section, named)
+            inside = path != "/" and folder.kind == "directory" and host.asks_in(folder) and host.covers(section, named)
             if inside and host.asked_for(path) and host.asked_for(named) is None:
                 yield Beside(named, section.entry)
 
