@@ -67,9 +67,9 @@ def _deeper(host: "VirtualHost", section: Section, rule: Directive, url: str) ->
 
 def below_programs(host: "VirtualHost") -> Iterator[tuple[str, str, Directive]]:
     """Yield each program with a path below it (PATH_INFO) that looks like what some line leaves out, and that line."""
-    for program in _programs(host):
-        if "://" not in host.content(program):
-            yield from ((program, join(program, example), line) for line, example in _spared(host))
+    programs = [program for program in _programs(host) if "://" not in host.content(program)]
+    spared = [*_spared(host)] if programs else []
+    yield from ((program, join(program, example), line) for program in programs for line, example in spared)
 
 
 def _by_the_front(host: "VirtualHost") -> Iterator[Beside]:
@@ -105,7 +105,7 @@ def _named_in_a_folder(host: "VirtualHost") -> Iterator[Beside]:
 def _in_capitals(host: "VirtualHost") -> Iterator[Beside]:
     """Yield the other spelling of what an expression leads to that does not care about case, where its guard does."""
     for way in host.ways:
-        if way.shouted and way.shouted != way.prefix and (rule := host.asked_for(way.prefix)):
+        if way.shouted and (rule := host.asked_for(way.prefix)):
             asking = (one.entry for one in host.sections if host.covers(one, way.prefix) and host.asks_in(one))
             if host.asked_for(way.shouted) is None:
                 yield Beside(way.shouted, next(asking, rule), rule)

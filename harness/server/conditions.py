@@ -147,7 +147,7 @@ def as_test(condition: Directive) -> Test:
         expression = f"^{re.escape(expression[1:])}$"
     elif re.match(r"[<>]|-\w\w?$", expression):
         expression = _NEVER
-    return _in_any_case(expression, condition), not pattern.startswith("!")
+    return in_any_case(expression, condition), not pattern.startswith("!")
 
 
 def _pattern(rule: Directive) -> Iterator[Test]:
@@ -155,15 +155,18 @@ def _pattern(rule: Directive) -> Iterator[Test]:
     pattern = rule.value and rule.words()[0]
     expression = pattern.removeprefix("!")
     if expression not in _ANY_PATH and re.match(r"\^\(?\??:?[/\w]", expression):
-        yield _in_any_case(re.sub(r"^\^(?=\w)", "/", expression), rule), not pattern.startswith("!")
+        yield in_any_case(re.sub(r"^\^(?=\w)", "/", expression), rule), not pattern.startswith("!")
 
 
-def _in_any_case(expression: str, entry: Directive) -> str:
+def in_any_case(expression: str, entry: Directive) -> str:
+    """The expression of a RewriteRule or RewriteCond, so that it does not care about case where its flags say so."""
     return f"(?i:{expression})" if "NC" in flags(entry) else expression
 
 
 _TELLS = {"header", "requestheader", "directoryindex"}
-_ASKS = {"rewritecond", "require", "allow", "deny", "if", "elseif", "sslrequire", "setenvif", "setenvifexpr"}
+DECIDING = {"rewritecond", "require", "if", "elseif", "sslrequire", "setenvif", "setenvifexpr"}
+"""What asks for headers and variables."""
+_ASKS = {*DECIDING, "allow", "deny"}
 
 
 def telling(level: Directive, whole: Sequence[Directive]) -> Iterator[Directive]:
@@ -192,13 +195,16 @@ def _only_sets(rule: Directive, whole: Sequence[Directive]) -> bool:
     """Whether a RewriteRule does nothing but set variables, and nothing asks for them."""
     if rule.words()[1:2] != ["-"] or not {"E"} <= flags(rule) <= {"E", "NE", "NC"}:
         return False
-    given = [flag for word in rule.words()[2:] for flag in word.strip("[]").split(",")]
-    names = [flag[2:].partition(":")[0].lstrip("!") for flag in given if flag.upper().startswith("E=")]
+    names = [flag[2:].partition(":")[0].lstrip("!") for flag in _given(rule) if flag.upper().startswith("E=")]
     asking = [entry for entry in whole if entry.name.lower() in _ASKS]
     return not any(name in entry.arguments for name in names for entry in asking)
 
 
 def flags(entry: Directive) -> set[str]:
     """The flags of a RewriteRule or RewriteCond, without their values."""
-    given = [word for word in entry.words()[2:] if word.startswith("[")]
-    return {flag.partition("=")[0].strip().upper() for word in given for flag in word.strip("[]").split(",")}
+    return {flag.partition("=")[0].strip().upper() for flag in _given(entry)}
+
+
+def _given(entry: Directive) -> Iterator[str]:
+    words = (word for word in entry.words()[2:] if word.startswith("["))
+    return (flag.strip() for word in words for flag in word.strip("[]").split(","))

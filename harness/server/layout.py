@@ -238,10 +238,7 @@ _LEFT_OUT = re.compile(
 )
 _LISTEN = re.compile(rb"^([ \t]*Listen[ \t]+)\"?(?:\[[^\]]*\]|[^\s:\"]+):(\d+|\$)", re.MULTILINE | re.IGNORECASE)
 _LISTENED = re.compile(
-    rb"^[ \t]*Listen[ \t]+\"?(?:\[[^\]]*\]:|[^\s:\"]+:)?(\d+)\"?(?:[ \t]+(\w+))?", re.MULTILINE | re.IGNORECASE
-)
-_LISTENED_AT = re.compile(
-    rb"^[ \t]*Listen[ \t]+\"?(?:(\[[^\]]*\]|[^\s:\"]+):)?(\d+)\"?(?=[ \t]|$)", re.MULTILINE | re.IGNORECASE
+    rb"^[ \t]*Listen[ \t]+\"?(?:(\[[^\]]*\]|[^\s:\"]+):)?(\d+)\"?(?:[ \t]+(\w+))?", re.MULTILINE | re.IGNORECASE
 )
 _HOST = re.compile(rb"^([ \t]*<VirtualHost[ \t]+)([^>\n]+)>", re.MULTILINE | re.IGNORECASE)
 _ASKS = re.compile(
@@ -258,7 +255,8 @@ _FIRST_STAND_IN = 49152
 def _copied(layout: Layout) -> Layout:
     """Change what has to differ in a container, in every file."""
     stand_ins = _stand_ins(layout.files.values())
-    listened = {port: protocol for content in layout.files.values() for port, protocol in _LISTENED.findall(content)}
+    listening = [entry for content in layout.files.values() for entry in _LISTENED.findall(content)]
+    listened = {port: protocol for _, port, protocol in listening}
     listen = (
         f"Listen {port} {listened[real].decode() or ('https' if real == b'443' else 'http')}"
         for (_, real), port in stand_ins.items()
@@ -269,7 +267,7 @@ def _copied(layout: Layout) -> Layout:
         files={path: _copy(content, stand_ins) for path, content in layout.files.items()},
         stand_ins={port: int(real) for (_, real), port in stand_ins.items()},
         listen=tuple(listen),
-        only_here=_only_here(layout.files.values()),
+        only_here=_only_here(listening),
     )
 
 
@@ -300,11 +298,10 @@ def _listening_once(content: bytes) -> bytes:
     return _LISTEN.sub(instead, content)
 
 
-def _only_here(contents: Iterable[bytes]) -> frozenset[int]:
-    """The ports at which only the machine itself is answered."""
-    found = [entry for content in contents for entry in _LISTENED_AT.findall(content)]
-    outside = {port for address, port in found if not re.match(rb"127\.|\[::1\]|localhost", address)}
-    return frozenset(int(port) for _, port in found if port not in outside)
+def _only_here(listening: Collection[tuple[bytes, bytes, bytes]]) -> frozenset[int]:
+    """The ports at which only the machine itself is answered, of all that are listened on (`_LISTENED`)."""
+    outside = {port for address, port, _ in listening if not re.match(rb"127\.|\[::1\]|localhost", address)}
+    return frozenset(int(port) for _, port, _ in listening if port not in outside)
 
 
 def _ports(arguments: bytes, stand_ins: Mapping[tuple[bytes, bytes], int]) -> list[bytes]:

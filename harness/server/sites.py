@@ -99,7 +99,7 @@ def sites(
     found = [_site(host, url, names) for host in hosts for url in dict.fromkeys([*host.paths, *more[host]])]
     claimed = {_place(site.content): site.guard for site in found if site.guard.claim and site.content}
     for host in hosts:
-        guards = {_place(host.content(url)): host.guard(url) for url in host.led}
+        guards = {_place(host.content(url)): host.guard(url) for url in host.led if url not in host.paths}
         claimed = {place: guard for place, guard in guards.items() if guard.claim} | claimed
     found += _other_doors([host for host in hosts if host.port not in only_here], found, claimed, names)
     found = [site if site.port in only_here else _shared(site, claimed) for site in found]

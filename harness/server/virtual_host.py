@@ -100,15 +100,11 @@ class VirtualHost:
     def urls(self, content: str) -> Iterator[str]:
         """Yield the paths at which this content is served."""
         led = [(way.prefix, way.served) for way in self.ways if not (way.exact or way.is_exception)]
-        for prefix, target in [*led, *([("/", self._root)] if self._root else [])]:
-            if below(content, target.rstrip("/") or "/"):
-                yield join(prefix, content[len(target.rstrip("/")) :])
+        yield from _at_which(content, [*led, *([("/", self._root)] if self._root else [])])
 
     def asking_for(self, name: str) -> Iterator[str]:
         """Yield the paths at which a proxy is to ask for this, by the name that the configuration has for it."""
-        for way in self.ways:
-            if not way.exact and below(name, way.target.rstrip("/")):
-                yield join(way.prefix, name[len(way.target.rstrip("/")) :])
+        yield from _at_which(name, [(way.prefix, way.target) for way in self.ways if not way.exact])
 
     @cached_property
     def paths(self) -> list[str]:
@@ -318,3 +314,10 @@ class VirtualHost:
         """Every directive that is about it, and about no other virtual host."""
         bodies = (entry for level in self._levels for entry in level.body if entry.name.lower() != "virtualhost")
         return [part for entry in bodies for part in (entry, *walk(entry))]
+
+
+def _at_which(content: str, led: list[tuple[str, str]]) -> Iterator[str]:
+    """Yield the paths that lead to this content; `led` are where each way begins and to what it leads."""
+    for prefix, target in led:
+        if below(content, target.rstrip("/") or "/"):
+            yield join(prefix, content[len(target.rstrip("/")) :])

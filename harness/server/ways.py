@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from harness.server.conditions import as_test, flags
+from harness.server.conditions import as_test, flags, in_any_case
 from harness.server.configuration import Directive
 from harness.server.expressions import search
 from harness.server.sections import Section, below, join, matching, sections
@@ -143,7 +143,7 @@ def _rewritten(where: Directive, root: str, folder: str | None = None) -> Iterat
         conditions = []
         if turned_away or pattern.startswith("!") or target in {"", "-"} or "%" in target or flags(entry) & _ELSEWHERE:
             continue
-        pattern = f"(?i:{pattern})" if "NC" in flags(entry) else pattern
+        pattern = in_any_case(pattern, entry)
         if found := _example(pattern, target, folder):
             path, leads = found
             proxied = "P" in flags(entry) and "://" in leads
@@ -154,7 +154,8 @@ def _rewritten(where: Directive, root: str, folder: str | None = None) -> Iterat
 
 def _shouted(expression: str, path: str) -> str:
     """A path in capitals, where an expression does not care about case and covers it as well."""
-    return path.upper() if "(?i" in expression and search(expression, path.upper()) else ""
+    shouted = path.upper()
+    return shouted if shouted != path and "(?i" in expression and search(expression, shouted) else ""
 
 
 def _of_who_has_none(condition: Directive) -> bool:

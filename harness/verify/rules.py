@@ -3,7 +3,7 @@
 import ipaddress
 from collections.abc import Iterator
 
-from harness.server.conditions import as_test, flags, passes
+from harness.server.conditions import DECIDING, as_test, flags, passes
 from harness.server.configuration import Directive, walk
 from harness.server.guard import Guard
 from harness.server.sections import inner
@@ -13,7 +13,6 @@ USER = "mtls-harness"
 _AUTHORIZING = {"require", "requireall", "requireany", "requirenone"}
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _ABOUT_ADDRESSES = ("ip ", "local", "host ", "forward-dns ")
-_DECIDING = {"require", "rewritecond", "if", "elseif", "setenvif", "setenvifexpr", "sslrequire"}
 _OUTSIDE = ("203.0.113.7", "198.51.100.7", "192.0.2.7")
 """Addresses that nobody has (RFC 5737)."""
 _LOCAL = "127.0.0.1"
@@ -122,7 +121,7 @@ def leaves_it(guard: Guard) -> bool:
     told = [entry for entry in guard.said if entry.name.lower() == "requestheader" and "SSL_CLIENT_" in entry.arguments]
     # Where a rule asks for such a header, httpd decides, and by what the client wrote: it is set too late for a rule.
     headers = [word.lower() for entry in told for word in entry.words()[1:2]]
-    rules = [entry.arguments.lower() for entry in guard.said if entry.name.lower() in _DECIDING]
+    rules = [entry.arguments.lower() for entry in guard.said if entry.name.lower() in DECIDING]
     return bool(told) and not any(header in rule for header in headers for rule in rules)
 
 

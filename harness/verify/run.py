@@ -348,8 +348,8 @@ class _Prober:
 
     def _one(self, knock: Knock) -> Observation:
         site = knock.site
-        # For a folder's index mod_dir asks the guard once more, with GET: a second lock that other pages do not have.
         servers = self.servers if site.tls else frozenset()
+        # For a folder's index mod_dir asks the guard once more, with GET: a second lock that other pages do not have.
         path = site.page if site.tls and not site.guard.in_handshake else site.path
         door = Door(("127.0.0.1", self.httpd.ports[site.listener]), site.name, site.port, path, servers)
         return (
