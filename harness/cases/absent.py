@@ -55,8 +55,8 @@ def with_password(pki: Pki) -> Client | None:
 
 @case(_NOBODY, source="RFC 9110 5.1, SetEnvIf, RewriteCond, Require expr", directive="Require")
 def with_header(_pki: Pki) -> Client:
-    """A client without a certificate that writes into its request what a rule asks for: a header, a cookie, a query, or
-    a path that leaves by dots the one that is public.
+    """A client without a certificate that writes into its request what a rule asks for: a header, a cookie, a query, a
+    method, or a path that leaves by dots the one that is public.
 
     Asked only where a rule asks for any such thing, once for each: it proves nothing, since anybody may write it.
     """

@@ -67,6 +67,16 @@ def without_extension(pki: Pki) -> Client | None:
     return _if_any(pki.lacking(Part.EXTENSION))
 
 
+@case(refused_by_rule(), source="Require expr, regular expressions without ^ and $", directive="Require")
+def longer_name(pki: Pki) -> Client | None:
+    """A certificate whose subject holds what the rules want in something longer: "Acmes" where they want "Acme".
+
+    Asked only where an expression is not closed at its ends. No configuration promises to keep it out, since some mean
+    it so: a warning, unless a policy says more.
+    """
+    return _if_any(pki.lengthened())
+
+
 def _if_any(identity: Identity | None) -> Client | None:
     return Client(identity) if identity else None
 

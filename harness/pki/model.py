@@ -17,6 +17,8 @@ _CLIENT_KEYS = (
     *(rsa.RSAPublicKey, ec.EllipticCurvePublicKey, ed25519.Ed25519PublicKey, ed448.Ed448PublicKey),
     mldsa.MLDSA65PublicKey,
 )
+NOBODY = "nobody in particular"
+"""The common name of who has nothing of what is wanted."""
 _OWN = (x509.SubjectKeyIdentifier, x509.AuthorityKeyIdentifier, x509.AuthorityInformationAccess)
 """Extensions that follow from who issues a certificate and for which key."""
 
@@ -55,8 +57,8 @@ def part_of_name(name: x509.GeneralName) -> Part:
 @dataclass(frozen=True)
 class Model:
     """What is wanted of a good client: attributes of its subject and of its issuer's by their type, alternative names,
-    and extensions. `needed` are the parts without any one of which nobody is to get in; `unread` says that more is
-    wanted, and nobody knows what.
+    and extensions. `needed` are the parts without any one of which nobody is to get in; `longer` are attributes that
+    hold what is wanted in something longer; `unread` says that more is wanted, and nobody knows what.
 
     `like` is a client's own certificate, and those of its issuers that came with it: where there is one, a good client
     is like that in all but its key, its time and its serial number. `authorities` and `crls` are what CONFIG holds:
@@ -70,6 +72,7 @@ class Model:
     names: tuple[str | x509.GeneralName, ...] = ()
     extensions: tuple[x509.Extension[x509.ExtensionType], ...] = ()
     needed: frozenset[Part] = frozenset()
+    longer: tuple[tuple[x509.ObjectIdentifier, str], ...] = ()
     unread: bool = False
     like: tuple[x509.Certificate, ...] = ()
     authorities: tuple[x509.Certificate, ...] = ()
@@ -118,6 +121,15 @@ class Model:
         ]
         extensions = () if part is Part.EXTENSION else good["extensions"]
         return good | {"subject": x509.Name(attributes), "names": tuple(names), "extensions": extensions}
+
+    def lengthened(self, name: str) -> dict[str, Any] | None:
+        """The same, but for attributes that hold what is needed in something longer; None where there are none."""
+        longer = {kind: value for kind, value in self.longer if part_of(kind) in self.needed}
+        if self.like or not longer:
+            return None
+        good = self.profile(name)
+        attributes = [x509.NameAttribute(one.oid, longer.get(one.oid, one.value)) for one in good["subject"]]
+        return good | {"subject": x509.Name(attributes)}
 
     def met_by(self, certificate: x509.Certificate) -> bool:
         """Whether a certificate is known to have all that is wanted of it and of its issuer, where anything is."""

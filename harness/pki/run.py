@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.utils import CryptographyDeprecationWarning
 
 from harness.pki import Authority, Identity, KeyType, PrivateKey, generate
-from harness.pki.model import Model, Part, key_like, names_responder
+from harness.pki.model import NOBODY, Model, Part, key_like, names_responder
 from harness.pki.ocsp import Register
 
 DAY = timedelta(days=1)
@@ -282,7 +282,7 @@ class Pki:
         if not self.model.demanding or (self.model.unread and not self.model.needed):
             return None
         under = self.authority() if self.model.issuer else None
-        return self._issue(under, subject="nobody in particular", ocsp_url=self.ocsp_url)
+        return self._issue(under, subject=NOBODY, ocsp_url=self.ocsp_url)
 
     def lacking(self, part: Part) -> Identity | None:
         """Issue a certificate that has all that is wanted but one part; None where nobody has to have that."""
@@ -291,6 +291,11 @@ class Pki:
         under = self.authority() if part is Part.ISSUER else None
         changes = self.model.lacking(part, self._case) | self._own()
         return self._issue(under, **changes)
+
+    def lengthened(self) -> Identity | None:
+        """Issue a certificate that has what is wanted in something longer; None where no rule is known to take it."""
+        changes = self.model.lengthened(self._case)
+        return self._issue(None, **changes | self._own()) if changes else None
 
     def suits(self, certificate: x509.Certificate) -> bool:
         """Whether a certificate has all that rules and responders want of a good client: who lacks it shows nothing

@@ -65,6 +65,7 @@ class Client:
         said = [f"{name}: {value}" for name, value in self.headers]
         said += [f"Host: {self.host}"] if self.host and self.asks_for == SITE else []
         said += [f"?{self.query}"] if self.query else []
+        said += [self.method] if self.method not in {"GET", "POST"} else []
         return ", ".join([*said, *([f"{self.via}/…"] if self.via else [])])
 
     @property

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.server.conditions import CONDITIONS, as_test
+from harness.server.conditions import CONDITIONS, ELSEWHERE, as_test, flags
 from harness.server.configuration import Directive
 from harness.server.expressions import search
 from harness.server.guard import opens
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 _RUNS = re.compile(r"(?i)\bfcgi:|\bscgi:|\buwsgi:|\bajp:|\bcgi-script\b|x-httpd-|\bphp|\bwsgi-script\b|\bperl-script\b")
 """What names a program, of all the handlers and types that there are."""
+
+_WILD = re.compile(r"/\(?(?:\.|\\w|\[[^\]]*(?:\^|a-z|:al)[^\]]*\]+)\+(?:/\?)?\)?\$?$")
+"""What ends an expression that is about all names in a folder, as far as they look like some."""
 
 _ANY = ("/q/q", "q/q")
 """A path as the rules of a virtual host see it, and as those of a folder do."""
@@ -38,6 +41,7 @@ def beside(host: "VirtualHost") -> Iterator[Beside]:
         rule = host.asks_in(section) if section.is_expression or section.is_pattern else None
         if rule and section.kind in {"location", "directory"}:
             yield from _deeper(host, section, rule, path)
+            yield from _by_another_name(host, section, path)
     for program, path, line in below_programs(host):
         if (rule := host.asked_for(program)) and host.asked_for(path) is None:
             yield Beside(path, line, rule)
@@ -63,6 +67,17 @@ def _deeper(host: "VirtualHost", section: Section, rule: Directive, url: str) ->
     folder = url != "/" and "://" not in host.content(url) and (wild or url.endswith("/"))
     if (runs or folder or "." not in url.rpartition("/")[2]) and not host.covers(section, deeper):
         yield Beside(deeper, section.entry, rule if runs or folder else None)
+
+
+def _by_another_name(host: "VirtualHost", section: Section, url: str) -> Iterator[Beside]:
+    """Yield the folder whose names an expression is about, and such a name as it is not about: where nothing else
+    covers them, it may be that they were to be guarded as well."""
+    folder = url.rstrip("/").rpartition("/")[0] + "/"
+    if _WILD.search(section.text) and folder != "/":
+        for names in (("",), ("1", "X")):
+            paths = (f"{folder}{name}" for name in names)
+            left_out = (path for path in paths if not host.covers(section, path) and host.asked_for(path) is None)
+            yield from (Beside(path, section.entry) for path in [*left_out][:1])
 
 
 def below_programs(host: "VirtualHost") -> Iterator[tuple[str, str, Directive]]:
@@ -103,12 +118,28 @@ def _named_in_a_folder(host: "VirtualHost") -> Iterator[Beside]:
 
 
 def _in_capitals(host: "VirtualHost") -> Iterator[Beside]:
-    """Yield the other spelling of what an expression leads to that does not care about case, where its guard does."""
+    """Yield the other spelling of what an expression leads to that does not care about case, or a rule that makes small
+    letters of all (`RewriteMap … int:tolower`), where the guard does care."""
+    lowering = [*_lowering(host)]
+    for section, path in host.covered if lowering else ():
+        shouted = path.upper()
+        if (rule := host.asks_in(section)) and section.kind == "location" and host.asked_for(shouted) is None:
+            yield from (Beside(shouted, one, rule) for one in lowering if search(one.words()[0], shouted))
     for way in host.ways:
         if way.shouted and (rule := host.asked_for(way.prefix)):
             asking = (one.entry for one in host.sections if host.covers(one, way.prefix) and host.asks_in(one))
             if host.asked_for(way.shouted) is None:
                 yield Beside(way.shouted, next(asking, rule), rule)
+
+
+def _lowering(host: "VirtualHost") -> Iterator[Directive]:
+    """Yield the RewriteRules that serve what is asked for by its name in small letters."""
+    maps = [entry.words() for entry in host.directives if entry.name.lower() == "rewritemap"]
+    names = [words[0] for words in maps if words[1:2] == ["int:tolower"]]
+    for entry in host.directives:
+        by_name = any(f"${{{name}:" in entry.arguments for name in names)
+        if entry.name.lower() == "rewriterule" and by_name and not flags(entry) & ELSEWHERE:
+            yield entry
 
 
 def _other_spellings(host: "VirtualHost") -> Iterator[tuple[Section, str, str]]:

@@ -10,6 +10,8 @@ from harness.server.expressions import search
 Test = tuple[str, bool]
 """A regular expression, and whether a text has to match it or must not."""
 CONDITIONS = {"if", "elseif", "else"}
+ELSEWHERE = {"F", "G", "R"}
+"""Flags of a RewriteRule that serves nothing itself."""
 
 _EXPRESSION = r"m?(?P<mark>[/#|,])(?P<expression>(?:(?!(?P=mark)).)+)(?P=mark)(?P<flags>i?)"
 _TEXT = r"(?P<quote>['\"])(?P<text>.*?)(?P=quote)"

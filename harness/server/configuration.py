@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 COMMAND_LINE = "-c/-C directives"
 """What httpd calls the file of a directive that it was given as an argument."""
 _MACRO = re.compile(r"macro '[^']*' \(defined on line (\d+) of \"([^\"]+)\"\)")
+_NEVER_CLOSED = {"authzprovideralias", "authnprovideralias"}
+"""Sections that httpd takes out of the configuration as it reads them: the dump has their opening lines alone."""
 
 
 @dataclass(frozen=True)
@@ -27,8 +29,8 @@ class Directive:
         return (entry for entry in self.body if entry.name.lower() == name.lower())
 
     def words(self) -> list[str]:
-        """Split the arguments as httpd does: at blanks, but for those in quotes."""
-        found = re.findall(r'"((?:[^"\\]|\\.)*)"|\'((?:[^\'\\]|\\.)*)\'|(\S+)', self.arguments)
+        """Split the arguments as httpd does: at blanks, but for those in quotes or after a backslash."""
+        found = re.findall(r'"((?:[^"\\]|\\.)*)"|\'((?:[^\'\\]|\\.)*)\'|((?:\\\s|\S)+)', self.arguments)
         return [double or single or bare for double, single, bare in found]
 
     @property
@@ -53,7 +55,8 @@ def walk(section: Directive) -> Iterator[Directive]:
 def parse(dump: str, origin: Mapping[str, str]) -> Directive:
     """Read what `DUMP_CONFIG` prints: directives, before each its file and line in comments.
 
-    `origin` names the files as the reader knows them. What a macro holds stands where the macro was written.
+    `origin` names the files as the reader knows them. What a macro holds stands where the macro was written; what an
+    alias of a provider stands for (`AuthzProviderAlias`), in each Require that names it.
     """
     stack: list[tuple[str, str, str, int, list[Directive]]] = [("", "", "", 0, [])]
     file, line, above = "", 0, 0
@@ -67,9 +70,20 @@ def parse(dump: str, origin: Mapping[str, str]) -> Directive:
         elif re.fullmatch(r"</\w+>", text) and len(stack) > 1:
             name, arguments, where, opened, body = stack.pop()
             stack[-1][4].append(Directive(name, arguments, where, opened, tuple(body)))
-        elif found := re.fullmatch(r"<(\w+) ?(.*)>", text):
+        elif (found := re.fullmatch(r"<(\w+) ?(.*)>", text)) and found[1].lower() in _NEVER_CLOSED:
+            stack[-1][4].append(Directive(found[1], found[2], file, line))
+        elif found:
             stack.append((found[1], found[2], file, line, []))
         elif line:
             name, _, arguments = text.partition(" ")
             stack[-1][4].append(Directive(name, arguments, file, line))
-    return Directive("", "", "", 0, tuple(stack[0][4]))
+    whole = Directive("", "", "", 0, tuple(stack[0][4]))
+    aliases = [entry.arguments.split(None, 2) for entry in whole.find("AuthzProviderAlias")]
+    return _spelled_out(whole, {name: " ".join([provider, *what]) for provider, name, *what in aliases})
+
+
+def _spelled_out(entry: Directive, aliases: Mapping[str, str]) -> Directive:
+    *before, name = entry.arguments.split() or [""]
+    if entry.name.lower() == "require" and name in aliases:
+        return replace(entry, arguments=" ".join([*before, aliases[name]]))
+    return replace(entry, body=tuple(_spelled_out(part, aliases) for part in entry.body))

@@ -1,7 +1,7 @@
 """What protects one place, and which line lets in there who gets in unverified?"""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from harness.server.configuration import Directive, walk
@@ -12,6 +12,8 @@ _INTENT = {
     *("sslcacertificatefile", "sslcacertificatepath", "sslcadnrequestfile", "sslcadnrequestpath"),
     *("sslcarevocationfile", "sslcarevocationpath", "sslcarevocationcheck", "sslverifydepth"),
 }
+USERS = ("valid-user", "user ", "group ")
+"""How a Require begins that is about users."""
 _OPENING = {("require", "all granted"), ("allow", "from all")}
 
 
@@ -121,10 +123,20 @@ def wants_to_know(entry: Directive) -> bool:
     return asks or entry.name.lower() in _INTENT
 
 
+def undone(guard: Guard, claim: Directive) -> Guard:
+    """Take for a mistake what undoes a guard on purpose, where nothing else is guarded: `claim` is what wants to know
+    who comes."""
+    grants = [entry for section in guard.opening for entry in section.said if _grants(entry)]
+    return replace(guard, claim=claim, opener=grants[-1] if guard.undone and grants else guard.opener)
+
+
 def opens(section: Section) -> bool:
     """Whether a section lets in anybody, whatever else holds."""
-    said = {(entry.name.lower(), " ".join(entry.arguments.lower().split())) for entry in section.said}
-    return bool(said & _OPENING)
+    return any(map(_grants, section.said))
+
+
+def _grants(entry: Directive) -> bool:
+    return (entry.name.lower(), " ".join(entry.arguments.lower().split())) in _OPENING
 
 
 def replaced(covering: list[Section], in_force: Mapping[str, Directive]) -> list[Directive]:
@@ -158,6 +170,8 @@ def opener(guard: Guard, set_by: Mapping[str, Directive]) -> Directive:
     if any("or" in word.lower() for word in guard.arguments("AuthMerging")):
         return guard.in_force["authmerging"]
     claim = guard.claim
+    if guard.rules and guard.verify_client == "none":
+        return guard.responsible("SSLVerifyClient")
     if claim is None or claim.name.lower() in {"sslverifyclient", *_INTENT}:
         return guard.responsible("SSLVerifyClient")
     undone = claim.name.lower() == "require" and any(claim is entry for entry in guard.said)

@@ -28,8 +28,8 @@ _NAME = re.compile(r"AH0204[34]: (?:SSL|No matching SSL) virtual host for server
 # Written right after the refusal, by the same thread and without the client's address.
 _LIBRARY = re.compile(r"SSL Library Error: error:[0-9A-F]+:[^:]*:[^:]*:(?P<text>.*?)(?: \(| -- |$)")
 _ACCESS = re.compile(
-    rf"{ACCESS} (?P<client>\S+) (?P<mark>\S+) (?P<status>\d+) (?P<passed>\S+) (?P<verify>\S+) (?P<serial>\S+) "
-    r"\S+/(?P<httpd>\S+) \S+/(?P<openssl>\S+) (?P<instead>\S+) (?P<file>.*)$"
+    rf"{ACCESS} (?P<client>\S+) (?P<mark>\S+) (?P<status>\d+) (?P<passed>\S+) (?P<verify>FAILED:.*?|\S+) "
+    r"(?P<serial>\S+) \S+/(?P<httpd>\S+) \S+/(?P<openssl>\S+) (?P<instead>\S+) (?P<file>.*)$"
 )
 
 
@@ -107,7 +107,7 @@ def read(lines: Iterable[str]) -> Log:
     connections: list[Connection] = []
     current: dict[str, Connection] = {}
     served: dict[str, str] = {}
-    requests: dict[str, tuple[Record, str, Connection | None]] = {}
+    requests: dict[str, list[tuple[Record, str, Connection | None]]] = {}
     versions = {"httpd": "unknown", "openssl": "unknown"}
     for line in lines:
         if is_word(line):
@@ -118,7 +118,8 @@ def read(lines: Iterable[str]) -> Log:
             # What comes from a cache has asked no guard; an ErrorDocument may answer well in the place of a refusal.
             passed = found["passed"] == "passed" or (status < 300 and found["instead"] == "-")
             record = Record(identity, None, status, passed, found["file"])
-            requests[found["mark"]] = record, found["client"], current.get(found["client"])
+            said = requests.setdefault(found["mark"], [])
+            said.append((record, found["client"], current.get(found["client"])))
             versions = {name: found[name] for name in versions}
         elif found := _LINE.search(line):
             client = found["client"] or served.get(found["thread"])
@@ -129,16 +130,19 @@ def read(lines: Iterable[str]) -> Log:
                 current[client] = Connection(client)
                 connections.append(current[client])
             _note(current[client], found["text"])
-    return Log(
-        tuple(connections),
-        {
-            # Of the two logs, either may be handed out first.
-            mark: replace(record, reason=came.reason if (came := connection or current.get(client)) else None)
-            for mark, (record, client, connection) in requests.items()
-        },
-        versions,
-        "\n".join(words),
-    )
+    # Of the two logs, either may be handed out first.
+    came = {
+        mark: [(record, connection or current.get(client)) for record, client, connection in said]
+        for mark, said in requests.items()
+    }
+    return Log(tuple(connections), {mark: _own(said) for mark, said in came.items()}, versions, "\n".join(words))
+
+
+def _own(said: list[tuple[Record, Connection | None]]) -> Record:
+    """Of what is said of one mark, find what is about the client itself: a proxy that asks another virtual host of the
+    same server does it by the client's mark, but without his certificate, and mostly without TLS."""
+    record, connection = max(reversed(said), key=lambda one: (one[1] is not None, one[0].identity is not None))
+    return replace(record, reason=connection.reason if connection else None)
 
 
 def _note(connection: Connection, text: str) -> None:

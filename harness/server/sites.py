@@ -8,10 +8,11 @@ from types import MappingProxyType
 
 from harness.server.beside import below_programs, left_to_applications
 from harness.server.configuration import Directive, walk
-from harness.server.guard import Guard, wants_to_know
+from harness.server.guard import Guard, undone, wants_to_know
 from harness.server.layout import ConfigurationError, Unseen
 from harness.server.sections import below
 from harness.server.virtual_host import VirtualHost
+from harness.server.ways import THIS_MACHINE
 
 _PUBLIC = "/.well-known/"
 """What is meant for anybody (RFC 8615), such as the answers by which certificates are had (RFC 8555)."""
@@ -101,10 +102,11 @@ def sites(
     for host in hosts:
         guards = {_place(host.content(url)): host.guard(url) for url in host.led if url not in host.paths}
         claimed = {place: guard for place, guard in guards.items() if guard.claim} | claimed
+    claimed |= {behind: guard for place, guard in claimed.items() for behind in _behind(place, names)}
     found += _other_doors([host for host in hosts if host.port not in only_here], found, claimed, names)
     found = [site if site.port in only_here else _shared(site, claimed) for site in found]
     if not any(site.guard.claim for site in found) and (asked := list(filter(wants_to_know, walk(configuration)))):
-        found = [replace(site, guard=replace(site.guard, claim=asked[0])) if site.tls else site for site in found]
+        found = [replace(site, guard=undone(site.guard, asked[0])) if site.tls else site for site in found]
     return Sites(
         tuple(replace(site, id=f"s{number}") for number, site in enumerate(found, 1)),
         (*unseen, *(entry for host in hosts for entry in (*host.unseen, *left_to_applications(host)))),
@@ -174,6 +176,19 @@ def _shared(site: Site, claimed: Mapping[str, Guard]) -> Site:
             # Another virtual host leads to the same, or to a part of it, by a line of its own: it may be meant to.
             return replace(site, guard=replace(guard, beyond=guard.way))
     return replace(site, guard=replace(guard, claim=other.claim, opener=guard.way or guard.opener))
+
+
+def _behind(asked: str, names: Mapping[VirtualHost, list[str]]) -> Iterator[str]:
+    """Yield what is served where a proxy asks a virtual host of the same server: by its name, or by this machine's."""
+    found = re.match(r"http(s?)://([^/:]+)(?::(\d+))?(?=/|$)", asked)
+    if not found:
+        return
+    port = int(found[3] or (443 if found[1] else 80))
+    hosts = [host for host in names if host.listener == port and host.tls == bool(found[1])]
+    by_name = [host for host in hosts if found[2] in names[host]]
+    for host in by_name or (hosts[:1] if found[2] == THIS_MACHINE else []):
+        if content := host.content(asked[found.end() :] or "/"):
+            yield content
 
 
 def _place(content: str) -> str:

@@ -8,7 +8,7 @@ from functools import cached_property
 from harness.server.beside import Beside, beside
 from harness.server.conditions import CONDITIONS, telling, told_apart
 from harness.server.configuration import Directive, walk
-from harness.server.guard import Guard, closed, opener, opens, replaced, wants_to_know
+from harness.server.guard import USERS, Guard, closed, opener, opens, replaced, wants_to_know
 from harness.server.layout import Unseen
 from harness.server.sections import Section, below, inner, join, merged, paths, sections
 from harness.server.ways import Way, ways
@@ -276,7 +276,7 @@ class VirtualHost:
         if name == "sslverifyclient":
             return entry.value == "require"
         if name == "require":
-            named = arguments.startswith(("valid-user", "user "))
+            named = arguments.startswith(USERS)
             if arguments.startswith("env ") and not self._set_by_certificate.keys().isdisjoint(entry.words()[1:]):
                 return True
             return "ssl-verify-client" in arguments or "ssl_client" in arguments or (self._fakes and named)

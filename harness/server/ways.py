@@ -4,13 +4,13 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from harness.server.conditions import as_test, flags, in_any_case
+from harness.server.conditions import ELSEWHERE, as_test, flags, in_any_case
 from harness.server.configuration import Directive
 from harness.server.expressions import search
 from harness.server.sections import Section, below, join, matching, sections
 
-_ELSEWHERE = {"F", "G", "R"}
-"""Flags of a RewriteRule that serves nothing itself."""
+THIS_MACHINE = "127.0.0.1"
+"""The name by which this machine is told of, whatever a proxy calls it."""
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ def _rewritten(where: Directive, root: str, folder: str | None = None) -> Iterat
             if wanted and pattern_of_any:
                 pattern, target = expression, re.sub(r"%(?=\d)", "$", target)
         conditions = []
-        if turned_away or pattern.startswith("!") or target in {"", "-"} or "%" in target or flags(entry) & _ELSEWHERE:
+        if turned_away or pattern.startswith("!") or target in {"", "-"} or "%" in target or flags(entry) & ELSEWHERE:
             continue
         pattern = in_any_case(pattern, entry)
         if found := _example(pattern, target, folder):
@@ -184,6 +184,6 @@ def _normal(target: str) -> str:
     if not found:
         return target
     scheme = found[1].lower().replace("ws", "http")
-    host = re.sub(r"^(localhost|\[::1\])$", "127.0.0.1", found[2].lower())
+    host = re.sub(r"^(localhost|\[::1\])$", THIS_MACHINE, found[2].lower())
     port = found[3] if found[3] != {"http": "80", "https": "443"}[scheme] else None
     return f"{scheme}://{host}{f':{port}' if port else ''}{target[found.end() :]}"

@@ -8,10 +8,10 @@ from typing import Any
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from harness.pki.model import Part, part_of, part_of_name
+from harness.pki.model import NOBODY, Part, part_of, part_of_name
 from harness.server.configuration import Directive
 from harness.server.expressions import search, texts
-from harness.server.guard import Guard
+from harness.server.guard import USERS, Guard
 from harness.verify.rules import USER, denies, hinges_on
 
 # The attributes by the names that mod_ssl has for them.
@@ -29,6 +29,8 @@ _ATTRIBUTES = {
     "Email": NameOID.EMAIL_ADDRESS,
     "emailAddress": NameOID.EMAIL_ADDRESS,
 }
+_ANOTHER = "another"
+_OF_NOBODY = {"S_DN": f"CN={NOBODY}", "S_DN_CN": NOBODY}
 _LONGEST = 64
 """Characters: the upper bound of most attributes (RFC 5280 appendix A.1)."""
 _MS_UPN = x509.ObjectIdentifier("1.3.6.1.4.1.311.20.2.3")
@@ -48,13 +50,15 @@ _ALTERNATIVE = re.compile(r"\|\||!|\b(?:or|not)\b", re.IGNORECASE)
 @dataclass
 class Demands:
     """What was read: attributes of subject and issuer by their type, alternative names, extensions; the parts without
-    any one of which nobody is to get in; and the rules that want something which could not be read."""
+    any one of which nobody is to get in; the attributes of a subject that are as good to an expression, being longer;
+    and the rules that want something which could not be read."""
 
     subject: dict[x509.ObjectIdentifier, str] = field(default_factory=dict)
     issuer: dict[x509.ObjectIdentifier, str] = field(default_factory=dict)
     names: dict[x509.GeneralName, None] = field(default_factory=dict)
     extensions: dict[str, str] = field(default_factory=dict)
     needed: set[Part] = field(default_factory=set)
+    longer: dict[x509.ObjectIdentifier, str] = field(default_factory=dict)
     unread: list[Directive] = field(default_factory=list)
 
     def model(self) -> dict[str, Any]:
@@ -66,6 +70,7 @@ class Demands:
             "names": tuple(self.names),
             "extensions": tuple(made),
             "needed": frozenset(self.needed),
+            "longer": tuple(self.longer.items()),
             "unread": bool(self.unread),
         }
 
@@ -89,9 +94,10 @@ def demands(guard: Guard, given: Callable[[str], bytes]) -> Demands:
     if guard.fakes:
         for path in guard.arguments("AuthUserFile"):
             users = re.findall(r"^(/[^:\n]+):", given(path).decode(errors="replace"), re.MULTILINE)
-            users = users or [*filter(None, [stand_in(guard, given)])]
-            parts = [*_take_name(read.subject, users[0])] if users else []
-            by_user = [rule for rule in guard.rules if rule.arguments.startswith(("valid-user", "user "))]
+            members = _members(guard, given)
+            users = [one for one in users if one in members] or users or [*filter(None, [stand_in(guard, given)])]
+            parts = [_take_attribute(read.subject, *one) for one in _attributes(users[0])] if users else []
+            by_user = [rule for rule in guard.rules if rule.arguments.startswith(USERS)]
             if any(hinges_on(guard, rule) for rule in by_user):
                 read.needed |= {part for part in parts if part}
     return read
@@ -99,11 +105,30 @@ def demands(guard: Guard, given: Callable[[str], bytes]) -> Demands:
 
 def stand_in(guard: Guard, given: Callable[[str], bytes]) -> str | None:
     """The user that a password file has to know which CONFIG does not hold, where users are made of certificates: one
-    that a rule names, or any; None where CONFIG holds the file, or there is none."""
+    that a rule or its group names, or any; None where CONFIG holds the file, or there is none."""
     if not guard.fakes or not guard.has("AuthUserFile") or any(map(given, guard.arguments("AuthUserFile"))):
         return None
-    named = (name for rule in guard.rules if rule.name.lower() == "require" for name in rule.words()[1:])
-    return next((name for name in named if name.startswith("/")), f"/CN={USER}")
+    named = [name for rule in guard.rules if rule.name.lower() == "require" for name in rule.words()[1:]]
+    return next((name for name in (*named, *_members(guard, given)) if name.startswith("/")), f"/CN={USER}")
+
+
+def groups(guard: Guard) -> list[str]:
+    """The groups that a user has to be in."""
+    by_group = (rule.words() for rule in guard.rules if rule.arguments.startswith("group "))
+    return [name for words in by_group for name in words[1:]]
+
+
+def _members(guard: Guard, given: Callable[[str], bytes]) -> list[str]:
+    """Who is in any of these groups, as far as CONFIG says (`AuthGroupFile`)."""
+    wanted = groups(guard)
+    texts_of = (given(path).decode(errors="replace") for path in guard.arguments("AuthGroupFile"))
+    lines = (line.partition(":") for text in texts_of for line in text.splitlines())
+    return [
+        quoted or plain
+        for name, _, members in lines
+        if name.strip() in wanted
+        for quoted, plain in re.findall(r'"([^"]*)"|(\S+)', members)
+    ]
 
 
 def passwords(guard: Guard, given: Callable[[str], bytes]) -> tuple[str, ...]:
@@ -148,7 +173,8 @@ def _take(read: Demands, found: re.Match[str]) -> Iterator[Part | None]:
     pattern = found.groupdict().get("pattern")
     value = _matching(pattern) if pattern else found["value"]
     whose, _, attribute = what.partition("_DN")
-    if not value or (pattern and whose in {"S", "I"} and not attribute):
+    # What nobody in particular has as well is as good as not read.
+    if not value or (pattern and what in _OF_NOBODY and search(pattern, _OF_NOBODY[what])):
         yield None
     elif what[0].isdigit():
         read.extensions.setdefault(what, value)
@@ -160,25 +186,35 @@ def _take(read: Demands, found: re.Match[str]) -> Iterator[Part | None]:
         yield part_of_name(name) if name else None
     else:
         wanted = read.subject if whose == "S" else read.issuer
-        parts = _take_attribute(wanted, attribute[1:], value) if attribute else _take_name(wanted, value)
-        yield from (part if whose == "S" else part and Part.ISSUER for part in parts)
+        named = [(attribute[1:], value)] if attribute else [*_attributes(value)]
+        for kind, one in named:
+            part = _take_attribute(wanted, kind, one)
+            # Of a part that may be anything, nothing is wanted.
+            if part and pattern and search(pattern, value.replace(one, _ANOTHER) if one else value):
+                continue
+            longer = f"x{one}x" if attribute else f"{one}x"
+            if part and pattern and search(pattern, value.replace(one, longer)) and _fits(_ATTRIBUTES[kind], longer):
+                read.longer |= {_ATTRIBUTES[kind]: longer} if whose == "S" else {}
+            yield part if whose == "S" else part and Part.ISSUER
 
 
-def _take_name(wanted: dict[x509.ObjectIdentifier, str], name: str) -> Iterator[Part | None]:
-    """Note the attributes of a name in its legacy form (`/O=…/CN=…`) or that of RFC 4514 (`CN=…,O=…`), the highest
-    first; yields the parts that they are, None for one that has no known type."""
+def _attributes(name: str) -> Iterator[tuple[str, str]]:
+    """Yield the attributes of a name, or of a part of it, in its legacy form (`/O=…/CN=…`) or that of RFC 4514
+    (`CN=…,O=…`), the highest first, each with its value."""
     parts = name.split("/")[1:] if name.startswith("/") else re.split(r"(?<!\\),", name)[::-1]
-    for kind, _, value in (part.partition("=") for part in parts):
-        yield from _take_attribute(wanted, kind.strip(), re.sub(r"\\(?=[,+\"\\<>;=])", "", value))
+    if not parts[0]:
+        parts[0] = "C=XX"  # Something stands above the others.
+    for kind, _, value in (part.partition("=") for part in parts if part):
+        yield kind.strip(), re.sub(r"\\(?=[,+\"\\<>;=])", "", value)
 
 
-def _take_attribute(wanted: dict[x509.ObjectIdentifier, str], kind: str, value: str) -> Iterator[Part | None]:
+def _take_attribute(wanted: dict[x509.ObjectIdentifier, str], kind: str, value: str) -> Part | None:
+    """Note one attribute; returns the part that it is, None where it has no known type."""
     known = _ATTRIBUTES.get(kind)
-    if known and _fits(known, value):
-        wanted.setdefault(known, value)
-        yield part_of(known)
-    else:
-        yield None
+    if not known or not _fits(known, value or _ANOTHER):
+        return None
+    wanted.setdefault(known, value or _ANOTHER)
+    return part_of(known)
 
 
 def _fits(attribute: x509.ObjectIdentifier, value: str) -> bool:

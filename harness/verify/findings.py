@@ -9,7 +9,7 @@ from harness.server.configuration import Directive
 from harness.server.layout import Unseen
 from harness.server.sites import Site
 from harness.verify.judgement import Result
-from harness.verify.rules import knows_nobody
+from harness.verify.rules import knows_nobody, redirect
 
 _ORDER = ("error", "warning", "note")
 # What httpd's own reason for a refusal points at: its message number, or OpenSSL's X509_V_ERR number.
@@ -25,6 +25,8 @@ _NOBODY = "Require all denied"
 _RULE = "Require expr"
 _WRITTEN = "what a client writes"
 _NAMELESS = "a name that says nothing"
+_IN_THE_CLEAR = "in the clear"
+_IN_PART = "a redirect of some"
 _REQUIRE = "Write `SSLVerifyClient require` for the virtual host"
 _REMEDIES = {
     "sslverifyclient": "Write `SSLVerifyClient require` here.",
@@ -40,6 +42,10 @@ _REMEDIES = {
     "sslocspdefaultresponder": "Name the responder by an `http://` address: httpd asks by no other, and the answer is"
     " signed.",
     "sslciphersuite": "Leave OpenSSL's security level at 2 or higher: no `@SECLEVEL=0` or `@SECLEVEL=1`.",
+    _IN_THE_CLEAR: "Serve nothing here but a redirect to the site with TLS. What only a proxy of this machine is to ask"
+    " needs an address of its own, such as `Listen 127.0.0.1:8080`.",
+    _IN_PART: "Send whatever is asked for to the site with TLS, such as by `Redirect permanent /"
+    " https://www.example.org/`: what this leaves out is served here.",
     "require": "Write `Require ssl-verify-client` here, alone or in <RequireAll>, and outside of <Limit>.",
     _WRITTEN: "Ask for nothing here that anybody may write into a request: for an address there is `Require ip`, for"
     " who somebody is his certificate.",
@@ -67,11 +73,15 @@ _REMEDIES = {
     "sslrequire": f"This expression does not keep him out. {_REQUIRE}.",
 }
 _REMEDIES |= dict.fromkeys(("location", "directory", "directorymatch"), _REMEDIES["locationmatch"])
+_REMEDIES["rewriterule"] = _REMEDIES["alias"]
 _REMEDIES |= dict.fromkeys(
     ("setenvif", "setenvifnocase", "setenvifexpr"),
     "Let this be set only where %{{SSL_CLIENT_VERIFY}} is SUCCESS: the rule that asks for it asks for nothing else.",
 )
-_IN_THE_CLEAR = "Serve nothing here but a redirect to the site with TLS."
+_ENGINE_IS_ON = (
+    "The rule that follows on this does not keep him out: it has to ask by `%{SSL:SSL_CLIENT_VERIFY}`, and to end by"
+    f" `[F]`. Better: {_REQUIRE[0].lower()}{_REQUIRE[1:]}."
+)
 _TOO_LATE = f"{_REQUIRE}, not in a section: there it acts in the handshake, before there is a request."
 _CHECKS = ("SSLCARevocationCheck", "SSLOCSPEnable")
 _DEEPEST = ("chain.depth_reached", "chain.depth_exceeded")
@@ -220,7 +230,7 @@ def _at_fault(result: Result) -> tuple[str, Directive]:
     lacks it."""
     knock, guard, reason = result.knock, result.knock.site.guard, result.said.reason
     if not knock.site.tls:
-        return "in the clear", guard.section
+        return (_IN_PART, sent) if (sent := redirect(guard)) else (_IN_THE_CLEAR, guard.section)
     if knock.expected.anyhow and not knock.case.expected.anyhow:
         return _NOBODY, guard.responsible("Require")
     if knock.because:
@@ -229,7 +239,9 @@ def _at_fault(result: Result) -> tuple[str, Directive]:
         return _NAMELESS, nameless
     of_the_case = knock.expected is knock.case.expected
     if knock.expected.by_rule and (knock.case.family == "rules" if of_the_case else result.said.identity):
-        return _RULE, guard.responsible("Require")
+        asking = [rule for rule in guard.rules if rule.name.lower() != "sslverifyclient"]
+        said = guard.responsible("Require")
+        return _RULE, said if said in asking or not asking else asking[-1]
     if result.verdict is Verdict.INTRUDER and not result.said.identity and not guard.in_handshake:
         if knock.client.user:
             return "AuthUserFile", guard.responsible("AuthUserFile")
@@ -259,8 +271,8 @@ def _finding(results: list[Result], depth: int | None) -> Finding:
     remedy = _REMEDIES.get(blamed.lower(), "").format(depth=depth or site.guard.verify_depth + 1)
     if blamed == "SSLVerifyClient" and site.guard.verify_client == "require" and not site.guard.in_handshake:
         remedy = _TOO_LATE
-    if not site.tls:
-        remedy = _IN_THE_CLEAR
+    if blamed == "RewriteCond" and site.guard.arguments("RewriteEngine") == ["on"]:
+        remedy = _ENGINE_IS_ON
     if verdict is Verdict.OTHERWISE:
         remedy = f"See `mtls-harness cases {first.case.id}` for what was expected."
     unchecked = verdict is Verdict.INTRUDER and blamed in _CHECKS

@@ -22,7 +22,7 @@ from harness.server.guard import Guard
 from harness.server.layout import RESPONDER, ConfigurationError
 from harness.server.sites import Site
 from harness.server.workbench import Workbench
-from harness.verify.demands import demands, passwords, stand_in
+from harness.verify.demands import demands, groups, passwords, stand_in
 from harness.verify.policy import NO_POLICY, Policy
 from harness.verify.rules import address, user
 
@@ -199,13 +199,18 @@ class Material:
 
     def _password_files(self, places: Iterable[Site]) -> dict[str, bytes]:
         """The password files of CONFIG, with the users whose password a client has to know in front: the first line
-        that names a user counts. One that CONFIG does not hold knows the good client."""
+        that names a user counts. One that CONFIG does not hold knows the good client, a group's file as well."""
         users: dict[str, dict[str, None]] = {}
+        members: dict[str, str] = {}
         for site in places:
             user = self.stand_in(site) or self.pki(site).model.user
             if site.guard.claim and user:
                 users.setdefault(self._path(site.guard, "AuthUserFile"), {})[user] = None
-        return {
+                if (named := groups(site.guard)) and site.guard.has("AuthGroupFile"):
+                    path = self._path(site.guard, "AuthGroupFile")
+                    members[path] = members.get(path, "") + "".join(f'{name}: "{user}"\n' for name in named)
+        in_groups = {path: text.encode() for path, text in members.items() if not self.bench.given(path)}
+        return in_groups | {
             path: "".join(f"{user}:{_SECRET}\n" for user in names).encode() + self.bench.given(path)
             for path, names in users.items()
         }

@@ -45,6 +45,16 @@ def hinges_on(guard: Guard, rule: Directive) -> bool:
     return _needs(_deciding(guard), rule)
 
 
+def redirect(guard: Guard) -> Directive | None:
+    """Find the line that sends to the site with TLS who comes without, or the first condition of that; None where there
+    is none."""
+    for entry in guard.said:
+        name = entry.name.lower()
+        if name.startswith(("redirect", "rewriterule")) and "https:" in entry.arguments and "P" not in flags(entry):
+            return _block(guard, entry)[0]
+    return None
+
+
 def address(guard: Guard) -> str:
     """The address that a good client has to come from; where it is all the same, one that no rule speaks of."""
     rules = _about_addresses(guard) if _wants_certificate(guard) else ()
@@ -175,18 +185,19 @@ def _authorizes(entry: Directive) -> bool:
     return entry.name.lower() in _AUTHORIZING
 
 
-def _block(guard: Guard, condition: Directive) -> list[Directive]:
-    """The conditions of a RewriteRule, and last the rule itself; the condition alone where there is no rule."""
+def _block(guard: Guard, part_of_it: Directive) -> list[Directive]:
+    """The conditions of a RewriteRule, and last the rule itself; a directive alone where it is part of no such."""
     for part in guard.sections:
         block: list[Directive] = []
         for entry in inner(part):
             if entry.name.lower() == "rewritecond":
                 block.append(entry)
             elif entry.name.lower() == "rewriterule":
-                if any(entry is condition for entry in block):
-                    return [*block, entry]
+                block.append(entry)
+                if any(one is part_of_it for one in block):
+                    return block
                 block = []
-    return [condition]
+    return [part_of_it]
 
 
 def _forbids(block: list[Directive]) -> bool:

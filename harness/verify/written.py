@@ -1,4 +1,4 @@
-"""What may a client write into its request that a rule asks for: headers, a cookie, a query, a path with dots?
+"""What may a client write into its request that a rule asks for: headers, a query, a method, a path with dots?
 
 Nobody who only has a request to write proves anything by it.
 """
@@ -16,12 +16,15 @@ from harness.verify.rules import by_address, networks
 
 _NOT_WRITTEN = {"remote_addr", "remote_host", "server_addr", "request_method", "request_protocol", "request_uri"}
 """What SetEnvIf looks at and no header is."""
-_VARIABLE = r"%\{(?P<variable>HTTP_[A-Z_]+|(?:HTTP|req|req_novary):[\w-]+|QUERY_STRING)\}"
+_VARIABLE = r"%\{(?P<variable>HTTP_[A-Z_]+|(?:HTTP|req|req_novary):[\w-]+|QUERY_STRING|THE_REQUEST|REQUEST_METHOD)\}"
 _FUNCTION = r"(?:req|http|req_novary)\(\s*['\"](?P<function>[\w-]+)['\"]\s*\)"
 _ASKED = re.compile(rf"(?:{_VARIABLE}|{_FUNCTION})\s*{OPERATORS}")
 _THERE = re.compile(rf"-[nT]\s*(?:{_VARIABLE}|{_FUNCTION})")
 _LIST = re.compile(rf"(?:{_VARIABLE}|{_FUNCTION})\s*-?in\s*\{{\s*['\"](?P<text>[^'\"]*)['\"]")
 _ANYTHING = "1"
+_READING = {"GET", "HEAD", "OPTIONS"}
+"""The methods by which nothing is changed: who asks for these is let in on purpose."""
+_BY_VARIABLE = {"QUERY_STRING": "?", "THE_REQUEST": "request", "REQUEST_METHOD": "method"}
 
 
 def written(guard: Guard, name: str) -> list[tuple[Directive, dict[str, Any]]]:
@@ -57,6 +60,9 @@ def _asked(entry: Directive) -> Iterator[dict[str, Any]]:
         pattern = words[1].removeprefix("!")
         if variable and not re.match(r"[<>-]", pattern):
             yield from _as(_header(variable["variable"]), pattern[1:] if pattern.startswith("=") else _example(pattern))
+    elif name == "limitexcept" or (name == "require" and words[0].lower() == "method"):
+        for method in words:
+            yield from _as("method", method.upper())
     elif name in {"if", "elseif", "require", "sslrequire", "setenvifexpr"}:
         yield from _of_expression(entry.expression)
 
@@ -70,9 +76,9 @@ def _of_expression(text: str) -> Iterator[dict[str, Any]]:
 
 
 def _header(variable: str) -> str:
-    """The name of a header by that of the variable that it is in; "?" for the query."""
-    if variable == "QUERY_STRING":
-        return "?"
+    """The name of a header by that of its variable; "?" for the query, "request" and "method" for these."""
+    if variable in _BY_VARIABLE:
+        return _BY_VARIABLE[variable]
     if ":" in variable:
         return variable.partition(":")[2]
     return variable.removeprefix("HTTP_").replace("_", "-").title()
@@ -83,10 +89,23 @@ def _as(header: str, value: str | None) -> Iterator[dict[str, Any]]:
         return
     if header == "?":
         yield {"query": value}
+    elif header == "request":
+        yield from _in_request(value)
+    elif header == "method":
+        if re.fullmatch("[A-Z]+", value) and value not in _READING:
+            yield {"method": value}
     elif header.lower() == "host":
         yield {"host": value}
     else:
         yield {"headers": ((header, value),)}
+
+
+def _in_request(text: str) -> Iterator[dict[str, Any]]:
+    """The request line is as the client wrote it: with dots in its path, and with a query."""
+    if found := re.fullmatch(r"[A-Z]+ (/[\w./-]+)( .*)?", text):
+        yield from _around(found[1])
+    elif " " not in text:
+        yield {"query": text}
 
 
 def _around(expression: str) -> Iterator[dict[str, Any]]:

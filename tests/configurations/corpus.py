@@ -114,8 +114,8 @@ SSLSessionCache "shmcb:/usr/local/apache2/logs/ssl_scache(512000)"
 """,
 }
 _MODULES = """
-mpm_event access_compat alias auth_basic authn_core authn_file authz_core authz_host authz_user dir env headers macro
-mime proxy proxy_http rewrite setenvif socache_shmcb ssl http2
+mpm_event access_compat alias auth_basic authn_core authn_file authz_core authz_groupfile authz_host authz_user dir env
+headers macro mime proxy proxy_http rewrite setenvif socache_shmcb ssl http2
 """.split()  # noqa: SIM905 - a word list reads better than a list of strings
 
 
@@ -172,6 +172,8 @@ class Configuration:
             # The password of every user that SSLOptions +FakeBasicAuth makes is "password"; this is its crypt(3).
             lines = (f"{user}:xxj31ZMTZzkVA\n" for user in users.split())
             (folder / "users").write_text("".join(lines))
+        if group := self.said.get("group"):
+            (folder / "groups").write_text(f"{group}\n")
         return folder, name
 
 

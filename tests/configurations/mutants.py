@@ -73,7 +73,7 @@ def mutants(parent: Configuration) -> Iterator[Mutant]:
             found = re.fullmatch(rf"(?P<indent>\s*)(?P<directive>{pattern})", line)
             for by in weaker if found else ():
                 directive = re.sub(pattern, by, line.strip())
-                if _is_equivalent(parent, name, by, _host(lines, number)):
+                if _is_equivalent(parent, name, by, _host(lines, number), lines[number + 1]):
                     continue
                 changed = [
                     *lines[:number],
@@ -98,8 +98,13 @@ def _named(lines: list[str], number: int) -> frozenset[int]:
     opened = opened or [at for at, line in enumerate(lines) if line.startswith("<VirtualHost")]
     # Where nothing requires a certificate any more, what only asks for one is at fault.
     opened += [at for at, line in enumerate(lines) if line.strip() == "SSLVerifyClient optional"]
+    # Where the CRLs are of other authorities than those that are trusted, either may be the wrong ones.
+    if lines[number].strip().startswith("SSLCACertificateFile"):
+        opened += [at for at, line in enumerate(lines) if line.strip().startswith("SSLCARevocationCheck")]
+    # One of two conditions that both let in anybody now, or one that makes the other enough.
+    opened += [at for at, line in enumerate(lines) if line.strip() == "Satisfy any"]
     # Conditions that nothing asks any more.
-    if lines[number].strip() == "RewriteEngine on":
+    if lines[number].strip().startswith(("RewriteEngine", "RewriteRule")):
         opened += [at for at, line in enumerate(lines) if line.strip().startswith("RewriteCond")]
     return frozenset({*range(above + 1, number + 3), *(at + 1 for at in opened)})
 
@@ -111,7 +116,7 @@ def _host(lines: list[str], number: int) -> str:
     return "\n".join(lines[opened[-1] if opened else 0 : closed[0] if closed else None])
 
 
-def _is_equivalent(parent: Configuration, name: str, by: str, host: str) -> bool:
+def _is_equivalent(parent: Configuration, name: str, by: str, host: str, below: str) -> bool:
     """Whether the change opens nothing: the same stands elsewhere as well, or the module is not there."""
     rules = len(_RULE.findall(parent.text))
     required = "SSLVerifyClient require" in parent.text
@@ -124,6 +129,10 @@ def _is_equivalent(parent: Configuration, name: str, by: str, host: str) -> bool
     if name == "SSLVerifyClient require":
         # What the rules ask for, only a verified client has.
         return bool(rules) and "optional" in by
+    if ("SUCCESS" in name and "Header" in below) or (name == "RewriteEngine" and "[F]" not in host and "[E=" in host):
+        return True  # It tells the application who came, and decides about nobody.
+    if "Redirect 404 /" in host:
+        return True  # There is nothing to be had.
     if name == "SSLEngine":
         # What stands there sets the level again; and where no certificate is asked for, none is too weak.
         return "SSLCipherSuite" in parent.text or ("SSLVerifyClient" in parent.text) > ("SSLVerifyClient" in host)
