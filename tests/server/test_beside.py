@@ -84,3 +84,23 @@ def test_a_page_does_not_and_nor_does_what_answers_for_one_path(other: str) -> N
 
 def test_where_all_is_guarded_its_own_name_is_too() -> None:
     assert not any(one.guard.beyond for one in found("FallbackResource /index.php", *location("/")))
+
+
+@pytest.mark.parametrize(
+    ("expression", "beside"),
+    [
+        ("^/admin/[a-z]+", {"/admin/", "/admin/1"}),
+        ("^/admin/.+$", {"/admin/"}),
+        (r"^/orders/\d+", set()),
+        ("^/admin/", set()),
+    ],
+)
+def test_an_expression_about_names_may_leave_out_others(expression: str, beside: set[str]) -> None:
+    guard = location(expression, kind="LocationMatch")
+    assert {one.path for one in found("ProxyPass / http://app.example:1/", *guard) if one.guard.beyond} == beside
+
+
+def test_what_is_served_by_its_name_in_small_letters_has_another() -> None:
+    lines = ("RewriteMap lower int:tolower", "RewriteRule ^/(.*)$ /${lower:$1}", *location("/admin"))
+    (site,) = (one for one in found(*lines) if one.guard.beyond)
+    assert (site.path, bool(site.guard.claim)) == ("/ADMIN/", True)

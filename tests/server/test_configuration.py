@@ -77,3 +77,21 @@ def test_it_is_told_how_revoked_certificates_are_looked_for(directives: str, rev
     dump = DUMP.replace("  SSLEngine on\n", f"  SSLEngine on\n  #  11:\n  {directives}\n")
     (site, _) = sites(read(dump)).places
     assert (site.guard.revocation, site.guard.means_ocsp) == (revocation, means_ocsp)
+
+
+def test_an_alias_of_a_provider_is_spelled_out_where_it_is_asked_for() -> None:
+    alias = "#   1:\n<AuthzProviderAlias expr staff \"%{SSL_CLIENT_S_DN_OU} == 'Staff'\">\n"
+    whole = read(f"{alias}#   2:\n<Location />\n#   3:\nRequire not staff\n#   4:\nRequire user staff x\n</Location>\n")
+    (location,) = whole.find("Location")
+    assert [entry.arguments for entry in location.body] == [
+        "not expr \"%{SSL_CLIENT_S_DN_OU} == 'Staff'\"",
+        "user staff x",
+    ]
+
+
+def test_a_blank_after_a_backslash_parts_no_words() -> None:
+    assert Directive("RewriteCond", r"%{THE_REQUEST} ^GET\ / [NC]", "", 1).words() == [
+        "%{THE_REQUEST}",
+        r"^GET\ /",
+        "[NC]",
+    ]

@@ -56,7 +56,7 @@ def test_connections_that_cannot_be_told_apart_need_one_reason() -> None:
 
 
 def test_only_a_verified_certificate_makes_an_identity() -> None:
-    lines = ["a 200 passed SUCCESS 1B", "b 200 passed NONE -", "c 403 - FAILED:self-signed 2C"]
+    lines = ["a 200 passed SUCCESS 1B", "b 200 passed NONE -", "c 403 - FAILED:unable to get issuer 2C"]
     log = read(f"mtls-probe 10.0.0.1:5 {line} mod_ssl/2.4.71 OpenSSL/3.5.9 - /srv/index.html" for line in lines)
     assert log.versions == {"httpd": "2.4.71", "openssl": "3.5.9"}
     assert log.requests == {
@@ -103,3 +103,10 @@ def test_of_an_answer_that_is_not_trusted_the_log_tells_why() -> None:
     assert read(lines).reason_for({"1B"}, None) == Reason("AH02273", 50)
     lines[-1] = VERIFICATION.format("10.0.0.1:5", 10, "CN=a", "1B")
     assert read(lines).reason_for({"1B"}, None) == Reason("AH02276", 10)
+
+
+def test_what_a_proxy_asks_of_the_same_server_is_not_the_clients_own_request() -> None:
+    own = "mtls-probe 10.0.0.1:5 a 200 passed SUCCESS 1B mod_ssl/2.4.71 OpenSSL/3.5.9 - proxy:http://127.0.0.1/"
+    behind = "mtls-probe 127.0.0.1:9 a 200 passed - - mod_ssl/2.4.71 OpenSSL/3.5.9 - /srv/index.html"
+    for order in ([own, behind], [behind, own]):
+        assert read([NEW.format("10.0.0.1:5"), *order]).requests["a"].identity == "1B"

@@ -1,5 +1,7 @@
 """What rules want of a certificate, read from httpd's dump of them: what is needed, and what cannot be read."""
 
+from typing import Any
+
 import pytest
 from cryptography import x509
 from cryptography.x509.oid import NameOID
@@ -135,3 +137,32 @@ def test_whether_a_certificate_was_verified_is_no_demand() -> None:
 )
 def test_a_comma_may_be_part_of_a_value(rule: str) -> None:
     assert location(rule).subject[ORGANISATION] == "Acme, Inc."
+
+
+@pytest.mark.parametrize(
+    ("expression", "subject", "needed", "longer"),
+    [
+        ("%{SSL_CLIENT_S_DN} =~ /O=Acme/", {ORGANISATION: "Acme"}, {Part.ORGANISATION}, {ORGANISATION: "Acmex"}),
+        ("%{SSL_CLIENT_S_DN} =~ /,O=Acme$/", {ORGANISATION: "Acme"}, {Part.ORGANISATION}, {}),
+        ("%{SSL_CLIENT_S_DN_CN} =~ /anna/", {NAME: "anna"}, {Part.COMMON_NAME}, {NAME: "xannax"}),
+        ("%{SSL_CLIENT_S_DN_CN} =~ /^anna$/", {NAME: "anna"}, {Part.COMMON_NAME}, {}),
+    ],
+)
+def test_a_subject_is_read_from_an_expression_and_where_that_has_no_ends(
+    expression: str, subject: dict[Any, str], needed: set[Part], longer: dict[Any, str]
+) -> None:
+    found = location(f'Require expr "{expression}"')
+    assert {kind: value for kind, value in found.subject.items() if kind in subject} == subject
+    assert (found.needed, found.longer) == (needed, longer)
+
+
+def test_of_a_name_that_may_be_any_nothing_is_needed() -> None:
+    found = location('Require expr "%{SSL_CLIENT_S_DN} =~ m#CN=[^,]+,O=Acme$#"')
+    assert found.needed == {Part.ORGANISATION}
+
+
+def test_a_user_has_to_be_in_the_group() -> None:
+    lines = ("SSLOptions +FakeBasicAuth", "AuthUserFile users", "AuthGroupFile users", "Require group admins")
+    found = location(*lines, users=b'/CN=carol:x\n/CN=alice:x\nadmins: root "/CN=alice"\n')
+    assert found.subject == {NAME: "alice"}
+    assert found.needed == {Part.COMMON_NAME}

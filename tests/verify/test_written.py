@@ -59,6 +59,7 @@ def test_a_host_is_written_with_a_port_and_a_dot_as_well() -> None:
     [
         "SetEnvIf Remote_Addr ^10 inside",
         "RewriteCond %{REMOTE_ADDR} ^10",
+        "RewriteCond %{REQUEST_METHOD} ^GET$",
         "RewriteCond %{HTTP:Authorization} ^Basic",
         "SetEnvIfExpr \"%{SSL_CLIENT_VERIFY} == 'SUCCESS'\" verified",
     ],
@@ -74,3 +75,19 @@ def test_the_same_is_written_once() -> None:
 def test_where_any_peer_is_believed_the_address_is_written() -> None:
     lines = ("RemoteIPHeader X-Forwarded-For", "<Location />", "Require ip 192.0.2.0/24", "Require ssl-verify-client")
     assert asked(*lines, "</Location>") == [(4, header("X-Forwarded-For", "192.0.2.0"))]
+
+
+@pytest.mark.parametrize(
+    ("lines", "changes"),
+    [
+        (("RewriteCond %{THE_REQUEST} /public",), {"query": "/public"}),
+        ((r"RewriteCond %{THE_REQUEST} ^GET\ /public/",), {"via": "/public/.."}),
+        (
+            ("<Location />", "<LimitExcept GET PUT>", "Require valid-user", "</LimitExcept>", "</Location>"),
+            {"method": "PUT"},
+        ),
+        (("RewriteCond %{REQUEST_METHOD} =DELETE",), {"method": "DELETE"}),
+    ],
+)
+def test_so_is_what_the_request_line_holds(lines: tuple[str, ...], changes: dict[str, Any]) -> None:
+    assert [change for _, change in asked(*lines)] == [changes]
