@@ -15,7 +15,7 @@ def p256(pki: Pki) -> Client:
     return Client(pki.identity())
 
 
-@case(admitted(), source="RFC 5480")
+@case(admitted(), source="RFC 5480", everywhere=False)
 def p384(pki: Pki) -> Client:
     """The same with a key on P-384."""
     return Client(pki.identity(key=KeyType.P_384))

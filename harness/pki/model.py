@@ -23,6 +23,21 @@ _OWN = (x509.SubjectKeyIdentifier, x509.AuthorityKeyIdentifier, x509.AuthorityIn
 """Extensions that follow from who issues a certificate and for which key."""
 
 
+ATTRIBUTES = {
+    "C": NameOID.COUNTRY_NAME,
+    "ST": NameOID.STATE_OR_PROVINCE_NAME,
+    "L": NameOID.LOCALITY_NAME,
+    "O": NameOID.ORGANIZATION_NAME,
+    "OU": NameOID.ORGANIZATIONAL_UNIT_NAME,
+    "CN": NameOID.COMMON_NAME,
+    "DC": NameOID.DOMAIN_COMPONENT,
+    "UID": NameOID.USER_ID,
+    "serialNumber": NameOID.SERIAL_NUMBER,
+    "emailAddress": NameOID.EMAIL_ADDRESS,
+}
+"""The attributes of a name by what OpenSSL calls them."""
+
+
 class Part(StrEnum):
     """A part of a certificate that a rule may ask for."""
 
@@ -57,8 +72,9 @@ def part_of_name(name: x509.GeneralName) -> Part:
 @dataclass(frozen=True)
 class Model:
     """What is wanted of a good client: attributes of its subject and of its issuer's by their type, alternative names,
-    and extensions. `needed` are the parts without any one of which nobody is to get in; `longer` are attributes that
-    hold what is wanted in something longer; `unread` says that more is wanted, and nobody knows what.
+    and extensions. `needed` are the parts without any one of which nobody is to get in; `certain` says that nobody is
+    who has none at all. `longer` are attributes that hold what is wanted in something longer; `unread` says that more
+    is wanted, and nobody knows what.
 
     `like` is a client's own certificate, and those of its issuers that came with it: where there is one, a good client
     is like that in all but its key, its time and its serial number. `authorities` and `crls` are what CONFIG holds:
@@ -72,6 +88,7 @@ class Model:
     names: tuple[str | x509.GeneralName, ...] = ()
     extensions: tuple[x509.Extension[x509.ExtensionType], ...] = ()
     needed: frozenset[Part] = frozenset()
+    certain: bool = True
     longer: tuple[tuple[x509.ObjectIdentifier, str], ...] = ()
     unread: bool = False
     like: tuple[x509.Certificate, ...] = ()

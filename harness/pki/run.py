@@ -278,8 +278,8 @@ class Pki:
 
     def stranger(self) -> Identity | None:
         """Issue a certificate that is good in itself and has nothing of what the model demands; None where it demands
-        nothing, or where what could not be read may do as well."""
-        if not self.model.demanding or (self.model.unread and not self.model.needed):
+        nothing, or where something else may do as well."""
+        if not self.model.demanding or not (self.model.needed or (self.model.certain and not self.model.unread)):
             return None
         under = self.authority() if self.model.issuer else None
         return self._issue(under, subject=NOBODY, ocsp_url=self.ocsp_url)

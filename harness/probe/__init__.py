@@ -41,8 +41,8 @@ class Client:
     request where that is not the site's (a client that asks for an alias does so in both). `method` is that of the
     request, `user` one who says that his password is "password" (RFC 7617). `address` is where he says to come from,
     which only a server under test believes; `headers` are written besides, `query` follows on the path, and `via` goes
-    before it. `post_handshake` says whether a certificate can be asked for after the handshake (RFC 8446 section
-    4.2.6): browsers do not offer it.
+    before it; `http` is the version that it speaks. `post_handshake` says whether a certificate can be asked for after
+    the handshake (RFC 8446 section 4.2.6): browsers do not offer it.
     """
 
     identity: Identity | None = None
@@ -56,6 +56,7 @@ class Client:
     address: str | None = None
     headers: tuple[tuple[str, str], ...] = ()
     query: str = ""
+    http: str = "HTTP/1.1"
     via: str = ""
     post_handshake: bool = True
 
@@ -65,6 +66,7 @@ class Client:
         said = [f"{name}: {value}" for name, value in self.headers]
         said += [f"Host: {self.host}"] if self.host and self.asks_for == SITE else []
         said += [f"?{self.query}"] if self.query else []
+        said += [self.http] if self.http != "HTTP/1.1" else []
         said += [self.method] if self.method not in {"GET", "POST"} else []
         return ", ".join([*said, *([f"{self.via}/…"] if self.via else [])])
 
@@ -208,15 +210,21 @@ def knock_without_tls(door: Door, client: Client, mark: str) -> Observation:
     return Observation(_of_status(status), False, _since(start), None, status)
 
 
+_USUAL = ("User-Agent: mtls-harness", "Accept: */*")
+"""What every client says: many servers turn away who does not."""
+
+
 def _request(door: Door, client: Client, mark: str) -> bytes:
     query = "?" + quote(client.query, "=&+/:") if client.query else ""
     # As browsers do, without the port where it is the scheme's own (RFC 9110 section 4.2.3).
     written = client.host and re.search(r":\d+$", client.host)
     port = "" if written or door.port == (443 if door.servers else 80) else f":{door.port}"
+    given = {name.title() for name, _ in client.headers}
     lines = [
-        f"{client.method} {client.via}{door.path}{query} HTTP/1.1",
+        f"{client.method} {client.via}{door.path}{query} {client.http}",
         f"Host: {client.host or door.name}{port}",
         f"X-MTLS-Probe: {mark}",
+        *(line for line in _USUAL if line.partition(":")[0] not in given),
         "Connection: close",
     ]
     lines += [f"{name}: {value}" for name, value in client.headers]

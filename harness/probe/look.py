@@ -5,26 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.x509.oid import NameOID
 from OpenSSL import SSL, crypto
 from OpenSSL._util import lib
 
 from harness.outcome import Tls
+from harness.pki.model import ATTRIBUTES
 from harness.probe import Client, alert_of, connect, context_for, shake_hands
-
-# The attributes of a name by what OpenSSL calls them.
-_ATTRIBUTES = {
-    "C": NameOID.COUNTRY_NAME,
-    "ST": NameOID.STATE_OR_PROVINCE_NAME,
-    "L": NameOID.LOCALITY_NAME,
-    "O": NameOID.ORGANIZATION_NAME,
-    "OU": NameOID.ORGANIZATIONAL_UNIT_NAME,
-    "CN": NameOID.COMMON_NAME,
-    "DC": NameOID.DOMAIN_COMPONENT,
-    "UID": NameOID.USER_ID,
-    "serialNumber": NameOID.SERIAL_NUMBER,
-    "emailAddress": NameOID.EMAIL_ADDRESS,
-}
 
 
 @dataclass(frozen=True)
@@ -80,6 +66,6 @@ def is_address(name: str) -> bool:
 def _name(name: crypto.X509Name) -> x509.Name | None:
     """Read a name; None where it has an attribute that is not known here."""
     parts = [(kind.decode(), value.decode(errors="replace")) for kind, value in name.get_components()]
-    if not parts or any(kind not in _ATTRIBUTES for kind, _ in parts):
+    if not parts or any(kind not in ATTRIBUTES for kind, _ in parts):
         return None
-    return x509.Name([x509.NameAttribute(_ATTRIBUTES[kind], value, _validate=False) for kind, value in parts])
+    return x509.Name([x509.NameAttribute(ATTRIBUTES[kind], value, _validate=False) for kind, value in parts])

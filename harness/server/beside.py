@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 _RUNS = re.compile(r"(?i)\bfcgi:|\bscgi:|\buwsgi:|\bajp:|\bcgi-script\b|x-httpd-|\bphp|\bwsgi-script\b|\bperl-script\b")
 """What names a program, of all the handlers and types that there are."""
 
+_UNDOING = {"rewriterule", "setenvif", "setenvifnocase"}
+_LAST = {"L", "END"}
+_AHEAD = re.compile(r"\(\?!((?:[^()]|\([^()]*\))*)\)")
+"""What an expression leaves out: what must not follow (`(?!…)`)."""
 _WILD = re.compile(r"/\(?(?:\.|\\w|\[[^\]]*(?:\^|a-z|:al)[^\]]*\]+)\+(?:/\?)?\)?\$?$")
 """What ends an expression that is about all names in a folder, as far as they look like some."""
 
@@ -43,7 +47,9 @@ def beside(host: "VirtualHost") -> Iterator[Beside]:
             yield from _deeper(host, section, rule, path)
             yield from _by_another_name(host, section, path)
     for program, path, line in below_programs(host):
-        if (rule := host.asked_for(program)) and host.asked_for(path) is None:
+        # What comes before a rule, or is asked for by one, undoes it without being about a path of its own.
+        undone = line.name.lower() in _UNDOING or host.asked_for(path) is None
+        if (rule := host.asked_for(program)) and undone:
             yield Beside(path, line, rule)
     yield from _by_the_front(host)
     yield from _with_parameters(host)
@@ -63,7 +69,8 @@ def _deeper(host: "VirtualHost", section: Section, rule: Directive, url: str) ->
     deeper = section.text.replace("*", "x/x").replace("?", "x") if wild else f"{url.rstrip('/')}/x"
     said = [entry for one in host.sections if host.covers(one, url) for entry in one.inner()]
     way = host.way(url)
-    runs = (way and "script" in way.entry.name.lower()) or any(one.name.lower() == "sethandler" for one in said)
+    runs = any(one.name.lower() == "sethandler" for one in said)
+    runs |= way is not None and ("script" in way.entry.name.lower() or _RUNS.search(way.target) is not None)
     folder = url != "/" and "://" not in host.content(url) and (wild or url.endswith("/"))
     if (runs or folder or "." not in url.rpartition("/")[2]) and not host.covers(section, deeper):
         yield Beside(deeper, section.entry, rule if runs or folder else None)
@@ -73,7 +80,7 @@ def _by_another_name(host: "VirtualHost", section: Section, url: str) -> Iterato
     """Yield the folder whose names an expression is about, and such a name as it is not about: where nothing else
     covers them, it may be that they were to be guarded as well."""
     folder = url.rstrip("/").rpartition("/")[0] + "/"
-    if _WILD.search(section.text) and folder != "/":
+    if _WILD.search(section.text):
         for names in (("",), ("1", "X")):
             paths = (f"{folder}{name}" for name in names)
             left_out = (path for path in paths if not host.covers(section, path) and host.asked_for(path) is None)
@@ -82,7 +89,7 @@ def _by_another_name(host: "VirtualHost", section: Section, url: str) -> Iterato
 
 def below_programs(host: "VirtualHost") -> Iterator[tuple[str, str, Directive]]:
     """Yield each program with a path below it (PATH_INFO) that looks like what some line leaves out, and that line."""
-    programs = [program for program in _programs(host) if "://" not in host.content(program)]
+    programs = [one for one in _programs(host) if "://" not in host.content(one) or _RUNS.search(host.content(one))]
     spared = [*_spared(host)] if programs else []
     yield from ((program, join(program, example), line) for program in programs for line, example in spared)
 
@@ -204,7 +211,15 @@ def _spared(host: "VirtualHost") -> Iterator[tuple[Directive, str]]:
             found += [(section.entry, matching(expression)) for expression, wanted in section.tests if not wanted]
         if section.kind == "location" and section.is_expression and opens(section):
             found.append((section.entry, section.example()))
+        if section.kind == "location" and host.asks_in(section) and (ahead := _AHEAD.search(section.text)):
+            found.append((section.entry, matching(ahead[1])))
     for entry in host.directives:
+        name, words = entry.name.lower(), entry.words()
+        if name in _UNDOING and words[0].lower() == "request_uri":
+            found.append((entry, matching(words[1])))
+        # What stays as it is, and is not looked at by the rules that follow.
+        if name == "rewriterule" and words[1:2] == ["-"] and flags(entry) & _LAST:
+            found.append((entry, None if words[0].startswith("!") else matching(words[0])))
         if entry.name.lower() == "rewritecond" and entry.words()[:1] == ["%{REQUEST_URI}"]:
             expression, wanted = as_test(entry)
             found += [(entry, None if wanted else matching(expression))]

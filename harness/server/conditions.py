@@ -21,6 +21,7 @@ OPERATORS = rf"(?P<operator>=~|!~|==?|!=|-eq|-ne|-strc?match)\s*(?:{_EXPRESSION}
 _TEST = re.compile(rf"(?P<not>!\s*)?(?P<open>\(\s*)?%\{{REQUEST_URI\}}\s*{OPERATORS}(?(open)\s*\))")
 _AND = re.compile(r"\s*(?:&&|\band\b)\s*")
 _OR = re.compile(r"\s*(?:\|\||\bor\b)\s*")
+_SOME = ("/", "/q/q")
 _ANY_PATH = {"", "^", ".", ".*", ".?", "^.*", "^.*$", "(.*)", "^(.*)$", "^/", "^/.*", "^/(.*)", "^/(.*)$", "^/.*$"}
 
 
@@ -156,7 +157,7 @@ def _pattern(rule: Directive) -> Iterator[Test]:
     """Yield the pattern of a rule, if it has one; in a folder's own rules paths have no slash in front."""
     pattern = rule.value and rule.words()[0]
     expression = pattern.removeprefix("!")
-    if expression not in _ANY_PATH and re.match(r"\^\(?\??:?[/\w]", expression):
+    if expression not in _ANY_PATH and not all(search(expression, path) for path in _SOME) and expression != "^$":
         yield in_any_case(re.sub(r"^\^(?=\w)", "/", expression), rule), not pattern.startswith("!")
 
 

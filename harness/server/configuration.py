@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 COMMAND_LINE = "-c/-C directives"
 """What httpd calls the file of a directive that it was given as an argument."""
 _MACRO = re.compile(r"macro '[^']*' \(defined on line (\d+) of \"([^\"]+)\"\)")
-_NEVER_CLOSED = {"authzprovideralias", "authnprovideralias"}
-"""Sections that httpd takes out of the configuration as it reads them: the dump has their opening lines alone."""
+_INDENT = 2
+"""By how many blanks the dump indents what stands in a section."""
 
 
 @dataclass(frozen=True)
@@ -53,30 +53,36 @@ def walk(section: Directive) -> Iterator[Directive]:
 
 
 def parse(dump: str, origin: Mapping[str, str]) -> Directive:
-    """Read what `DUMP_CONFIG` prints: directives, before each its file and line in comments.
+    """Read what `DUMP_CONFIG` prints: directives, indented by the sections that they stand in, before each its file and
+    line in comments. A section in which nothing stands has no closing line there.
 
     `origin` names the files as the reader knows them. What a macro holds stands where the macro was written; what an
     alias of a provider stands for (`AuthzProviderAlias`), in each Require that names it.
     """
     stack: list[tuple[str, str, str, int, list[Directive]]] = [("", "", "", 0, [])]
     file, line, above = "", 0, 0
-    for text in map(str.strip, dump.splitlines()):
+
+    def close(depth: int) -> None:
+        while len(stack) > depth + 1:
+            name, arguments, where, opened, body = stack.pop()
+            stack[-1][4].append(Directive(name, arguments, where, opened, tuple(body)))
+
+    for indented in dump.splitlines():
+        text = indented.strip()
         if found := re.fullmatch(r"# In file: (.*)", text):
             macro = _MACRO.match(found[1])
             above, file = (int(macro[1]), macro[2]) if macro else (0, found[1])
             file = origin.get(file, file)
         elif found := re.fullmatch(r"# +(\d+):", text):
             line = above + int(found[1])
-        elif re.fullmatch(r"</\w+>", text) and len(stack) > 1:
-            name, arguments, where, opened, body = stack.pop()
-            stack[-1][4].append(Directive(name, arguments, where, opened, tuple(body)))
-        elif (found := re.fullmatch(r"<(\w+) ?(.*)>", text)) and found[1].lower() in _NEVER_CLOSED:
-            stack[-1][4].append(Directive(found[1], found[2], file, line))
-        elif found:
-            stack.append((found[1], found[2], file, line, []))
-        elif line:
-            name, _, arguments = text.partition(" ")
-            stack[-1][4].append(Directive(name, arguments, file, line))
+        elif text and line:
+            close((len(indented) - len(indented.lstrip())) // _INDENT)
+            if found := re.fullmatch(r"<(\w+) ?(.*)>", text):
+                stack.append((found[1], found[2], file, line, []))
+            elif not text.startswith("</"):
+                name, _, arguments = text.partition(" ")
+                stack[-1][4].append(Directive(name, arguments, file, line))
+    close(0)
     whole = Directive("", "", "", 0, tuple(stack[0][4]))
     aliases = [entry.arguments.split(None, 2) for entry in whole.find("AuthzProviderAlias")]
     return _spelled_out(whole, {name: " ".join([provider, *what]) for provider, name, *what in aliases})

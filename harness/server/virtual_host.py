@@ -99,7 +99,7 @@ class VirtualHost:
 
     def urls(self, content: str) -> Iterator[str]:
         """Yield the paths at which this content is served."""
-        led = [(way.prefix, way.served) for way in self.ways if not (way.exact or way.is_exception)]
+        led = [way.from_the_start for way in self.ways if way.from_the_start and not way.is_exception]
         yield from _at_which(content, [*led, *([("/", self._root)] if self._root else [])])
 
     def asking_for(self, name: str) -> Iterator[str]:
@@ -247,7 +247,7 @@ class VirtualHost:
             entry
             for level in self._levels
             for entry in told_apart(level.body)[0]
-            if not entry.body or entry.name.lower() == "if"
+            if not entry.body or entry.name.lower() in CONDITIONS
         )
         return replace(self._body, body=body)
 

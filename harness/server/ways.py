@@ -17,7 +17,10 @@ THIS_MACHINE = "127.0.0.1"
 class Way:
     """Where a path leads: to a folder, or to what a proxy asks, as the configuration names it (`target`), and by one
     name for all that is the same (`served`). One that is `exact` is a single path, made for an expression; `shouted` is
-    the same path in capitals, where the expression does not care."""
+    the same path in capitals, where the expression does not care. Where the `expression` itself is known, every path
+    goes this way that it matches, and the targets have its groups in them; `head` is a path that it begins with, where
+    all that follows goes over into the target.
+    """
 
     prefix: str
     target: str
@@ -25,9 +28,13 @@ class Way:
     exact: bool = False
     served: str = ""
     shouted: str = ""
+    expression: str = ""
+    head: str = ""
 
     def leads(self, url: str) -> bool:
         """Whether a path goes this way."""
+        if self.expression:
+            return search(self.expression, url) is not None
         return url in (self.prefix, self.shouted) if self.exact else below(url, self.prefix)
 
     def content(self, url: str) -> str:
@@ -39,7 +46,16 @@ class Way:
         return self._at(self.target, url) if "://" in self.target else None
 
     def _at(self, target: str, url: str) -> str:
+        if self.expression:
+            return _filled(self.expression, target, url)
         return target if self.exact else join(target, url[len(self.prefix.rstrip("/")) :])
+
+    @property
+    def from_the_start(self) -> tuple[str, str] | None:
+        """Where it begins and to what it leads there; None for a single path."""
+        if self.head:
+            return self.head, re.sub(r"\$\d$", "", self.served)
+        return None if self.exact else (self.prefix, self.served)
 
     @property
     def is_exception(self) -> bool:
@@ -61,7 +77,8 @@ class Way:
 
 def ways(levels: tuple[Directive, ...], root: str) -> Iterator[Way]:
     """Yield the ways in the order in which httpd takes them: rewritten, proxied, by alias; the virtual host's first."""
-    members = dict(_members(levels))
+    # What one member serves, all do.
+    members = dict(sorted(_members(levels), reverse=True))
     for way in _ways(levels, root):
         balancer = re.match(r"balancer://[^/]*", way.target)
         member = members.get(balancer[0]) if balancer else None
@@ -71,7 +88,7 @@ def ways(levels: tuple[Directive, ...], root: str) -> Iterator[Way]:
 
 
 def _members(levels: tuple[Directive, ...]) -> Iterator[tuple[str, str]]:
-    """Yield each balancer with the last of its members: what one serves, all do."""
+    """Yield each balancer with each of its members."""
     for level in levels:
         for section in sections(level):
             for member in section.entry.find("BalancerMember") if section.kind == "proxy" else ():
@@ -100,8 +117,8 @@ def _plain(entry: Directive, by_prefix: set[str], by_expression: set[str]) -> It
         return
     if name in by_prefix:
         yield Way(words[0], words[1], entry)
-    elif name in by_expression and (found := _example(words[0], words[1])):
-        yield Way(*found, entry, exact=True, shouted=_shouted(words[0], found[0]))
+    elif name in by_expression:
+        yield from _by_expression(words[0], words[1], entry)
 
 
 def _inside(section: Section) -> Iterator[Way]:
@@ -116,8 +133,8 @@ def _inside(section: Section) -> Iterator[Way]:
             continue
         if not section.is_expression:
             yield Way(section.text, target, entry)
-        elif found := _example(section.text, target):
-            yield Way(*found, entry, exact=True)
+        else:
+            yield from _by_expression(section.text, target, entry)
 
 
 def _rewritten(where: Directive, root: str, folder: str | None = None) -> Iterator[Way]:
@@ -140,16 +157,34 @@ def _rewritten(where: Directive, root: str, folder: str | None = None) -> Iterat
             (expression, wanted), pattern_of_any = as_test(last[0]), search(pattern, "/x/y")
             if wanted and pattern_of_any:
                 pattern, target = expression, re.sub(r"%(?=\d)", "$", target)
-        conditions = []
+        conditional, conditions = bool(conditions), []
         if turned_away or pattern.startswith("!") or target in {"", "-"} or "%" in target or flags(entry) & ELSEWHERE:
             continue
         pattern = in_any_case(pattern, entry)
-        if found := _example(pattern, target, folder):
-            path, leads = found
-            proxied = "P" in flags(entry) and "://" in leads
-            if proxied or (leads.startswith("/") and root and folder is None):
-                leads = leads if proxied or below(leads, root) else join(root, leads)
-                yield Way(path, leads, entry, exact=True, shouted=_shouted(pattern, path))
+        if folder is None and not conditional and "P" in flags(entry) and "://" in target:
+            yield from _by_expression(pattern, target, entry)
+        else:
+            yield from _by_example(pattern, target, entry, root, folder)
+
+
+def _by_example(pattern: str, target: str, entry: Directive, root: str, folder: str | None) -> Iterator[Way]:
+    """Yield the way of one path that the pattern of a RewriteRule matches."""
+    if found := _example(pattern, target, folder):
+        path, leads = found
+        proxied = "P" in flags(entry) and "://" in leads
+        if proxied or (leads.startswith("/") and root and folder is None):
+            leads = leads if proxied or below(leads, root) else join(root, leads)
+            yield Way(path, leads, entry, exact=True, shouted=_shouted(pattern, path))
+
+
+def _by_expression(expression: str, template: str, entry: Directive) -> Iterator[Way]:
+    """Yield the way of all that an expression matches."""
+    if path := matching(expression):
+        rest = re.fullmatch(r"\^?(.*)\(\.[*+]\)\$?", expression)
+        groups = expression.count("(") - expression.count("(?:")
+        whole = rest is not None and re.fullmatch(rf"[^$]*\${groups}", template)
+        head = (matching(rest[1]) or "") if rest and whole else ""
+        yield Way(path, template, entry, True, "", _shouted(expression, path), expression, head)
 
 
 def _shouted(expression: str, path: str) -> str:
@@ -170,9 +205,14 @@ def _example(expression: str, template: str, folder: str | None = None) -> tuple
     found = path and search(expression, path)
     if not path or not found or path.startswith("/") == (folder is not None):
         return None
-    groups = (found[0], *found.groups(""))
-    target = re.sub(r"\$(\d)", lambda one: groups[int(one[1])] if int(one[1]) < len(groups) else "", template)
-    return (folder or "") + path, target
+    return (folder or "") + path, _filled(expression, template, path)
+
+
+def _filled(expression: str, template: str, path: str) -> str:
+    """Put what an expression finds in a path where its groups stand in a template."""
+    found = search(expression, path)
+    groups = (found[0], *found.groups("")) if found else ()
+    return re.sub(r"\$(\d)", lambda one: groups[int(one[1])] if int(one[1]) < len(groups) else "", template)
 
 
 def _normal(target: str) -> str:
@@ -180,7 +220,7 @@ def _normal(target: str) -> str:
     where the name of a machine is nobody's, none."""
     if socket := re.match(r"(?i)(unix:[^|]*\|\w+:)//[^/]*", target):
         return f"{socket[1]}//{target[socket.end() :]}"
-    found = re.match(r"(?i)(https?|wss?)://([^/:]+|\[[^\]]*\])(?::(\d+))?(?=/|$)", target)
+    found = re.match(r"(?i)(https?|wss?)://([^/:]+|\[[^\]]*\])(?::(\d+))?(?=[/$]|$)", target)
     if not found:
         return target
     scheme = found[1].lower().replace("ws", "http")

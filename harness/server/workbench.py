@@ -65,10 +65,11 @@ echo; "$httpd" -l; echo; ls "$folder"; echo; cat /etc/passwd; echo; cat /etc/gro
 # What a snippet may count on. Modules that are not in the image are left out: httpd then says which one it misses.
 _USUAL = """
 mpm_event access_compat actions alias allowmethods asis auth_basic authn_anon authn_core authn_file authz_core
-authz_groupfile authz_host authz_user autoindex cgid deflate dir env expires filter headers http2 include lua
-authnz_ldap dav dav_fs ldap macro mime negotiation proxy proxy_ajp proxy_balancer proxy_fcgi proxy_http proxy_http2
-proxy_wstunnel lbmethod_byrequests remoteip reqtimeout request rewrite session session_cookie setenvif slotmem_shm
-socache_shmcb ssl status substitute unique_id userdir vhost_alias
+authz_groupfile authz_host authz_user autoindex brotli cache cache_disk cgid deflate dir env expires filter headers
+http2 include lua auth_digest auth_form authnz_ldap dav dav_fs ldap macro md mime negotiation proxy proxy_ajp
+proxy_balancer proxy_fcgi proxy_html proxy_http proxy_http2 proxy_wstunnel lbmethod_bybusyness lbmethod_byrequests
+lbmethod_bytraffic ratelimit remoteip reqtimeout request rewrite session session_cookie session_crypto setenvif
+slotmem_shm socache_shmcb speling ssl status substitute unique_id userdir usertrack vhost_alias xml2enc
 """
 _PACKAGES = {
     "auth_openidc": "libapache2-mod-auth-openidc",
@@ -80,6 +81,17 @@ _PACKAGES = {
     "shib": "libapache2-mod-shib",
     "wsgi": "libapache2-mod-wsgi-py3",
 }
+_PREFIXES = {
+    "DOS": "evasive20",
+    "Jk": "jk",
+    "OIDC": "auth_openidc",
+    "Perl": "perl",
+    "Sec": "security2",
+    "Shib": "shib",
+    "WSGI": "wsgi",
+    "php_": "php",
+}
+"""How the directives of these modules begin."""
 _OF_CERTBOT = (
     b"SSLEngine on\nSSLProtocol all -SSLv3 -TLSv1 -TLSv1.1\nSSLSessionTickets off\nSSLOptions +StrictRequire\n"
 )
@@ -342,7 +354,10 @@ class Workbench:
             words = said
             new = {path: content for path, content in self._files.items() if before.get(path) != content}
             self._put(container, new)
-        raise ConfigurationError(self._shown(said))
+        unknown = re.search(r"Invalid command '(\w+)'", said)
+        modules = [name for prefix, name in _PREFIXES.items() if unknown and unknown[1].startswith(prefix)]
+        hints = [_package(f"mod_{name}.so", self.image) for name in modules]
+        raise ConfigurationError("\n".join([self._shown(said), *hints]))
 
     def _pages(self, sites: Sites) -> dict[str, bytes]:
         """Make a page for each site that serves files: what is not there has no guard, for httpd walks real folders."""

@@ -8,27 +8,29 @@ from typing import Any
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from harness.pki.model import NOBODY, Part, part_of, part_of_name
+from harness.pki.model import ATTRIBUTES, NOBODY, Part, part_of, part_of_name
 from harness.server.configuration import Directive
 from harness.server.expressions import search, texts
 from harness.server.guard import USERS, Guard
-from harness.verify.rules import USER, denies, hinges_on
+from harness.verify.rules import USER, denies, hinges_on, is_certain, turns_away
 
-# The attributes by the names that mod_ssl has for them.
-_ATTRIBUTES = {
-    "C": NameOID.COUNTRY_NAME,
-    "ST": NameOID.STATE_OR_PROVINCE_NAME,
-    "L": NameOID.LOCALITY_NAME,
-    "O": NameOID.ORGANIZATION_NAME,
-    "OU": NameOID.ORGANIZATIONAL_UNIT_NAME,
-    "CN": NameOID.COMMON_NAME,
+# The attributes by the names that mod_ssl has for them, beside OpenSSL's.
+_ATTRIBUTES = ATTRIBUTES | {
     "T": NameOID.TITLE,
     "S": NameOID.SURNAME,
     "G": NameOID.GIVEN_NAME,
-    "UID": NameOID.USER_ID,
     "Email": NameOID.EMAIL_ADDRESS,
-    "emailAddress": NameOID.EMAIL_ADDRESS,
 }
+_NO_VARIABLE = {"DC", "serialNumber"}
+"""Attributes that mod_ssl has no variable for."""
+_OPPOSITES = (("==", "!="), ("=~", "!~"), ("-eq", "-ne"), ("eq", "ne"), ("&&", "||"), ("and", "or"))
+_OPPOSITE = {one: other for pair in _OPPOSITES for one, other in (pair, pair[::-1])}
+_TURNED = re.compile(
+    r"""(?P<kept>(['"]).*?\2|%\{[^}]*\}|m?([/\#|])(?!\3)(?:[^/#|])+\3i?(?=[\s)]|$))"""
+    r"|==|!=|=~|!~|-eq\b|-ne\b|\beq\b|\bne\b|&&|\|\||\band\b|\bor\b|!|\bnot\b",
+    re.IGNORECASE,
+)
+_THERE = re.compile(r"-n\s*(%\{SSL_CLIENT_[^}]+\})")
 _ANOTHER = "another"
 _OF_NOBODY = {"S_DN": f"CN={NOBODY}", "S_DN_CN": NOBODY}
 _LONGEST = 64
@@ -50,7 +52,8 @@ _ALTERNATIVE = re.compile(r"\|\||!|\b(?:or|not)\b", re.IGNORECASE)
 @dataclass
 class Demands:
     """What was read: attributes of subject and issuer by their type, alternative names, extensions; the parts without
-    any one of which nobody is to get in; the attributes of a subject that are as good to an expression, being longer;
+    any one of which nobody is to get in, or whether (`certain`) that is known of all together; the attributes of a
+    subject that are as good to an expression, being longer;
     and the rules that want something which could not be read."""
 
     subject: dict[x509.ObjectIdentifier, str] = field(default_factory=dict)
@@ -59,6 +62,7 @@ class Demands:
     extensions: dict[str, str] = field(default_factory=dict)
     needed: set[Part] = field(default_factory=set)
     longer: dict[x509.ObjectIdentifier, str] = field(default_factory=dict)
+    certain: bool = False
     unread: list[Directive] = field(default_factory=list)
 
     def model(self) -> dict[str, Any]:
@@ -71,6 +75,7 @@ class Demands:
             "extensions": tuple(made),
             "needed": frozenset(self.needed),
             "longer": tuple(self.longer.items()),
+            "certain": self.certain,
             "unread": bool(self.unread),
         }
 
@@ -84,13 +89,17 @@ def demands(guard: Guard, given: Callable[[str], bytes]) -> Demands:
     for rule in guard.rules:
         if denies(guard, rule):
             continue
-        text = _as_name(guard, rule) or _expression(rule)
+        text = _as_name(guard, rule, given) or _expression(_spelled_out(guard, rule))
+        text = _THERE.sub(r"\1 =~ /./", text)
+        text = _negated(text) if turns_away(rule) else text
         parts = [part for found in _found(text) for part in _take(read, found)]
         rest = _EXTENSION.sub("", _ASKED.sub("", text))
         if _MENTIONED.search(rest) or None in parts:
             read.unread.append(rule)
-        if hinges_on(guard, rule) and not _ALTERNATIVE.search(_QUOTED.sub("", rest)):
+        anybody = rule.arguments.lower().startswith("valid-user")
+        if hinges_on(guard, rule) and not anybody and not _ALTERNATIVE.search(_QUOTED.sub("", rest)):
             read.needed |= {part for part in parts if part}
+        read.certain |= bool(parts) and not anybody and is_certain(guard, rule)
     if guard.fakes:
         for path in guard.arguments("AuthUserFile"):
             users = re.findall(r"^(/[^:\n]+):", given(path).decode(errors="replace"), re.MULTILINE)
@@ -100,6 +109,8 @@ def demands(guard: Guard, given: Callable[[str], bytes]) -> Demands:
             by_user = [rule for rule in guard.rules if rule.arguments.startswith(USERS)]
             if any(hinges_on(guard, rule) for rule in by_user):
                 read.needed |= {part for part in parts if part}
+        # A certificate without a subject makes no user.
+        read.subject = read.subject or {NameOID.COMMON_NAME: USER}
     return read
 
 
@@ -149,17 +160,55 @@ def _expression(rule: Directive) -> str:
         return rule.arguments
     if rule.name.lower() == "rewritecond":
         what, pattern, *_ = [*rule.words(), ""]
-        pattern = pattern.removeprefix("!")
+        pattern, what = pattern.removeprefix("!"), what.replace("%{SSL:", "%{")
+        if what.count("%{") > 1:
+            return _of_several(what, pattern)
         tested = f"== '{pattern[1:]}'" if pattern.startswith("=") else f"=~ m/{pattern}/"
-        return f"{what.replace('%{SSL:', '%{')} {tested}"
+        return f"{what} {tested}"
     return replace(rule, arguments=re.sub(r"^\s*expr\s+", "", rule.arguments)).expression
 
 
-def _as_name(guard: Guard, rule: Directive) -> str | None:
+def _negated(text: str) -> str:
+    """The expression that holds where another does not."""
+
+    def turned(found: re.Match[str]) -> str:
+        return found["kept"] or _OPPOSITE.get(found[0].lower(), "")
+
+    return _TURNED.sub(turned, text)
+
+
+def _of_several(text: str, pattern: str) -> str:
+    """The expression of a RewriteCond about several variables in one text: each as it is in one that is wanted."""
+    variables = re.findall(r"%\{[^}]*\}", text)
+    shape = "(.*)".join(map(re.escape, re.split(r"%\{[^}]*\}", text)))
+    wanted = pattern[1:] if pattern.startswith("=") else _matching(pattern) or ""
+    parts = re.fullmatch(shape, wanted)
+    return (
+        " && ".join(f"{one} == '{part}'" for one, part in zip(variables, parts.groups(), strict=True) if parts)
+        if parts
+        else text
+    )
+
+
+def _spelled_out(guard: Guard, rule: Directive) -> Directive:
+    """What a rule asks for, where that is a variable which an expression sets (`SetEnvIfExpr`)."""
+    kind, *names = rule.words() if rule.name.lower() == "require" else [""]
+    setting = (
+        entry for entry in guard.said if entry.name.lower() == "setenvifexpr" and names[:1] == entry.words()[1:2]
+    )
+    found = next(setting, None) if kind.lower() == "env" and len(names) == 1 else None
+    return replace(rule, arguments=found.words()[0]) if found else rule
+
+
+def _as_name(guard: Guard, rule: Directive, given: Callable[[str], bytes]) -> str | None:
     """The expression of a rule about users where these are known by their certificates (SSLUserName)."""
     kind, *names = rule.words() if rule.name.lower() == "require" else [""]
     variable = guard.arguments("SSLUserName")
-    return f"%{{{variable[0]}}} == '{names[0]}'" if variable and names and kind.lower() == "user" else None
+    if not variable or kind.lower() not in {"user", "group", "valid-user"}:
+        return None
+    anybody = f"{USER}@example.org" if "email" in variable[0].lower() else USER
+    known = {"user": names, "group": _members(guard, given)}.get(kind.lower(), [])
+    return f"%{{{variable[0]}}} == '{next(iter(known), anybody)}'"
 
 
 def _found(text: str) -> Iterator[re.Match[str]]:
@@ -174,7 +223,11 @@ def _take(read: Demands, found: re.Match[str]) -> Iterator[Part | None]:
     value = _matching(pattern) if pattern else found["value"]
     whose, _, attribute = what.partition("_DN")
     # What nobody in particular has as well is as good as not read.
-    if not value or (pattern and what in _OF_NOBODY and search(pattern, _OF_NOBODY[what])):
+    if (
+        not value
+        or attribute[1:] in _NO_VARIABLE
+        or (pattern and what in _OF_NOBODY and search(pattern, _OF_NOBODY[what]))
+    ):
         yield None
     elif what[0].isdigit():
         read.extensions.setdefault(what, value)
@@ -187,6 +240,8 @@ def _take(read: Demands, found: re.Match[str]) -> Iterator[Part | None]:
     else:
         wanted = read.subject if whose == "S" else read.issuer
         named = [(attribute[1:], value)] if attribute else [*_attributes(value)]
+        if not attribute and pattern and pattern.startswith("^") and named and named[-1][0] != "CN":
+            wanted.setdefault(NameOID.COMMON_NAME, USER)  # Which then does not come first in the text.
         for kind, one in named:
             part = _take_attribute(wanted, kind, one)
             # Of a part that may be anything, nothing is wanted.

@@ -129,7 +129,8 @@ def exposed(strangers: Iterable[Result], places: Iterable[Site]) -> tuple[Findin
         site = entry.knock.site
         if entry.verdict is not Verdict.INTRUDER:
             continue
-        apart = site.listener in guarded and (site.name, site.listener) not in hosts
+        meant = site.guard.has("SSLVerifyClient") and site.guard.verify_client == "none"
+        apart = site.listener in guarded and (site.name, site.listener) not in hosts and not meant
         # What leads round the guard of the root, and nobody says that it is meant to.
         on_purpose = site.guard.undone or site.guard.opening
         around = (site.name, site.listener) in roots and site.guard.way is not None and not on_purpose

@@ -24,7 +24,7 @@ from harness.server.sites import Site
 from harness.server.workbench import Workbench
 from harness.verify.demands import demands, groups, passwords, stand_in
 from harness.verify.policy import NO_POLICY, Policy
-from harness.verify.rules import address, user
+from harness.verify.rules import USER, address, user
 
 _TRUST = ("SSLCACertificateFile", "SSLCACertificatePath")
 _NAMES = ("SSLCADNRequestFile", "SSLCADNRequestPath")
@@ -203,12 +203,13 @@ class Material:
         users: dict[str, dict[str, None]] = {}
         members: dict[str, str] = {}
         for site in places:
-            user = self.stand_in(site) or self.pki(site).model.user
-            if site.guard.claim and user:
-                users.setdefault(self._path(site.guard, "AuthUserFile"), {})[user] = None
-                if (named := groups(site.guard)) and site.guard.has("AuthGroupFile"):
-                    path = self._path(site.guard, "AuthGroupFile")
-                    members[path] = members.get(path, "") + "".join(f'{name}: "{user}"\n' for name in named)
+            guard, user = site.guard, self.stand_in(site) or self.pki(site).model.user
+            if guard.claim and user:
+                users.setdefault(self._path(guard, "AuthUserFile"), {})[user] = None
+            if guard.claim and guard.has("AuthGroupFile") and (user or guard.has("SSLUserName")):
+                path = self._path(guard, "AuthGroupFile")
+                named = (f'{name}: "{user or USER}"\n' for name in groups(guard))
+                members[path] = members.get(path, "") + "".join(named)
         in_groups = {path: text.encode() for path, text in members.items() if not self.bench.given(path)}
         return in_groups | {
             path: "".join(f"{user}:{_SECRET}\n" for user in names).encode() + self.bench.given(path)

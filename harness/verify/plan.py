@@ -146,7 +146,7 @@ class Planner:
         if case.id != _WRITTEN:
             yield from ((client, None) for client in self._all(case, site))
         elif client := self._build(case, site):
-            clients = ((replace(client, **changes), entry) for entry, changes in written(site.guard, site.name))
+            clients = ((replace(client, **changes), entry) for entry, changes in written(site))
             yield from ((one, entry) for one, entry in clients if one.host is None or _leads_to(site, one.host))
 
     def _all(self, case: Case, site: Site) -> Iterator[Client]:
@@ -173,7 +173,9 @@ class Planner:
         client = case.build(pki)
         if client is None or not _suits(case, client, pki):
             return None
-        return replace(client, address=pki.model.address, user=client.user or pki.model.user)
+        # Where readers need nothing of what the rules want, it is for writers to show.
+        method = "POST" if case.family == "rules" and reads(site.guard) else client.method
+        return replace(client, method=method, address=pki.model.address, user=client.user or pki.model.user)
 
     def _named(self, client: Client | None, names: Iterable[str]) -> Iterator[Client]:
         """Put each name where the client has a neighbour's."""
@@ -194,7 +196,7 @@ class Planner:
 
 def _leads_to(site: Site, host: str) -> bool:
     """Whether a request for this host is one for the site, as far as names tell."""
-    name = host.partition(":")[0].rstrip(".")
+    name = host.partition(":")[0].rstrip(".").lower()
     return name not in site.neighbours and (site.is_default or name in (site.name, *site.aliases))
 
 

@@ -1,11 +1,12 @@
 """Which rules decide who gets in at a place, and what do they want of a good client beside his certificate?"""
 
 import ipaddress
+import re
 from collections.abc import Iterator
 
 from harness.server.conditions import DECIDING, as_test, flags, passes
 from harness.server.configuration import Directive, walk
-from harness.server.guard import Guard
+from harness.server.guard import USERS, Guard
 from harness.server.sections import inner
 
 USER = "mtls-harness"
@@ -16,15 +17,50 @@ _ABOUT_ADDRESSES = ("ip ", "local", "host ", "forward-dns ")
 _OUTSIDE = ("203.0.113.7", "198.51.100.7", "192.0.2.7")
 """Addresses that nobody has (RFC 5737)."""
 _LOCAL = "127.0.0.1"
+_QUOTED = re.compile(r"""(['"]).*?\1""")
+_NEGATIVE = re.compile(r"!|-ne\b|\bne\b|\bnot\b", re.IGNORECASE)
 
 
 def denies(guard: Guard, rule: Directive) -> bool:
-    """Whether a rule says who is not to get in: a good client has nothing of it."""
+    """Whether a rule says who is not to get in, or is to be served by another: a good client has nothing of it."""
     if rule.name.lower() == "rewritecond":
         _, wanted = as_test(rule)
-        return wanted and _forbids(_block(guard, rule))
+        return wanted and (_forbids(block(guard, rule)) or not _forbids_later(guard, rule))
+    if turns_away(rule):
+        return not _NEGATIVE.search(_QUOTED.sub("", rule.expression))
     none_of = (entry for part in guard.sections for entry in walk(part) if entry.name.lower() == "requirenone")
     return rule.arguments.lower().startswith("not ") or any(rule is entry for one in none_of for entry in walk(one))
+
+
+def turns_away(rule: Directive) -> bool:
+    """Whether an If keeps out whoever meets its condition, or sends him elsewhere."""
+    said = [*walk(rule)] if rule.name.lower() in {"if", "elseif"} else []
+    return any(
+        (entry.name.lower() == "require" and entry.arguments.lower() == "all denied")
+        or entry.name.lower().startswith("redirect")
+        or _forbids([entry])
+        for entry in said
+    )
+
+
+def is_certain(guard: Guard, rule: Directive) -> bool:
+    """Whether nobody gets in who meets neither this rule nor another that is about certificates, addresses or users:
+    all that may let in anybody else is known. Where readers need no certificate, of those who write."""
+    if rule.name.lower() == "rewritecond":
+        known = ("SSL", *(["REQUEST_METHOD"] if reads(guard) else []))
+        conditions = block(guard, rule)[:-1]
+        return hinges_on(guard, rule) or all(any(map(entry.arguments.__contains__, known)) for entry in conditions)
+    if rule.name.lower() != "require" or hinges_on(guard, rule):
+        return hinges_on(guard, rule)
+    limits = (entry for entry in guard.said if entry.name.lower() == "limitexcept")
+    if any(rule is entry for limit in limits for entry in walk(limit)):
+        return True
+    others = (entry for entry in walk(_deciding(guard)) if entry.name.lower() == "require")
+    about = (*_ABOUT_ADDRESSES, *USERS, *(["method "] if reads(guard) else []))
+    return all(
+        any(entry is one for one in guard.rules) or entry.arguments.lower().removeprefix("not ").startswith(about)
+        for entry in others
+    )
 
 
 def knows_nobody(rule: Directive) -> bool:
@@ -37,10 +73,10 @@ def hinges_on(guard: Guard, rule: Directive) -> bool:
     """Whether nobody gets in whom this one rule does not let in: no other is as good as it, and none undoes it."""
     if guard.any_will_do:
         return False
-    if rule.name.lower() == "sslrequire":
+    if rule.name.lower() == "sslrequire" or (rule.name.lower() == "if" and turns_away(rule)):
         return True
     if rule.name.lower() == "rewritecond":
-        *conditions, last = _block(guard, rule)
+        *conditions, last = block(guard, rule)
         return _forbids([last]) and all("OR" in flags(entry) for entry in conditions[:-1])
     return _needs(_deciding(guard), rule)
 
@@ -51,7 +87,7 @@ def redirect(guard: Guard) -> Directive | None:
     for entry in guard.said:
         name = entry.name.lower()
         if name.startswith(("redirect", "rewriterule")) and "https:" in entry.arguments and "P" not in flags(entry):
-            return _block(guard, entry)[0]
+            return block(guard, entry)[0]
     return None
 
 
@@ -113,7 +149,7 @@ def reads(guard: Guard) -> bool:
             return True
         if name in {"if", "elseif"} and "REQUEST_METHOD" in entry.arguments and "SSL_CLIENT" in entry.arguments:
             return True
-        if name == "rewritecond" and "SSL_CLIENT" in entry.arguments and _spares_readers(_block(guard, entry)):
+        if name == "rewritecond" and "SSL_CLIENT" in entry.arguments and _spares_readers(block(guard, entry)):
             return True
     return False
 
@@ -185,7 +221,7 @@ def _authorizes(entry: Directive) -> bool:
     return entry.name.lower() in _AUTHORIZING
 
 
-def _block(guard: Guard, part_of_it: Directive) -> list[Directive]:
+def block(guard: Guard, part_of_it: Directive) -> list[Directive]:
     """The conditions of a RewriteRule, and last the rule itself; a directive alone where it is part of no such."""
     for part in guard.sections:
         block: list[Directive] = []
@@ -198,6 +234,16 @@ def _block(guard: Guard, part_of_it: Directive) -> list[Directive]:
                     return block
                 block = []
     return [part_of_it]
+
+
+def _forbids_later(guard: Guard, condition: Directive) -> bool:
+    """Whether a rule that follows on a condition's own forbids what that one left."""
+    for part in guard.sections:
+        entries = [*inner(part)]
+        at = next((number for number, entry in enumerate(entries) if entry is condition), None)
+        if at is not None:
+            return any(_forbids([entry]) for entry in entries[at:])
+    return False
 
 
 def _forbids(block: list[Directive]) -> bool:

@@ -1,6 +1,7 @@
 """How is a configuration proved: read, planned, issued for, run, probed and judged?"""
 
 import random
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -272,11 +273,17 @@ def _planned(places: Sequence[Site], planner: Planner, only: Callable[[Case], bo
     )
 
 
+_BY_WORD = {"gone": "410"}
+"""The status that a Redirect may have a word for."""
+
+
 def _is_redirect(result: Result) -> bool:
     """Whether a Redirect answers before any guard: also by a status that says that nothing is there."""
-    status = result.observed.status
-    redirects = (entry for entry in result.knock.site.guard.said if entry.name.lower().startswith("redirect"))
-    return status is not None and (300 <= status < 400 or any(entry.value == str(status) for entry in redirects))
+    status, said = result.observed.status, result.knock.site.guard.said
+    answers = {_BY_WORD.get(entry.value, entry.value) for entry in said if entry.name.lower().startswith("redirect")}
+    rewritten = (entry.arguments for entry in said if entry.name.lower() == "rewriterule")
+    answers |= {found for arguments in rewritten for found in re.findall(r"\bR=(\d+)", arguments)}
+    return status is not None and (300 <= status < 400 or str(status) in answers)
 
 
 def _before_the_guard(control: Result) -> Unseen:

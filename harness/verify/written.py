@@ -4,37 +4,62 @@ Nobody who only has a request to write proves anything by it.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from harness.server.conditions import OPERATORS, as_expression
+from harness.server.conditions import OPERATORS, as_expression, as_test
 from harness.server.configuration import Directive
 from harness.server.expressions import search, texts
 from harness.server.guard import Guard
-from harness.server.sections import matching
-from harness.verify.rules import by_address, networks
+from harness.server.sites import Site
+from harness.verify.rules import block, by_address, networks
 
-_NOT_WRITTEN = {"remote_addr", "remote_host", "server_addr", "request_method", "request_protocol", "request_uri"}
-"""What SetEnvIf looks at and no header is."""
-_VARIABLE = r"%\{(?P<variable>HTTP_[A-Z_]+|(?:HTTP|req|req_novary):[\w-]+|QUERY_STRING|THE_REQUEST|REQUEST_METHOD)\}"
-_FUNCTION = r"(?:req|http|req_novary)\(\s*['\"](?P<function>[\w-]+)['\"]\s*\)"
-_ASKED = re.compile(rf"(?:{_VARIABLE}|{_FUNCTION})\s*{OPERATORS}")
-_THERE = re.compile(rf"-[nT]\s*(?:{_VARIABLE}|{_FUNCTION})")
-_LIST = re.compile(rf"(?:{_VARIABLE}|{_FUNCTION})\s*-?in\s*\{{\s*['\"](?P<text>[^'\"]*)['\"]")
+Changes = dict[str, Any]
+"""What makes a `Client` write something: its fields by their names."""
+_Written = tuple[Directive, Changes]
+
+_NOT_WRITTEN = {"remote_addr", "remote_host", "server_addr"}
+"""What SetEnvIf looks at and nobody writes."""
+_NAMED = (
+    r"(?P<variable>HTTP_[A-Z_]+|(?:HTTP|req|req_novary|ENV|env|reqenv):[\w-]+"
+    r"|QUERY_STRING|THE_REQUEST|REQUEST_METHOD|SERVER_PROTOCOL)"
+)
+_FUNCTION = r"(?P<kind>req|http|req_novary|env|reqenv)\(\s*['\"](?P<function>[\w-]+)['\"]\s*\)"
+_TOLD = rf"(?:\w+\(\s*)?(?:%\{{{_NAMED}\}}|{_FUNCTION})(?:\s*\))?"
+_ASKED = re.compile(rf"{_TOLD}\s*{OPERATORS}")
+_TURNED = re.compile(rf"(?P<quote>['\"])(?P<text>(?:(?!(?P=quote)).)*)(?P=quote)\s*(?:==?|-eq)\s*{_TOLD}")
+_THERE = re.compile(rf"-[nTz]\s*{_TOLD}")
+_LIST = re.compile(rf"{_TOLD}\s*-?in\s*\{{\s*['\"](?P<text>[^'\"]*)['\"]")
+_NETWORK = re.compile(rf"{_TOLD}\s*-ipmatch\s*['\"](?P<text>[^'\"]*)['\"]")
 _ANYTHING = "1"
 _READING = {"GET", "HEAD", "OPTIONS"}
 """The methods by which nothing is changed: who asks for these is let in on purpose."""
-_BY_VARIABLE = {"QUERY_STRING": "?", "THE_REQUEST": "request", "REQUEST_METHOD": "method"}
+_BY_VARIABLE = {
+    "query_string": "?",
+    "the_request": "request",
+    "request_method": "method",
+    "request_protocol": "protocol",
+    "request_uri": "path",
+    "server_protocol": "protocol",
+}
+_COPIED = re.compile(r"\[(?:.*,)?E=(?P<name>\w+):%\{HTTP:(?P<header>[\w-]+)\}")
 
 
-def written(guard: Guard, name: str) -> list[tuple[Directive, dict[str, Any]]]:
-    """List what a client may write, each as the changes that make a `Client` do it, with the line that asks for it.
+def written(site: Site) -> list[_Written]:
+    """List what a client may write, each as the changes that make a `Client` do it, with the line that asks for it:
+    one thing at a time, then together what one rule asks for, and last all of it.
 
-    The `name` of a site is the same to httpd with a port or a dot after it (RFC 9110 section 7.2, RFC 1034 section
-    3.1); to who compares texts it is not.
+    The name of a site is the same to httpd in capitals, with a port or with a dot after it (RFC 9110 section 7.2, RFC
+    1034 section 3.1); to who compares texts it is not.
     """
-    found = [(entry, change) for entry in guard.said for change in _asked(entry)]
-    found += [(entry, {"host": f"{name}{end}"}) for entry, change in found if "host" in change for end in (":443", ".")]
+    guard, name = site.guard, site.name
+    copies = dict(_copies(guard))
+    applications = "://" in site.content
+    found: list[_Written] = []
+    for entry in guard.said:
+        found += [(entry, change) for change in _asked(entry, copies, applications=applications)]
+    others = (f"{name}:443", f"{name}.", name.upper())
+    found += [(entry, {"host": other}) for entry, change in found if "host" in change for other in others]
     # Unless UseCanonicalPhysicalPort is on, the port is the one that the client names in its Host header.
     of_ports = (entry for entry in guard.said if "%{SERVER_PORT}" in entry.arguments)
     found += [(entry, {"host": f"{name}{end}"}) for entry in of_ports for end in (":81", ":443")]
@@ -42,82 +67,136 @@ def written(guard: Guard, name: str) -> list[tuple[Directive, dict[str, Any]]]:
         if entry.name.lower() == "remoteipheader" and entry.words():
             addresses = (network[0] for rule in by_address(guard) for network in networks(rule))
             found += [(entry, {"headers": ((entry.words()[0], str(address)),)}) for address in addresses]
+    rules = [[one for one in found if any(one[0] is part for part in whole)] for whole in _rules(guard)]
+    found += [(parts[0][0], _together(change for _, change in parts)) for parts in (*rules, found) if len(parts) > 1]
     changes = [change for _, change in found]
     return [one for number, one in enumerate(found) if one[1] not in changes[:number]]
 
 
-def _asked(entry: Directive) -> Iterator[dict[str, Any]]:
+def _rules(guard: Guard) -> Iterator[list[Directive]]:
+    """Yield what is asked together: a directive, or the conditions of a RewriteRule."""
+    for entry in guard.said:
+        yield block(guard, entry) if entry.name.lower() == "rewriterule" else [entry]
+
+
+def _together(parts: Iterable[Changes]) -> Changes:
+    """Write several things at once; of two of one kind the first."""
+    whole: Changes = {}
+    headers: dict[str, tuple[str, str]] = {}
+    queries: list[str] = []
+    for part in parts:
+        whole = part | whole
+        for header in part.get("headers", ()):
+            headers.setdefault(header[0].lower(), header)
+        queries += [part["query"]] if "query" in part else []
+    whole |= {"headers": tuple(headers.values())} if headers else {}
+    return whole | ({"query": "&".join(queries)} if queries else {})
+
+
+def _copies(guard: Guard) -> Iterator[tuple[str, str]]:
+    """Yield the variables that hold what a header says, and the header's name."""
+    for entry in guard.said:
+        words = entry.words()
+        if entry.name.lower() in {"setenvif", "setenvifnocase"} and len(words) > 2:
+            yield from ((word.partition("=")[0], words[0]) for word in words[2:] if "$" in word)
+        elif found := _COPIED.search(entry.arguments):
+            yield found["name"], found["header"]
+
+
+def _asked(entry: Directive, copies: Mapping[str, str], *, applications: bool) -> Iterator[Changes]:
+    for header, value in _told(entry, copies):
+        # What an application makes of it is for that to say; a password is nothing that anybody can write.
+        is_known = (header or "").lower() == "authorization" and (applications or value.startswith("Basic"))
+        if header and not is_known:
+            yield from _as(header, value)
+
+
+def _told(entry: Directive, copies: Mapping[str, str]) -> Iterable[tuple[str | None, str]]:
+    """Name each part of a request that a directive asks for, with a value that it asks for."""
     name, words = entry.name.lower(), [*entry.words(), "", ""]
-    if name in {"setenvif", "setenvifnocase"}:
-        if words[0].lower() == "request_uri":
-            yield from _around(words[1])
-        elif words[0].lower() not in _NOT_WRITTEN:
-            yield from _as(words[0], _example(words[1]))
-    elif name in {"browsermatch", "browsermatchnocase"}:
-        yield from _as("User-Agent", _example(words[0]))
-    elif name == "rewritecond":
-        variable = re.fullmatch(_VARIABLE, words[0])
-        pattern = words[1].removeprefix("!")
-        if variable and not re.match(r"[<>-]", pattern):
-            yield from _as(_header(variable["variable"]), pattern[1:] if pattern.startswith("=") else _example(pattern))
-    elif name == "limitexcept" or (name == "require" and words[0].lower() == "method"):
-        for method in words:
-            yield from _as("method", method.upper())
-    elif name in {"if", "elseif", "require", "sslrequire", "setenvifexpr"}:
-        yield from _of_expression(entry.expression)
+    if name in {"setenvif", "setenvifnocase"} and words[0].lower() not in _NOT_WRITTEN:
+        return [(_BY_VARIABLE.get(words[0].lower(), words[0]), value) for value in _examples(words[1])]
+    if name in {"browsermatch", "browsermatchnocase"}:
+        return [("User-Agent", value) for value in _examples(words[0])]
+    if name == "rewritecond":
+        by_expression = words[0] == "expr"
+        return _of_expression(words[1], copies) if by_expression else _of_condition(entry, words[0], copies)
+    if name == "limitexcept" or (name == "require" and words[0].lower() == "method"):
+        return [("method", method.upper()) for method in words]
+    asks = name in {"if", "elseif", "require", "sslrequire", "setenvifexpr"}
+    return _of_expression(entry.expression, copies) if asks else ()
 
 
-def _of_expression(text: str) -> Iterator[dict[str, Any]]:
-    found = [(asked, _example(as_expression(asked))) for asked in _ASKED.finditer(text)]
-    found += [(asked, asked["text"]) for asked in _LIST.finditer(text)]
+def _of_expression(text: str, copies: Mapping[str, str]) -> Iterator[tuple[str | None, str]]:
+    found = [(asked, value) for asked in _ASKED.finditer(text) for value in _examples(as_expression(asked))]
+    found += [(asked, asked["text"]) for form in (_LIST, _TURNED) for asked in form.finditer(text)]
     found += [(asked, _ANYTHING) for asked in _THERE.finditer(text)]
+    for asked in _NETWORK.finditer(text):
+        found += [(asked, str(network[0])) for network in networks(Directive("Require", asked["text"], "", 0))]
     for asked, value in found:
-        yield from _as(_header(asked["variable"] or asked["function"]), value)
+        yield _header(asked["variable"] or f"{asked['kind']}:{asked['function']}", copies), value
 
 
-def _header(variable: str) -> str:
-    """The name of a header by that of its variable; "?" for the query, "request" and "method" for these."""
-    if variable in _BY_VARIABLE:
-        return _BY_VARIABLE[variable]
-    if ":" in variable:
-        return variable.partition(":")[2]
-    return variable.removeprefix("HTTP_").replace("_", "-").title()
+def _of_condition(condition: Directive, text: str, copies: Mapping[str, str]) -> Iterator[tuple[str | None, str]]:
+    """Read what a RewriteCond asks of a text that is made of variables, and of nothing else that counts."""
+    variables = re.findall(r"%\{[^}]*\}", text)
+    named = [re.fullmatch(rf"%\{{{_NAMED}\}}", one) for one in variables]
+    shape = "(.*)".join(map(re.escape, re.split(r"%\{[^}]*\}", text)))
+    for value in _examples(as_test(condition)[0]) if variables and all(named) else ():
+        if found := re.fullmatch(shape, value):
+            yield from (
+                (_header(one["variable"], copies), part) for one, part in zip(named, found.groups(), strict=True) if one
+            )
 
 
-def _as(header: str, value: str | None) -> Iterator[dict[str, Any]]:
-    if value is None or header.lower() == "authorization":
-        return
+def _header(variable: str, copies: Mapping[str, str]) -> str | None:
+    """The name of a header by that of its variable; "?" for the query, and a word for each other part of a request.
+    None where it is nobody's to write."""
+    kind, _, name = variable.rpartition(":")
+    if kind in {"ENV", "env", "reqenv"}:
+        return copies.get(name)
+    known = _BY_VARIABLE.get(variable.lower())
+    return known or (name if kind else variable.removeprefix("HTTP_").replace("_", "-").title())
+
+
+def _as(header: str, value: str) -> Iterator[Changes]:
     if header == "?":
         yield {"query": value}
     elif header == "request":
         yield from _in_request(value)
+    elif header == "path":
+        yield from _around(value)
     elif header == "method":
         if re.fullmatch("[A-Z]+", value) and value not in _READING:
             yield {"method": value}
+    elif header == "protocol":
+        yield {"http": "HTTP/1.0"}
     elif header.lower() == "host":
         yield {"host": value}
     else:
         yield {"headers": ((header, value),)}
 
 
-def _in_request(text: str) -> Iterator[dict[str, Any]]:
+def _in_request(text: str) -> Iterator[Changes]:
     """The request line is as the client wrote it: with dots in its path, and with a query."""
     if found := re.fullmatch(r"[A-Z]+ (/[\w./-]+)( .*)?", text):
         yield from _around(found[1])
     elif " " not in text:
         yield {"query": text}
+        yield {"via": "/."}
 
 
-def _around(expression: str) -> Iterator[dict[str, Any]]:
+def _around(path: str) -> Iterator[Changes]:
     """mod_setenvif sees the path before httpd has taken the dots out of it."""
-    example = matching(expression)
-    if example and example.startswith("/") and example != "/":
-        parts = example.strip("/").split("/")
+    if re.fullmatch(r"/[\w.~/-]*\w/?", path):
+        parts = path.strip("/").split("/")
         yield {"via": "/".join(["", *parts, *[".."] * len(parts)])}
+    yield {"via": "/."}
 
 
-def _example(expression: str) -> str | None:
-    """Make a value that an expression matches; None where none is found that can be written."""
-    return next(
-        (text for text in texts(expression) if re.fullmatch(r"[ -~]*", text) and search(expression, text)), None
-    )
+def _examples(expression: str) -> list[str]:
+    """Make a value that an expression matches, and where nothing at all is one, a value that it does not match; none
+    where none is found that can be written."""
+    made = (text for text in texts(expression) if re.fullmatch(r"[ -~]+", text) and search(expression, text))
+    other = search(expression, "") and not search(expression, _ANYTHING)
+    return [*[*made][:1], *([_ANYTHING] if other else [])]

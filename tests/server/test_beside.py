@@ -2,26 +2,15 @@
 
 import pytest
 
-from harness.server.configuration import parse
-from harness.server.sites import Site, sites
+from harness.server.sites import Site
+from tests.dump import places
 
-HOST = """# In file: /site.conf
-#   1:
-<VirtualHost *:443>
-  #   2:
-  SSLEngine on
-  #   3:
-  DocumentRoot /var/www/html
-{0}
-</VirtualHost>
-"""
 PHP = ('<FilesMatch "\\.php$">', "SetHandler proxy:fcgi://127.0.0.1:9000", "</FilesMatch>")
 FORBIDDEN = ("RewriteCond %{SSL:SSL_CLIENT_VERIFY} !=SUCCESS", "RewriteRule ^ - [F]")
 
 
 def found(*lines: str) -> tuple[Site, ...]:
-    numbered = "\n".join(part for number, line in enumerate(lines, 4) for part in (f"#   {number}:", line))
-    return sites(parse(HOST.format(numbered), {"/site.conf": "site.conf"}), complete=False).places
+    return places("DocumentRoot /var/www/html", *lines)
 
 
 def location(path: str, said: str = "Require ssl-verify-client", kind: str = "Location") -> tuple[str, ...]:

@@ -5,6 +5,7 @@ import pytest
 from harness.server.configuration import Directive, parse
 from harness.server.layout import ConfigurationError
 from harness.server.sites import sites
+from tests.dump import dump
 
 DUMP = """VirtualHost configuration:
 *:8443                 a.test (/etc/httpd/conf/httpd.conf:8)
@@ -80,12 +81,23 @@ def test_it_is_told_how_revoked_certificates_are_looked_for(directives: str, rev
 
 
 def test_an_alias_of_a_provider_is_spelled_out_where_it_is_asked_for() -> None:
-    alias = "#   1:\n<AuthzProviderAlias expr staff \"%{SSL_CLIENT_S_DN_OU} == 'Staff'\">\n"
-    whole = read(f"{alias}#   2:\n<Location />\n#   3:\nRequire not staff\n#   4:\nRequire user staff x\n</Location>\n")
+    alias = ("<AuthzProviderAlias expr staff \"%{SSL_CLIENT_S_DN_OU} == 'Staff'\">", "</AuthzProviderAlias>")
+    whole = read(dump(*alias, "<Location />", "Require not staff", "Require user staff x", "</Location>"))
     (location,) = whole.find("Location")
     assert [entry.arguments for entry in location.body] == [
         "not expr \"%{SSL_CLIENT_S_DN_OU} == 'Staff'\"",
         "user staff x",
+    ]
+
+
+def test_a_section_in_which_nothing_stands_holds_nothing_else() -> None:
+    empty = ("<Directory /a>", "</Directory>")
+    whole = read(dump("<VirtualHost *:1>", *empty, "SSLEngine on", *empty, "</VirtualHost>", *empty, "Listen 1"))
+    assert [entry.name for entry in whole.body] == ["VirtualHost", "Directory", "Listen"]
+    assert [(entry.name, entry.line) for entry in whole.body[0].body] == [
+        ("Directory", 2),
+        ("SSLEngine", 4),
+        ("Directory", 5),
     ]
 
 

@@ -7,27 +7,15 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 
 from harness.pki.model import Part
-from harness.server.configuration import parse
-from harness.server.sites import sites
 from harness.verify.demands import Demands, demands
+from tests.dump import places
 
-HOST = """# In file: /site.conf
-#   1:
-<VirtualHost *:443>
-  #   2:
-  SSLEngine on
-  #   3:
-  SSLVerifyClient require
-{0}
-</VirtualHost>
-"""
 ORGANISATION, UNIT, NAME = NameOID.ORGANIZATION_NAME, NameOID.ORGANIZATIONAL_UNIT_NAME, NameOID.COMMON_NAME
 ACME, OPS = "%{SSL_CLIENT_S_DN_O} == 'Acme'", "%{SSL_CLIENT_S_DN_OU} == 'Ops'"
 
 
 def read(*lines: str, users: bytes = b"") -> Demands:
-    numbered = "\n".join(part for number, line in enumerate(lines, 4) for part in (f"#   {number}:", line))
-    (site,) = sites(parse(HOST.format(numbered), {"/site.conf": "site.conf"}), complete=False).places
+    (site,) = places(*lines, client="require")
     return demands(site.guard, lambda _path: users)
 
 

@@ -4,31 +4,16 @@ import ipaddress
 
 import pytest
 
-from harness.server.configuration import parse
 from harness.server.guard import Guard
-from harness.server.sites import sites
 from harness.verify.rules import USER, address, by_address, user
+from tests.dump import places
 
-HOST = """# In file: /site.conf
-#   1:
-<VirtualHost *:443>
-  #   2:
-  SSLEngine on
-  #   3:
-  SSLVerifyClient {0}
-  #   4:
-  <Location />
-{1}
-  </Location>
-</VirtualHost>
-"""
 CERTIFICATE = "Require ssl-verify-client"
 PASSWORD = ("AuthType Basic", "AuthUserFile /etc/users")
 
 
 def guard(*lines: str, verify: str = "optional") -> Guard:
-    numbered = "\n".join(part for number, line in enumerate(lines, 5) for part in (f"#   {number}:", line))
-    (site,) = sites(parse(HOST.format(verify, numbered), {"/site.conf": "site.conf"}), complete=False).places
+    (site,) = places("<Location />", *lines, "</Location>", client=verify)
     return site.guard
 
 

@@ -4,26 +4,14 @@ from typing import Any
 
 import pytest
 
-from harness.server.configuration import parse
-from harness.server.sites import sites
 from harness.verify.written import written
-
-HOST = """# In file: /site.conf
-#   1:
-<VirtualHost *:443>
-  #   2:
-  SSLEngine on
-  #   3:
-  SSLVerifyClient optional
-{0}
-</VirtualHost>
-"""
+from tests.dump import places
 
 
 def asked(*lines: str) -> list[tuple[int, dict[str, Any]]]:
-    numbered = "\n".join(part for number, line in enumerate(lines, 4) for part in (f"#   {number}:", line))
-    (site,) = sites(parse(HOST.format(numbered), {"/site.conf": "site.conf"}), complete=False).places
-    return [(entry.line, changes) for entry, changes in written(site.guard, site.name)]
+    opened = ["</If>" for line in lines if line.startswith("<If")]
+    (site,) = places(*lines, *opened, client="optional")
+    return [(entry.line, changes) for entry, changes in written(site)]
 
 
 def header(name: str, value: str) -> dict[str, Any]:
@@ -42,15 +30,21 @@ def header(name: str, value: str) -> dict[str, Any]:
         ("SetEnvIfExpr \"req('X-Inside') -strmatch 'yes'\" inside", header("X-Inside", "yes")),
         ("SetEnvIfExpr \"%{HTTP_USER_AGENT} in { 'a', 'b' }\" inside", header("User-Agent", "a")),
         ('SetEnvIfExpr "-n %{HTTP:X-Inside}" inside', header("X-Inside", "1")),
-        ('SetEnvIf Request_URI "^/public/" public', {"via": "/public/.."}),
+        ("SetEnvIf Request_Protocol HTTP/1.0 old", {"http": "HTTP/1.0"}),
+        ("RewriteCond %{HTTP:X-Inside} ^$", header("X-Inside", "1")),
+        ("RewriteCond expr \"%{HTTP:X-Inside} == 'yes'\"", header("X-Inside", "yes")),
+        ("<If \"tolower(%{HTTP:X-Inside}) == 'yes'\">", header("X-Inside", "yes")),
+        ("<If \"'yes' == req('X-Inside')\">", header("X-Inside", "yes")),
+        ("<If \"! -z req('X-Inside')\">", header("X-Inside", "1")),
+        ("<If \"%{HTTP:X-Real-IP} -ipmatch '192.0.2.0/24'\">", header("X-Real-IP", "192.0.2.0")),
     ],
 )
 def test_it_is_written_as_the_line_asks_for_it(line: str, changes: dict[str, Any]) -> None:
     assert asked(line) == [(4, changes)]
 
 
-def test_a_host_is_written_with_a_port_and_a_dot_as_well() -> None:
-    hosts = ["inside", "localhost:443", "localhost."]
+def test_a_host_is_written_in_other_ways_as_well() -> None:
+    hosts = ["inside", "localhost:443", "localhost.", "LOCALHOST"]
     assert asked("RewriteCond %{HTTP_HOST} ^inside$") == [(4, {"host": host}) for host in hosts]
 
 
@@ -80,6 +74,8 @@ def test_where_any_peer_is_believed_the_address_is_written() -> None:
 @pytest.mark.parametrize(
     ("lines", "changes"),
     [
+        (('SetEnvIf Request_URI "^/public/" public',), {"via": "/public/.."}),
+        (('SetEnvIf Request_URI "^/admin/" guarded',), {"via": "/."}),
         (("RewriteCond %{THE_REQUEST} /public",), {"query": "/public"}),
         ((r"RewriteCond %{THE_REQUEST} ^GET\ /public/",), {"via": "/public/.."}),
         (
@@ -90,4 +86,28 @@ def test_where_any_peer_is_believed_the_address_is_written() -> None:
     ],
 )
 def test_so_is_what_the_request_line_holds(lines: tuple[str, ...], changes: dict[str, Any]) -> None:
-    assert [change for _, change in asked(*lines)] == [changes]
+    assert changes in [change for _, change in asked(*lines)]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("RewriteCond %{HTTP:X-A} =a", "RewriteCond %{HTTP:X-B} =b", "RewriteRule ^ - [E=inside:1]"),
+        ("<If \"%{HTTP:X-A} == 'a' && %{HTTP:X-B} == 'b'\">",),
+        ("SetEnvIf X-A ^a$ a", "SetEnvIf X-B ^b$ b"),
+        ("RewriteCond %{HTTP:X-A},%{HTTP:X-B} =a,b",),
+    ],
+)
+def test_what_is_asked_together_is_written_together(lines: tuple[str, ...]) -> None:
+    assert [change for _, change in asked(*lines)][-1] == {"headers": (("X-A", "a"), ("X-B", "b"))}
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ('SetEnvIf X-Role "^(.*)$" role=$1', "Require expr \"reqenv('role') == 'admin'\""),
+        ("RewriteRule ^ - [E=role:%{HTTP:X-Role}]", "RewriteCond %{ENV:role} =admin"),
+    ],
+)
+def test_a_variable_may_hold_what_a_header_says(lines: tuple[str, ...]) -> None:
+    assert header("X-Role", "admin") in [change for _, change in asked(*lines)]
