@@ -46,6 +46,7 @@ def beside(host: "VirtualHost") -> Iterator[Beside]:
         if rule and section.kind in {"location", "directory"}:
             yield from _deeper(host, section, rule, path)
             yield from _by_another_name(host, section, path)
+            yield from _without_the_slash(host, section, rule, path)
     for program, path, line in below_programs(host):
         # What comes before a rule, or is asked for by one, undoes it without being about a path of its own.
         undone = line.name.lower() in _UNDOING or host.asked_for(path) is None
@@ -85,6 +86,16 @@ def _by_another_name(host: "VirtualHost", section: Section, url: str) -> Iterato
             paths = (f"{folder}{name}" for name in names)
             left_out = (path for path in paths if not host.covers(section, path) and host.asked_for(path) is None)
             yield from (Beside(path, section.entry) for path in [*left_out][:1])
+
+
+def _without_the_slash(host: "VirtualHost", section: Section, rule: Directive, url: str) -> Iterator[Beside]:
+    """Yield the path of a folder without the slash that an expression ends by: an application takes it for the same."""
+    tests = section.tests if isinstance(section, Conditional) else ((section.text, True),)
+    expressions = [expression for expression, wanted in tests if wanted]
+    short = url.rpartition("/")[0]
+    ends = len(expressions) == 1 and re.search(r"/(?:\.\*)?\$?$", expressions[0])
+    if ends and short and "://" in host.content(short) and host.asked_for(short) is None:
+        yield Beside(short, section.entry, rule)
 
 
 def below_programs(host: "VirtualHost") -> Iterator[tuple[str, str, Directive]]:

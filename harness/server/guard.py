@@ -172,6 +172,10 @@ def opener(guard: Guard, set_by: Mapping[str, Directive]) -> Directive:
     claim = guard.claim
     if guard.rules and guard.verify_client == "none":
         return guard.responsible("SSLVerifyClient")
+    way = guard.way
+    if way and claim and claim.name.lower() == "rewritecond" and way.name.lower() == "rewriterule":
+        # A rule that ends before the one that guards is looked at.
+        return way if (way.file, way.line) < (claim.file, claim.line) else claim
     if claim is None or claim.name.lower() in {"sslverifyclient", *_INTENT}:
         return guard.responsible("SSLVerifyClient")
     undone = claim.name.lower() == "require" and any(claim is entry for entry in guard.said)

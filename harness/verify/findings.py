@@ -25,6 +25,7 @@ _NOBODY = "Require all denied"
 _RULE = "Require expr"
 _WRITTEN = "what a client writes"
 _NAMELESS = "a name that says nothing"
+_KINDS = "SSLOpenSSLConfCmd"
 _IN_THE_CLEAR = "in the clear"
 _IN_PART = "a redirect of some"
 _REQUIRE = "Write `SSLVerifyClient require` for the virtual host"
@@ -42,6 +43,7 @@ _REMEDIES = {
     "sslocspdefaultresponder": "Name the responder by an `http://` address: httpd asks by no other, and the answer is"
     " signed.",
     "sslciphersuite": "Leave OpenSSL's security level at 2 or higher: no `@SECLEVEL=0` or `@SECLEVEL=1`.",
+    _KINDS.lower(): "Name here the kinds of keys and signatures that your clients have as well.",
     _IN_THE_CLEAR: "Serve nothing here but a redirect to the site with TLS. What only a proxy of this machine is to ask"
     " needs an address of its own, such as `Listen 127.0.0.1:8080`.",
     _IN_PART: "Send whatever is asked for to the site with TLS, such as by `Redirect permanent /"
@@ -73,7 +75,10 @@ _REMEDIES = {
     "sslrequire": f"This expression does not keep him out. {_REQUIRE}.",
 }
 _REMEDIES |= dict.fromkeys(("location", "directory", "directorymatch"), _REMEDIES["locationmatch"])
-_REMEDIES["rewriterule"] = _REMEDIES["alias"]
+_REMEDIES["rewriterule"] = (
+    "Write this below the rules that guard, which do not look at what ends before them; or guard what it leads to, in a"
+    " <Directory> or a <Proxy>."
+)
 _REMEDIES |= dict.fromkeys(
     ("setenvif", "setenvifnocase", "setenvifexpr"),
     "Let this be set only where %{{SSL_CLIENT_VERIFY}} is SUCCESS: the rule that asks for it asks for nothing else.",
@@ -248,7 +253,8 @@ def _at_fault(result: Result) -> tuple[str, Directive]:
             return "AuthUserFile", guard.responsible("AuthUserFile")
         return guard.opener.name if guard.opener is not guard.section else "SSLVerifyClient", guard.opener
     blamed = reason and (_BY_MESSAGE.get(reason.ah or "") or _BY_ERROR.get(reason.x509_error or 0))
-    name = blamed or knock.case.directive
+    by_kind = result.verdict is Verdict.LOCKED_OUT and knock.case.family == "valid" and guard.has(_KINDS)
+    name = blamed or (_KINDS if by_kind else knock.case.directive)
     return name, guard.responsible(name)
 
 

@@ -12,7 +12,7 @@ from harness.server.guard import Guard
 from harness.server.sites import Site
 from harness.verify.policy import NO_POLICY, Policy, Promise
 from harness.verify.rules import leaves_it, reads
-from harness.verify.written import written
+from harness.verify.written import Changes, customary, together, written
 
 CONTROL = "valid.p256"
 """The good client that must get in at every site before any refusal there means something."""
@@ -90,6 +90,7 @@ class Planner:
     policy: Policy = NO_POLICY
     count: int = 0
     _kinds: dict[str, int] = field(default_factory=dict)
+    _customary: dict[str, Changes] = field(default_factory=dict)
 
     def plan(self, places: Iterable[Site], *, only: Callable[[Case], bool] = lambda _case: True) -> list[Knock]:
         """Plan every case that can be asked at each of these sites."""
@@ -146,7 +147,8 @@ class Planner:
         if case.id != _WRITTEN:
             yield from ((client, None) for client in self._all(case, site))
         elif client := self._build(case, site):
-            clients = ((replace(client, **changes), entry) for entry, changes in written(site))
+            always = self._customs(site)
+            clients = ((replace(client, **together([changes, always])), entry) for entry, changes in written(site))
             yield from ((one, entry) for one, entry in clients if one.host is None or _leads_to(site, one.host))
 
     def _all(self, case: Case, site: Site) -> Iterator[Client]:
@@ -175,7 +177,16 @@ class Planner:
             return None
         # Where readers need nothing of what the rules want, it is for writers to show.
         method = "POST" if case.family == "rules" and reads(site.guard) else client.method
-        return replace(client, method=method, address=pki.model.address, user=client.user or pki.model.user)
+        given = together([{"headers": client.headers} if client.headers else {}, self._customs(site)])
+        wanted = given.pop("method", method)
+        method = wanted if method == "GET" else method
+        return replace(client, **given, method=method, address=pki.model.address, user=client.user or pki.model.user)
+
+    def _customs(self, site: Site) -> Changes:
+        """What whoever comes to this site has to write."""
+        if site.id not in self._customary:
+            self._customary[site.id] = customary(site)
+        return self._customary[site.id]
 
     def _named(self, client: Client | None, names: Iterable[str]) -> Iterator[Client]:
         """Put each name where the client has a neighbour's."""

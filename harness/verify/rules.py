@@ -246,5 +246,10 @@ def _forbids_later(guard: Guard, condition: Directive) -> bool:
     return False
 
 
+def turns_down(rule: Directive) -> bool:
+    """Whether a RewriteRule answers by a status that is an error's."""
+    return _forbids([rule]) or re.search(r"\bR=4\d\d", rule.arguments) is not None
+
+
 def _forbids(block: list[Directive]) -> bool:
     return block[-1].name.lower() == "rewriterule" and "F" in flags(block[-1])

@@ -324,6 +324,11 @@ def _nothing(places: Sequence[Site]) -> str:
             "The configuration asks for a client certificate nowhere, so it promises nothing that could be proved. "
             "Write `SSLVerifyClient require` in the virtual host that only clients with a certificate are to enter."
         )
+    if all(site.guard.closed for site in places if site.guard.claim):
+        return (
+            "Nobody is let in at any place that was found, so it cannot be proved that good clients are.\n"
+            "If some are, name a place of theirs by --policy FILE, as docs/policy.md says."
+        )
     known = "".join(f"\n{site.url}" for site in places)
     return (
         "No probe is left to make: -k, --site and --tls together exclude every case.\n"

@@ -12,7 +12,7 @@ from harness.server.configuration import Directive
 from harness.server.expressions import search, texts
 from harness.server.guard import Guard
 from harness.server.sites import Site
-from harness.verify.rules import block, by_address, networks
+from harness.verify.rules import block, by_address, denies, hinges_on, networks, turns_down
 
 Changes = dict[str, Any]
 """What makes a `Client` write something: its fields by their names."""
@@ -68,9 +68,36 @@ def written(site: Site) -> list[_Written]:
             addresses = (network[0] for rule in by_address(guard) for network in networks(rule))
             found += [(entry, {"headers": ((entry.words()[0], str(address)),)}) for address in addresses]
     rules = [[one for one in found if any(one[0] is part for part in whole)] for whole in _rules(guard)]
-    found += [(parts[0][0], _together(change for _, change in parts)) for parts in (*rules, found) if len(parts) > 1]
+    found += [(parts[0][0], together(change for _, change in parts)) for parts in (*rules, found) if len(parts) > 1]
     changes = [change for _, change in found]
     return [one for number, one in enumerate(found) if one[1] not in changes[:number]]
+
+
+def customary(site: Site) -> Changes:
+    """What whoever comes has to write, whatever his certificate: where a rule lets in nobody who does not."""
+    guard = site.guard
+    told: list[tuple[str | None, str]] = []
+    for entry in guard.said:
+        if entry.name.lower() == "allowmethods":
+            told += [("method", method.upper()) for method in entry.words()]
+        elif _is_for_all(guard, entry):
+            told += _told(entry, {})
+    reads = ("method", "GET") in told
+    writing = [
+        change
+        for header, value in told
+        if header and not (header == "method" and reads)
+        for change in _as(header, value)
+    ]
+    return together(change for change in writing if change.keys() <= {"headers", "method", "query"})
+
+
+def _is_for_all(guard: Guard, entry: Directive) -> bool:
+    """Whether a rule lets in nobody who does not write what it asks for."""
+    if entry.name.lower() == "rewritecond":
+        turned = [as_test(one) for one in block(guard, entry)[:-1]]
+        return len(turned) == 1 and not turned[0][1] and turns_down(block(guard, entry)[-1])
+    return entry.name.lower() == "require" and hinges_on(guard, entry) and not denies(guard, entry)
 
 
 def _rules(guard: Guard) -> Iterator[list[Directive]]:
@@ -79,7 +106,7 @@ def _rules(guard: Guard) -> Iterator[list[Directive]]:
         yield block(guard, entry) if entry.name.lower() == "rewriterule" else [entry]
 
 
-def _together(parts: Iterable[Changes]) -> Changes:
+def together(parts: Iterable[Changes]) -> Changes:
     """Write several things at once; of two of one kind the first."""
     whole: Changes = {}
     headers: dict[str, tuple[str, str]] = {}
@@ -122,7 +149,7 @@ def _told(entry: Directive, copies: Mapping[str, str]) -> Iterable[tuple[str | N
         by_expression = words[0] == "expr"
         return _of_expression(words[1], copies) if by_expression else _of_condition(entry, words[0], copies)
     if name == "limitexcept" or (name == "require" and words[0].lower() == "method"):
-        return [("method", method.upper()) for method in words]
+        return [("method", method.upper()) for method in words if method != "method"]
     asks = name in {"if", "elseif", "require", "sslrequire", "setenvifexpr"}
     return _of_expression(entry.expression, copies) if asks else ()
 
