@@ -26,7 +26,7 @@ _NO_VARIABLE = {"DC", "serialNumber"}
 _OPPOSITES = (("==", "!="), ("=~", "!~"), ("-eq", "-ne"), ("eq", "ne"), ("&&", "||"), ("and", "or"))
 _OPPOSITE = {one: other for pair in _OPPOSITES for one, other in (pair, pair[::-1])}
 _TURNED = re.compile(
-    r"""(?P<kept>(['"]).*?\2|%\{[^}]*\}|m?([/\#|])(?!\3)(?:[^/#|])+\3i?(?=[\s)]|$))"""
+    r"""(?:!|\bnot\b)\s*\((?P<inside>(?:[^()'"]|(['"]).*?\2)*)\)|(?P<kept>(['"]).*?\4|%\{[^}]*\}|m?([/\#|])(?!\5)(?:[^/#|])+\5i?(?=[\s)]|$))"""
     r"|==|!=|=~|!~|-eq\b|-ne\b|\beq\b|\bne\b|&&|\|\||\band\b|\bor\b|!|\bnot\b",
     re.IGNORECASE,
 )
@@ -172,7 +172,7 @@ def _negated(text: str) -> str:
     """The expression that holds where another does not."""
 
     def turned(found: re.Match[str]) -> str:
-        return found["kept"] or _OPPOSITE.get(found[0].lower(), "")
+        return found["inside"] or found["kept"] or _OPPOSITE.get(found[0].lower(), "")
 
     return _TURNED.sub(turned, text)
 

@@ -154,3 +154,66 @@ def test_a_user_has_to_be_in_the_group() -> None:
     found = location(*lines, users=b'/CN=carol:x\n/CN=alice:x\nadmins: root "/CN=alice"\n')
     assert found.subject == {NAME: "alice"}
     assert found.needed == {Part.COMMON_NAME}
+
+
+DENIED = ("Require all denied", "</If>")
+
+
+@pytest.mark.parametrize(
+    ("condition", "subject", "needed"),
+    [
+        ("%{SSL_CLIENT_S_DN_OU} == 'Guests'", {}, set()),
+        ("%{SSL_CLIENT_S_DN_OU} != 'Ops'", {UNIT: "Ops"}, {Part.UNIT}),
+        ("%{SSL_CLIENT_S_DN_OU} !~ /^Ops$/", {UNIT: "Ops"}, {Part.UNIT}),
+        ("!(%{SSL_CLIENT_S_DN_OU} == 'Ops')", {UNIT: "Ops"}, {Part.UNIT}),
+        (
+            "%{SSL_CLIENT_S_DN_O} != 'Acme' || %{SSL_CLIENT_S_DN_OU} != 'Ops'",
+            {ORGANISATION: "Acme", UNIT: "Ops"},
+            {Part.ORGANISATION, Part.UNIT},
+        ),
+        (
+            "%{SSL_CLIENT_S_DN_O} != 'Acme' && %{SSL_CLIENT_S_DN_OU} != 'Ops'",
+            {ORGANISATION: "Acme", UNIT: "Ops"},
+            set(),
+        ),
+    ],
+)
+def test_of_a_condition_that_keeps_out_the_opposite_is_wanted(
+    condition: str, subject: dict[Any, str], needed: set[Part]
+) -> None:
+    found = read(f'<If "{condition}">', *DENIED)
+    assert (found.subject, found.needed) == (subject, needed)
+
+
+@pytest.mark.parametrize(
+    ("lines", "certain"),
+    [
+        ((f'Require expr "{ACME}"', f'Require expr "{OPS}"'), True),
+        ((f'Require expr "{ACME}"', "Require ip 192.0.2.1"), True),
+        ((f'Require expr "{ACME}"', "Require env inside"), False),
+        ((f'Require expr "{ACME}"', "Require method GET"), True),
+    ],
+)
+def test_it_is_certain_where_all_that_lets_in_others_is_known(lines: tuple[str, ...], certain: bool) -> None:
+    assert location(*lines).certain == certain
+
+
+def test_a_condition_that_only_chooses_wants_nothing() -> None:
+    found = read("RewriteCond %{SSL:SSL_CLIENT_S_DN_OU} =Beta", "RewriteRule ^/(.*)$ http://127.0.0.1:1/$1 [P]")
+    assert found.subject == {}
+
+
+@pytest.mark.parametrize(
+    ("lines", "subject"),
+    [
+        (
+            ("SSLUserName SSL_CLIENT_S_DN_Email", "Require valid-user"),
+            {NameOID.EMAIL_ADDRESS: "mtls-harness@example.org"},
+        ),
+        ((f'SetEnvIfExpr "{ACME}" known', "Require env known"), {ORGANISATION: "Acme"}),
+        (('Require expr "-n %{SSL_CLIENT_S_DN_OU}"',), {UNIT: "m"}),
+        (("RewriteCond %{SSL:SSL_CLIENT_S_DN_O},%{SSL:SSL_CLIENT_S_DN_OU} !^Acme,Ops$", "RewriteRule ^ - [F]"), None),
+    ],
+)
+def test_other_ways_to_ask_for_a_part(lines: tuple[str, ...], subject: dict[Any, str] | None) -> None:
+    assert location(*lines).subject == (subject or {ORGANISATION: "Acme", UNIT: "Ops"})

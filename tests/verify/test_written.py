@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from harness.verify.written import written
+from harness.verify.written import customary, written
 from tests.dump import places
 
 
@@ -111,3 +111,20 @@ def test_what_is_asked_together_is_written_together(lines: tuple[str, ...]) -> N
 )
 def test_a_variable_may_hold_what_a_header_says(lines: tuple[str, ...]) -> None:
     assert header("X-Role", "admin") in [change for _, change in asked(*lines)]
+
+
+@pytest.mark.parametrize(
+    ("lines", "changes"),
+    [
+        (("Require method POST",), {"method": "POST"}),
+        (("Require method GET POST",), {}),
+        (("AllowMethods PUT POST",), {"method": "PUT"}),
+        (("Require expr \"req('X-Key') == 'a'\"",), header("X-Key", "a")),
+        (("Require method POST", "Require ssl-verify-client"), {}),
+        (("RewriteCond %{HTTP:X-Key} !^a$", "RewriteRule ^ - [R=406]"), header("X-Key", "a")),
+        (("RewriteCond %{HTTP:X-Key} ^a$", "RewriteRule ^ - [F]"), {}),
+    ],
+)
+def test_what_a_rule_wants_of_everybody_everybody_writes(lines: tuple[str, ...], changes: dict[str, Any]) -> None:
+    (site,) = places("<Location />", *lines, "</Location>", client="optional")
+    assert customary(site) == changes
