@@ -48,7 +48,7 @@ def with_password(pki: Pki) -> Client | None:
     """A client without a certificate that knows a user's name, and the one password that FakeBasicAuth has for all.
 
     Asked only where the password file has such a user: one whose name is no subject, so that mod_ssl does not see
-    through it.
+    through it; and where any password will do (mod_authn_anon).
     """
     return Client(user=pki.model.users[0]) if pki.model.users else None
 

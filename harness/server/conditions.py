@@ -16,6 +16,7 @@ ELSEWHERE = {"F", "G", "R"}
 _EXPRESSION = r"m?(?P<mark>[/#|,])(?P<expression>(?:(?!(?P=mark)).)+)(?P=mark)(?P<flags>i?)"
 _TEXT = r"(?P<quote>['\"])(?P<text>.*?)(?P=quote)"
 _NEVER = "(?!)"
+_VARIABLE = re.compile(r"%\{[^}]*\}")
 OPERATORS = rf"(?P<operator>=~|!~|==?|!=|-eq|-ne|-strc?match)\s*(?:{_EXPRESSION}|{_TEXT})"
 """What follows on a variable that is compared (ap_expr); `as_expression` reads it."""
 _TEST = re.compile(rf"(?P<not>!\s*)?(?P<open>\(\s*)?%\{{REQUEST_URI\}}\s*{OPERATORS}(?(open)\s*\))")
@@ -151,6 +152,13 @@ def as_test(condition: Directive) -> Test:
     elif re.match(r"[<>]|-\w\w?$", expression):
         expression = _NEVER
     return in_any_case(expression, condition), not pattern.startswith("!")
+
+
+def parted(text: str, value: str) -> list[tuple[str, str]]:
+    """Part a value among the variables of a text (`%{A}:%{B}`), as each is where the text has this value; nothing where
+    it can never have it."""
+    found = re.fullmatch("(.*)".join(map(re.escape, _VARIABLE.split(text))), value)
+    return [*zip(_VARIABLE.findall(text), found.groups(), strict=True)] if found else []
 
 
 def _pattern(rule: Directive) -> Iterator[Test]:

@@ -9,10 +9,11 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 
 from harness.pki.model import ATTRIBUTES, NOBODY, Part, part_of, part_of_name
+from harness.server.conditions import parted
 from harness.server.configuration import Directive
 from harness.server.expressions import search, texts
 from harness.server.guard import USERS, Guard
-from harness.verify.rules import USER, denies, hinges_on, is_certain, turns_away
+from harness.verify.rules import ANYBODY, USER, denies, hinges_on, is_certain, turns_away
 
 # The attributes by the names that mod_ssl has for them, beside OpenSSL's.
 _ATTRIBUTES = ATTRIBUTES | {
@@ -144,7 +145,10 @@ def _members(guard: Guard, given: Callable[[str], bytes]) -> list[str]:
 
 def passwords(guard: Guard, given: Callable[[str], bytes]) -> tuple[str, ...]:
     """Read which users of a password file need no certificate, where `SSLOptions +FakeBasicAuth` makes users of those
-    who have one; those first who have the password that all of these have."""
+    who have one; those first who have the password that all of these have. By the provider `anon` any password will do.
+    """
+    if ANYBODY in guard.arguments("AuthBasicProvider"):
+        return tuple(USER if name == "*" else name for name in guard.arguments("Anonymous")[:1])
     if not guard.fakes:
         return ()
     lines = [line for path in guard.arguments("AuthUserFile") for line in given(path).decode(errors="replace").split()]
@@ -179,15 +183,8 @@ def _negated(text: str) -> str:
 
 def _of_several(text: str, pattern: str) -> str:
     """The expression of a RewriteCond about several variables in one text: each as it is in one that is wanted."""
-    variables = re.findall(r"%\{[^}]*\}", text)
-    shape = "(.*)".join(map(re.escape, re.split(r"%\{[^}]*\}", text)))
-    wanted = pattern[1:] if pattern.startswith("=") else _matching(pattern) or ""
-    parts = re.fullmatch(shape, wanted)
-    return (
-        " && ".join(f"{one} == '{part}'" for one, part in zip(variables, parts.groups(), strict=True) if parts)
-        if parts
-        else text
-    )
+    parts = parted(text, pattern[1:] if pattern.startswith("=") else _matching(pattern) or "")
+    return " && ".join(f"{variable} == '{part}'" for variable, part in parts) or text
 
 
 def _spelled_out(guard: Guard, rule: Directive) -> Directive:

@@ -9,7 +9,7 @@ from harness.server.configuration import Directive
 from harness.server.layout import Unseen
 from harness.server.sites import Site
 from harness.verify.judgement import Result
-from harness.verify.rules import knows_nobody, redirect
+from harness.verify.rules import ANYBODY, knows_nobody, redirect
 
 _ORDER = ("error", "warning", "note")
 # What httpd's own reason for a refusal points at: its message number, or OpenSSL's X509_V_ERR number.
@@ -68,6 +68,7 @@ _REMEDIES = {
     "proxypass": "Guard this path as well, or what is behind it: <Proxy> guards it under every name.",
     "authuserfile": "Remove every user whose name does not begin with `/` from this file, or write `SSLVerifyClient"
     " require` for the virtual host.",
+    "authbasicprovider": "Leave out `anon` here: by it any password will do.",
     "locationmatch": "This does not cover every path that leads there. Name the path or folder without wildcards; or"
     " end an expression by `(/|$)`, since what lies below has paths of its own, and let slashes be merged.",
     "if": f"The condition does not hold when it should. {_REQUIRE}.",
@@ -250,7 +251,9 @@ def _at_fault(result: Result) -> tuple[str, Directive]:
         return _RULE, said if said in asking or not asking else asking[-1]
     if result.verdict is Verdict.INTRUDER and not result.said.identity and not guard.in_handshake:
         if knock.client.user:
-            return "AuthUserFile", guard.responsible("AuthUserFile")
+            by_any = ANYBODY in guard.arguments("AuthBasicProvider")
+            name = "AuthBasicProvider" if by_any else "AuthUserFile"
+            return name, guard.responsible(name)
         return guard.opener.name if guard.opener is not guard.section else "SSLVerifyClient", guard.opener
     blamed = reason and (_BY_MESSAGE.get(reason.ah or "") or _BY_ERROR.get(reason.x509_error or 0))
     by_kind = result.verdict is Verdict.LOCKED_OUT and knock.case.family == "valid" and guard.has(_KINDS)

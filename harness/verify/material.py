@@ -204,7 +204,7 @@ class Material:
         members: dict[str, str] = {}
         for site in places:
             guard, user = site.guard, self.stand_in(site) or self.pki(site).model.user
-            if guard.claim and user:
+            if guard.claim and user and guard.has("AuthUserFile"):
                 users.setdefault(self._path(guard, "AuthUserFile"), {})[user] = None
             if guard.claim and guard.has("AuthGroupFile") and (user or guard.has("SSLUserName")):
                 path = self._path(guard, "AuthGroupFile")

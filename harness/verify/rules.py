@@ -9,6 +9,8 @@ from harness.server.configuration import Directive, walk
 from harness.server.guard import USERS, Guard
 from harness.server.sections import inner
 
+ANYBODY = "anon"
+"""The provider of passwords (mod_authn_anon) for which any will do."""
 USER = "mtls-harness"
 """The user's name of a client who needs any, with the password that `Client.user` has."""
 _AUTHORIZING = {"require", "requireall", "requireany", "requirenone"}
@@ -127,14 +129,15 @@ def user(guard: Guard) -> str | None:
     """The user whose password a good client has to know beside his certificate; None where none is needed, or where
     it is not a file that knows him."""
     basic = [word.lower() for word in guard.arguments("AuthType")] == ["basic"]
-    if guard.fakes or not basic or not guard.has("AuthUserFile") or not _wants_certificate(guard):
+    by_any = ANYBODY in guard.arguments("AuthBasicProvider")
+    if guard.fakes or not basic or not (by_any or guard.has("AuthUserFile")) or not _wants_certificate(guard):
         return None
     for rule in guard.said:
         if rule.name.lower() != "require" or any(rule is one for one in guard.rules):
             continue  # What stands for a certificate.
         kind, *names = [*rule.words(), ""]
         if kind.lower() in {"valid-user", "user"} and hinges_on(guard, rule):
-            return names[0] or USER
+            return names[0] or next((name for name in guard.arguments("Anonymous") if name != "*"), USER)
     return None
 
 

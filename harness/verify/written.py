@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from harness.server.conditions import OPERATORS, as_expression, as_test
+from harness.server.conditions import OPERATORS, as_expression, as_test, parted
 from harness.server.configuration import Directive
 from harness.server.expressions import search, texts
 from harness.server.guard import Guard
@@ -166,14 +166,10 @@ def _of_expression(text: str, copies: Mapping[str, str]) -> Iterator[tuple[str |
 
 def _of_condition(condition: Directive, text: str, copies: Mapping[str, str]) -> Iterator[tuple[str | None, str]]:
     """Read what a RewriteCond asks of a text that is made of variables, and of nothing else that counts."""
-    variables = re.findall(r"%\{[^}]*\}", text)
-    named = [re.fullmatch(rf"%\{{{_NAMED}\}}", one) for one in variables]
-    shape = "(.*)".join(map(re.escape, re.split(r"%\{[^}]*\}", text)))
-    for value in _examples(as_test(condition)[0]) if variables and all(named) else ():
-        if found := re.fullmatch(shape, value):
-            yield from (
-                (_header(one["variable"], copies), part) for one, part in zip(named, found.groups(), strict=True) if one
-            )
+    for value in _examples(as_test(condition)[0]):
+        parts = [(re.fullmatch(rf"%\{{{_NAMED}\}}", variable), part) for variable, part in parted(text, value)]
+        if all(one for one, _ in parts):
+            yield from ((_header(one["variable"], copies), part) for one, part in parts if one)
 
 
 def _header(variable: str, copies: Mapping[str, str]) -> str | None:
