@@ -119,7 +119,8 @@ class Record:
 
     `identity` is the serial number (upper-case hex) of the certificate that httpd verified, None without one. `status`
     is the one that it logged for the request, None where it logged none; `passed` tells that no guard of httpd's had
-    anything against it, whatever then became of it. `file` is where the request led in the end.
+    anything against it, whatever then became of it. `file` is where the request led in the end, `instead` what answered
+    in its place where it was refused (ErrorDocument).
     """
 
     identity: str | None = None
@@ -127,6 +128,7 @@ class Record:
     status: int | None = None
     passed: bool = False
     file: str | None = None
+    instead: str | None = None
 
 
 def judge(

@@ -198,6 +198,8 @@ def _programs(host: "VirtualHost") -> Iterator[str]:
             yield from (f"/x.{end.lstrip('.')}" for end in words[1:])
         elif name == "scriptalias" and words:
             yield join(words[0], "x")
+        elif name == "acceptpathinfo" and entry.value == "on":
+            yield "/index.html"
     for section in host.sections:
         handlers = (entry for entry in section.inner() if entry.name.lower() == "sethandler")
         if section.kind == "files" and any(_RUNS.search(entry.arguments) for entry in handlers):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 COMMAND_LINE = "-c/-C directives"
 """What httpd calls the file of a directive that it was given as an argument."""
 _MACRO = re.compile(r"macro '[^']*' \(defined on line (\d+) of \"([^\"]+)\"\)")
+_QUOTES = "\"'"
 _INDENT = 2
 """By how many blanks the dump indents what stands in a section."""
 
@@ -85,7 +86,11 @@ def parse(dump: str, origin: Mapping[str, str]) -> Directive:
     close(0)
     whole = Directive("", "", "", 0, tuple(stack[0][4]))
     aliases = [entry.arguments.split(None, 2) for entry in whole.find("AuthzProviderAlias")]
-    return _spelled_out(whole, {name: " ".join([provider, *what]) for provider, name, *what in aliases})
+    known = {name: (provider, "".join(what)) for provider, name, *what in aliases}
+    return _spelled_out(
+        whole,
+        {name: f"{kind} {what if kind == 'expr' else what.strip(_QUOTES)}" for name, (kind, what) in known.items()},
+    )
 
 
 def _spelled_out(entry: Directive, aliases: Mapping[str, str]) -> Directive:

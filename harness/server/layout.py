@@ -4,6 +4,7 @@ The user's files are read, never changed. In the copy every directive keeps its 
 """
 
 import re
+import zlib
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -245,7 +246,7 @@ _ASKS = re.compile(
     rb"^([ \t]*SSLOCSP(?:DefaultResponder|ProxyURL)[ \t]+\"?)(?:(\w+://)[^\s/\"]+|[$][^\s/\"]+)",
     re.MULTILINE | re.IGNORECASE,
 )
-_ELSEWHERE = re.compile(rb"(\w://(?:[^\s/@]*@)?)(?!127\.)\d+\.\d+\.\d+\.\d+")
+_ELSEWHERE = re.compile(rb"(\w://(?:[^\s/@]*@)?)(?!127\.)(\d+\.\d+\.\d+\.\d+)")
 
 
 _FIRST_STAND_IN = 49152
@@ -283,7 +284,13 @@ def _copy(content: bytes, stand_ins: Mapping[tuple[bytes, bytes], int]) -> bytes
     here = RESPONDER.encode().partition(b"://")
     content = _ASKS.sub(lambda found: found[1] + (found[2] or here[0] + here[1]) + here[2], content)
     # Nothing outside is asked, not even by a proxy: there it is unreachable, which is an answer as good as any.
-    return _ELSEWHERE.sub(rb"\g<1>127.0.0.1", content)
+    return _ELSEWHERE.sub(lambda found: found[1] + _nobody(found[2]), content)
+
+
+def _nobody(address: bytes) -> bytes:
+    """An address of this machine at which nobody answers, another one for each address (RFC 1122 section 3.2.1.3)."""
+    number = zlib.crc32(address)
+    return b"127.%d.%d.%d" % (1 + (number >> 16) % 254, (number >> 8) % 256, 1 + number % 254)
 
 
 def _listening_once(content: bytes) -> bytes:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from harness.outcome import Reason, Record
-from harness.server.workbench import ACCESS, is_word
+from harness.server.workbench import ACCESS, INSTEAD, is_word
 
 _LINE = re.compile(
     r"\[(?:ssl|core):\w+\] \[pid (?P<thread>[^\]]+)\] (?:\S+\.c\(\d+\): )?"
@@ -31,6 +31,7 @@ _ACCESS = re.compile(
     rf"{ACCESS} (?P<client>\S+) (?P<mark>\S+) (?P<status>\d+) (?P<passed>\S+) (?P<verify>FAILED:.*?|\S+) "
     r"(?P<serial>\S+) \S+/(?P<httpd>\S+) \S+/(?P<openssl>\S+) (?P<instead>\S+) (?P<file>.*)$"
 )
+_INSTEAD = re.compile(rf"{INSTEAD} (?P<mark>\S+) (?P<file>.*)$")
 
 
 @dataclass
@@ -108,6 +109,7 @@ def read(lines: Iterable[str]) -> Log:
     current: dict[str, Connection] = {}
     served: dict[str, str] = {}
     requests: dict[str, list[tuple[Record, str, Connection | None]]] = {}
+    instead: dict[str, str] = {}
     versions = {"httpd": "unknown", "openssl": "unknown"}
     for line in lines:
         if is_word(line):
@@ -121,6 +123,8 @@ def read(lines: Iterable[str]) -> Log:
             said = requests.setdefault(found["mark"], [])
             said.append((record, found["client"], current.get(found["client"])))
             versions = {name: found[name] for name in versions}
+        elif found := _INSTEAD.search(line):
+            instead[found["mark"]] = found["file"]
         elif found := _LINE.search(line):
             client = found["client"] or served.get(found["thread"])
             if client is None:
@@ -135,7 +139,8 @@ def read(lines: Iterable[str]) -> Log:
         mark: [(record, connection or current.get(client)) for record, client, connection in said]
         for mark, said in requests.items()
     }
-    return Log(tuple(connections), {mark: _own(said) for mark, said in came.items()}, versions, "\n".join(words))
+    own = {mark: replace(_own(said), instead=instead.get(mark)) for mark, said in came.items()}
+    return Log(tuple(connections), own, versions, "\n".join(words))
 
 
 def _own(said: list[tuple[Record, Connection | None]]) -> Record:

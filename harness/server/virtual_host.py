@@ -173,7 +173,7 @@ class VirtualHost:
             return True
         if section.kind == "location" and not section.is_expression and any(self.urls(section.text)):
             return False
-        return any(self.covers(section, path) for path in self.paths)
+        return any(self.covers(section, path) for path in (*self.paths, *self.led))
 
     def rules_by_section(self) -> Iterator[tuple[Directive, Directive]]:
         """Yield each section that asks for a certificate, with the rule in it that does."""
@@ -279,7 +279,8 @@ class VirtualHost:
             named = arguments.startswith(USERS)
             if arguments.startswith("env ") and not self._set_by_certificate.keys().isdisjoint(entry.words()[1:]):
                 return True
-            return "ssl-verify-client" in arguments or "ssl_client" in arguments or (self._fakes and named)
+            asked = ("ssl-verify-client", "ssl_client", "peerextlist")
+            return any(name in arguments for name in asked) or (self._fakes and named)
         asks = name in {"sslrequire", "rewritecond", "if", "elseif"} and "ssl_client" in arguments
         return asks and (entry.file, entry.line) not in self._telling
 

@@ -216,14 +216,14 @@ def _filled(expression: str, template: str, path: str) -> str:
 
 
 def _normal(target: str) -> str:
-    """Write one machine by one name, one protocol by one scheme (a WebSocket is opened by HTTP), and behind a socket,
-    where the name of a machine is nobody's, none."""
+    """Write one machine by one name, one protocol by one scheme (a WebSocket is opened by HTTP), without a user; and
+    behind a socket, where the name of a machine is nobody's, none."""
     if socket := re.match(r"(?i)(unix:[^|]*\|\w+:)//[^/]*", target):
         return f"{socket[1]}//{target[socket.end() :]}"
-    found = re.match(r"(?i)(https?|wss?)://([^/:]+|\[[^\]]*\])(?::(\d+))?(?=[/$]|$)", target)
+    found = re.match(r"(?i)(https?|wss?|h2c?)://(?:[^/@]*@)?([^/:@]+|\[[^\]]*\])(?::(\d+))?(?=[/$]|$)", target)
     if not found:
         return target
-    scheme = found[1].lower().replace("ws", "http")
+    scheme = {"h2": "https", "h2c": "http"}.get(found[1].lower(), found[1].lower().replace("ws", "http"))
     host = re.sub(r"^(localhost|\[::1\])$", THIS_MACHINE, found[2].lower())
     port = found[3] if found[3] != {"http": "80", "https": "443"}[scheme] else None
     return f"{scheme}://{host}{f':{port}' if port else ''}{target[found.end() :]}"

@@ -28,6 +28,8 @@ from harness.server.sites import Sites
 
 ACCESS = "mtls-probe"
 """Opens each line of the access log that is written for the verifier."""
+INSTEAD = "mtls-instead"
+"""Opens each line about what answered in the place of what was asked for (ErrorDocument)."""
 _RUNTIME = "/run/mtls-harness"
 """A folder that is the server's own, whatever the image lets it write to."""
 _OBSERVE = (
@@ -42,9 +44,12 @@ _OBSERVE = (
     f'GlobalLog /proc/self/fd/1 "{ACCESS} %{{c}}L %{{X-MTLS-Probe}}i %>s %{{X-MTLS-Passed}}i '
     "%{SSL_CLIENT_VERIFY}x %{SSL_CLIENT_M_SERIAL}x %{SSL_VERSION_INTERFACE}x %{SSL_VERSION_LIBRARY}x "
     '%{REDIRECT_STATUS}e %<f"',
+    # httpd cuts off what is longer than some 200 characters. This one is about what answers in the place of others.
+    f"""GlobalLog /proc/self/fd/1 "{INSTEAD} %{{X-MTLS-Probe}}i %f" "expr=-n req('X-MTLS-Instead')\"""",
     # Written last of all before a request is answered, so only where every guard has let it through. An ErrorDocument
     # passes guards of its own, which says nothing of the request that it answers: nor may it undo what that has passed.
     """RequestHeader set X-MTLS-Passed passed "expr=-z reqenv('REDIRECT_STATUS')\"""",
+    """RequestHeader set X-MTLS-Instead passed "expr=-n reqenv('REDIRECT_STATUS')\"""",
 )
 _WITNESSES = ("headers", "log_config")
 """The modules that what is observed needs."""

@@ -13,7 +13,8 @@ from harness.server.conditions import parted
 from harness.server.configuration import Directive
 from harness.server.expressions import search, texts
 from harness.server.guard import USERS, Guard
-from harness.verify.rules import ANYBODY, USER, denies, hinges_on, is_certain, turns_away
+from harness.verify.normal import normal
+from harness.verify.rules import ANYBODY, USER, denies, hinges_on, is_certain, is_turned
 
 # The attributes by the names that mod_ssl has for them, beside OpenSSL's.
 _ATTRIBUTES = ATTRIBUTES | {
@@ -24,14 +25,14 @@ _ATTRIBUTES = ATTRIBUTES | {
 }
 _NO_VARIABLE = {"DC", "serialNumber"}
 """Attributes that mod_ssl has no variable for."""
-_OPPOSITES = (("==", "!="), ("=~", "!~"), ("-eq", "-ne"), ("eq", "ne"), ("&&", "||"), ("and", "or"))
-_OPPOSITE = {one: other for pair in _OPPOSITES for one, other in (pair, pair[::-1])}
-_TURNED = re.compile(
-    r"""(?:!|\bnot\b)\s*\((?P<inside>(?:[^()'"]|(['"]).*?\2)*)\)|(?P<kept>(['"]).*?\4|%\{[^}]*\}|m?([/\#|])(?!\5)(?:[^/#|])+\5i?(?=[\s)]|$))"""
-    r"|==|!=|=~|!~|-eq\b|-ne\b|\beq\b|\bne\b|&&|\|\||\band\b|\bor\b|!|\bnot\b",
-    re.IGNORECASE,
-)
+_LOWERED = re.compile(r"\btolower\(\s*(%\{[^}]*\})\s*\)")
 _THERE = re.compile(r"-n\s*(%\{SSL_CLIENT_[^}]+\})")
+_UNWANTED = re.compile(
+    r"%\{SSL_CLIENT_(?!VERIFY)[^}]*\}\s*(?:!=|-?ne\b)\s*(['\"]).*?\1"
+    r"|%\{SSL_CLIENT_(?!VERIFY)[^}]*\}\s*!~\s*m?([/#|,]).*?\2i?"
+    r"|-z\s*%\{SSL_CLIENT_[^}]*\}"
+)
+"""What a good client has not."""
 _ANOTHER = "another"
 _OF_NOBODY = {"S_DN": f"CN={NOBODY}", "S_DN_CN": NOBODY}
 _LONGEST = 64
@@ -47,7 +48,6 @@ _ASKED = re.compile(
 _EXTENSION = re.compile(rf"{_VALUE}\s*-?in\s*(?:PeerExtList|OID)\(\s*['\"](?P<what>[\d.]+)['\"]\s*\)")
 _MENTIONED = re.compile(r"SSL_CLIENT_(?!VERIFY\b)|PeerExtList|OID\(")
 _QUOTED = re.compile(r"""(['"]).*?\1""")
-_ALTERNATIVE = re.compile(r"\|\||!|\b(?:or|not)\b", re.IGNORECASE)
 
 
 @dataclass
@@ -91,16 +91,19 @@ def demands(guard: Guard, given: Callable[[str], bytes]) -> Demands:
         if denies(guard, rule):
             continue
         text = _as_name(guard, rule, given) or _expression(_spelled_out(guard, rule))
-        text = _THERE.sub(r"\1 =~ /./", text)
-        text = _negated(text) if turns_away(rule) else text
-        parts = [part for found in _found(text) for part in _take(read, found)]
-        rest = _EXTENSION.sub("", _ASKED.sub("", text))
+        text = _LOWERED.sub(r"\1", text)
+        text = _THERE.sub(r"\1 =~ /./", normal(text, negated=is_turned(guard, rule)))
+        wanted = _UNWANTED.sub("", text)
+        parts = [part for found in _found(wanted) for part in _take(read, found)]
+        rest = _EXTENSION.sub("", _ASKED.sub("", wanted))
+        # Where it is as good not to have something, nobody has to have anything else.
+        either = "||" in text and wanted != text
         if _MENTIONED.search(rest) or None in parts:
             read.unread.append(rule)
         anybody = rule.arguments.lower().startswith("valid-user")
-        if hinges_on(guard, rule) and not anybody and not _ALTERNATIVE.search(_QUOTED.sub("", rest)):
+        if hinges_on(guard, rule) and not anybody and "||" not in _QUOTED.sub("", rest):
             read.needed |= {part for part in parts if part}
-        read.certain |= bool(parts) and not anybody and is_certain(guard, rule)
+        read.certain |= bool(parts) and not anybody and not either and is_certain(guard, rule)
     if guard.fakes:
         for path in guard.arguments("AuthUserFile"):
             users = re.findall(r"^(/[^:\n]+):", given(path).decode(errors="replace"), re.MULTILINE)
@@ -164,21 +167,14 @@ def _expression(rule: Directive) -> str:
         return rule.arguments
     if rule.name.lower() == "rewritecond":
         what, pattern, *_ = [*rule.words(), ""]
+        if what == "expr":
+            return pattern
         pattern, what = pattern.removeprefix("!"), what.replace("%{SSL:", "%{")
         if what.count("%{") > 1:
             return _of_several(what, pattern)
         tested = f"== '{pattern[1:]}'" if pattern.startswith("=") else f"=~ m/{pattern}/"
         return f"{what} {tested}"
     return replace(rule, arguments=re.sub(r"^\s*expr\s+", "", rule.arguments)).expression
-
-
-def _negated(text: str) -> str:
-    """The expression that holds where another does not."""
-
-    def turned(found: re.Match[str]) -> str:
-        return found["inside"] or found["kept"] or _OPPOSITE.get(found[0].lower(), "")
-
-    return _TURNED.sub(turned, text)
 
 
 def _of_several(text: str, pattern: str) -> str:

@@ -25,6 +25,7 @@ _NOBODY = "Require all denied"
 _RULE = "Require expr"
 _WRITTEN = "what a client writes"
 _NAMELESS = "a name that says nothing"
+_DOCUMENT = "errordocument"
 _KINDS = "SSLOpenSSLConfCmd"
 _IN_THE_CLEAR = "in the clear"
 _IN_PART = "a redirect of some"
@@ -43,6 +44,8 @@ _REMEDIES = {
     "sslocspdefaultresponder": "Name the responder by an `http://` address: httpd asks by no other, and the answer is"
     " signed.",
     "sslciphersuite": "Leave OpenSSL's security level at 2 or higher: no `@SECLEVEL=0` or `@SECLEVEL=1`.",
+    _DOCUMENT: "Let a page answer here that anybody may see: httpd does not ask a folder's guard once more for what it"
+    " answers by.",
     _KINDS.lower(): "Name here the kinds of keys and signatures that your clients have as well.",
     _IN_THE_CLEAR: "Serve nothing here but a redirect to the site with TLS. What only a proxy of this machine is to ask"
     " needs an address of its own, such as `Listen 127.0.0.1:8080`.",
@@ -240,6 +243,9 @@ def _at_fault(result: Result) -> tuple[str, Directive]:
         return (_IN_PART, sent) if (sent := redirect(guard)) else (_IN_THE_CLEAR, guard.section)
     if knock.expected.anyhow and not knock.case.expected.anyhow:
         return _NOBODY, guard.responsible("Require")
+    documents = (entry for entry in guard.said if entry.value == str(result.said.status))
+    if result.said.instead and (document := next((one for one in documents if one.name.lower() == _DOCUMENT), None)):
+        return _DOCUMENT, document
     if knock.because:
         return _WRITTEN, knock.because
     if not reason and (nameless := next(filter(knows_nobody, guard.rules), None)):

@@ -145,6 +145,8 @@ def _outcome(knock: Knock, seen: Observation, said: Record, control: Record | No
         return seen
     # A redirect comes before the guards of a place, but not before the handshake.
     passed = said.passed or (knock.in_handshake and 300 <= status < 400) or (said.status is None and status < 400)
+    if control and not said.passed and said.instead is not None and said.instead == control.file:
+        return replace(seen, outcome=Outcome.ADMITTED, error="refused, and answered by the same page all the same")
     if not passed or (status in _DENIALS and control is not None and status != control.status):
         return seen if seen.status is None else replace(seen, outcome=Outcome.REFUSED_BY_HTTP)
     # A rule may serve another page to who was not verified: the place is what the control was given there.

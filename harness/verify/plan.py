@@ -11,7 +11,7 @@ from harness.server.configuration import Directive
 from harness.server.guard import Guard
 from harness.server.sites import Site
 from harness.verify.policy import NO_POLICY, Policy, Promise
-from harness.verify.rules import leaves_it, reads
+from harness.verify.rules import leaves_it, reads, writers
 from harness.verify.written import Changes, customary, together, written
 
 CONTROL = "valid.p256"
@@ -176,7 +176,7 @@ class Planner:
         if client is None or not _suits(case, client, pki):
             return None
         # Where readers need nothing of what the rules want, it is for writers to show.
-        method = "POST" if case.family == "rules" and reads(site.guard) else client.method
+        method = (writers(site.guard) if case.family == "rules" else None) or client.method
         given = together([{"headers": client.headers} if client.headers else {}, self._customs(site)])
         wanted = given.pop("method", method)
         method = wanted if method == "GET" else method

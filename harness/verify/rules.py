@@ -18,16 +18,20 @@ _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _ABOUT_ADDRESSES = ("ip ", "local", "host ", "forward-dns ")
 _OUTSIDE = ("203.0.113.7", "198.51.100.7", "192.0.2.7")
 """Addresses that nobody has (RFC 5737)."""
+_WRITING = ("POST", "PUT", "DELETE", "PATCH")
 _LOCAL = "127.0.0.1"
 _QUOTED = re.compile(r"""(['"]).*?\1""")
-_NEGATIVE = re.compile(r"!|-ne\b|\bne\b|\bnot\b", re.IGNORECASE)
+_NEGATIVE = re.compile(r"!|-z\b|-ne\b|\bne\b|\bnot\b", re.IGNORECASE)
 
 
 def denies(guard: Guard, rule: Directive) -> bool:
     """Whether a rule says who is not to get in, or is to be served by another: a good client has nothing of it."""
     if rule.name.lower() == "rewritecond":
+        *_, last = block(guard, rule)
         _, wanted = as_test(rule)
-        return wanted and (_forbids(block(guard, rule)) or not _forbids_later(guard, rule))
+        if is_turned(guard, rule):
+            return not _NEGATIVE.search(_QUOTED.sub("", rule.words()[1]))
+        return wanted and (_forbids([last]) or not ("E" in flags(last) or _forbids_later(guard, rule)))
     if turns_away(rule):
         return not _NEGATIVE.search(_QUOTED.sub("", rule.expression))
     none_of = (entry for part in guard.sections for entry in walk(part) if entry.name.lower() == "requirenone")
@@ -43,6 +47,12 @@ def turns_away(rule: Directive) -> bool:
         or _forbids([entry])
         for entry in said
     )
+
+
+def is_turned(guard: Guard, rule: Directive) -> bool:
+    """Whether an expression keeps out whoever it holds for."""
+    by_rule = rule.name.lower() == "rewritecond" and rule.words()[:1] == ["expr"] and _forbids(block(guard, rule))
+    return turns_away(rule) or by_rule
 
 
 def is_certain(guard: Guard, rule: Directive) -> bool:
@@ -141,26 +151,39 @@ def user(guard: Guard) -> str | None:
     return None
 
 
-def reads(guard: Guard) -> bool:
-    """Whether the rules let anybody read on purpose, and want a certificate of who writes: by `LimitExcept`, `Require
-    method`, or a condition on the method."""
+def writers(guard: Guard) -> str | None:
+    """The method of those who need what the rules want, where these let anybody read on purpose: by `Limit` and
+    `LimitExcept`, `Require method`, or a condition on the method; None where they do not."""
     for entry in guard.said:
         name, words = entry.name.lower(), [word.upper() for word in entry.words()]
-        if name == "limitexcept" and "GET" in words and any(rule in walk(entry) for rule in guard.rules):
-            return True
+        asks = any(rule in walk(entry) for rule in guard.rules)
+        others = (method for method in _WRITING if method not in words)
+        if name == "limitexcept" and "GET" in words and asks:
+            return next(others, None)
+        if name == "limit" and "GET" not in words and asks:
+            return next((method for method in _WRITING if method in words), None)
         if name == "require" and words[:1] == ["METHOD"] and "GET" in words and not hinges_on(guard, entry):
-            return True
+            return next(others, None)
         if name in {"if", "elseif"} and "REQUEST_METHOD" in entry.arguments and "SSL_CLIENT" in entry.arguments:
-            return True
-        if name == "rewritecond" and "SSL_CLIENT" in entry.arguments and _spares_readers(block(guard, entry)):
-            return True
-    return False
+            return _WRITING[0]
+        if name == "rewritecond" and "SSL_CLIENT" in entry.arguments and (method := _of_writers(block(guard, entry))):
+            return method
+    return None
 
 
-def _spares_readers(block: list[Directive]) -> bool:
-    """Whether a RewriteRule forbids something, and by a condition of its own not to who reads."""
+def reads(guard: Guard) -> bool:
+    """Whether the rules let anybody read on purpose, and want a certificate of who writes."""
+    return writers(guard) is not None
+
+
+def _of_writers(block: list[Directive]) -> str | None:
+    """A method by which a RewriteRule forbids something, where by a condition of its own it does not to who reads."""
     of_methods = [as_test(entry) for entry in block[:-1] if entry.words()[:1] == ["%{REQUEST_METHOD}"]]
-    return _forbids(block) and not all(passes(test, "GET") for test in of_methods)
+
+    def forbids(method: str) -> bool:
+        return _forbids(block) and all(passes(test, method) for test in of_methods)
+
+    return None if forbids("GET") else next(filter(forbids, _WRITING), None)
 
 
 def leaves_it(guard: Guard) -> bool:

@@ -282,7 +282,8 @@ def _is_redirect(result: Result) -> bool:
     status, said = result.observed.status, result.knock.site.guard.said
     answers = {_BY_WORD.get(entry.value, entry.value) for entry in said if entry.name.lower().startswith("redirect")}
     rewritten = (entry.arguments for entry in said if entry.name.lower() == "rewriterule")
-    answers |= {found for arguments in rewritten for found in re.findall(r"\bR=(\d+)", arguments)}
+    for arguments in rewritten:
+        answers |= {*re.findall(r"\bR=(\d+)", arguments), *(["410"] if re.search(r"[\[,]G[\],]", arguments) else [])}
     return status is not None and (300 <= status < 400 or str(status) in answers)
 
 

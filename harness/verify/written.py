@@ -7,12 +7,12 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from harness.server.conditions import OPERATORS, as_expression, as_test, parted
+from harness.server.conditions import OPERATORS, as_expression, as_test, parted, passes
 from harness.server.configuration import Directive
 from harness.server.expressions import search, texts
 from harness.server.guard import Guard
 from harness.server.sites import Site
-from harness.verify.rules import block, by_address, denies, hinges_on, networks, turns_down
+from harness.verify.rules import block, by_address, denies, hinges_on, networks, turns_away, turns_down
 
 Changes = dict[str, Any]
 """What makes a `Client` write something: its fields by their names."""
@@ -31,9 +31,12 @@ _TURNED = re.compile(rf"(?P<quote>['\"])(?P<text>(?:(?!(?P=quote)).)*)(?P=quote)
 _THERE = re.compile(rf"-[nTz]\s*{_TOLD}")
 _LIST = re.compile(rf"{_TOLD}\s*-?in\s*\{{\s*['\"](?P<text>[^'\"]*)['\"]")
 _NETWORK = re.compile(rf"{_TOLD}\s*-ipmatch\s*['\"](?P<text>[^'\"]*)['\"]")
+_NUMBER = re.compile(rf"{_TOLD}\s*-?(?P<than>ge|gt|le|lt)\s*['\"]?(?P<number>\d+)")
+_STEP = {"gt": 1, "lt": -1}
+_PORT = re.compile(r"%\{SERVER_PORT\}\W*(?:-?eq\W*)?(\d+)")
 _ANYTHING = "1"
-_READING = {"GET", "HEAD", "OPTIONS"}
-"""The methods by which nothing is changed: who asks for these is let in on purpose."""
+_READING = {"GET", "HEAD", "OPTIONS", "TRACE", "CONNECT"}
+"""The methods by which nothing is changed: who asks for these is let in on purpose, or answered by httpd itself."""
 _BY_VARIABLE = {
     "query_string": "?",
     "the_request": "request",
@@ -59,10 +62,12 @@ def written(site: Site) -> list[_Written]:
     for entry in guard.said:
         found += [(entry, change) for change in _asked(entry, copies, applications=applications)]
     others = (f"{name}:443", f"{name}.", name.upper())
+    found = [(entry, change | _at_a_port(change, name)) for entry, change in found]
     found += [(entry, {"host": other}) for entry, change in found if "host" in change for other in others]
     # Unless UseCanonicalPhysicalPort is on, the port is the one that the client names in its Host header.
-    of_ports = (entry for entry in guard.said if "%{SERVER_PORT}" in entry.arguments)
-    found += [(entry, {"host": f"{name}{end}"}) for entry in of_ports for end in (":81", ":443")]
+    of_ports = [entry for entry in guard.said if "%{SERVER_PORT}" in entry.arguments]
+    ports = [(entry, port) for entry in of_ports for port in (*_PORT.findall(entry.arguments), "81", "443")]
+    found += [(entry, {"host": f"{name}:{port}"}) for entry, port in ports]
     for entry in guard.said:
         if entry.name.lower() == "remoteipheader" and entry.words():
             addresses = (network[0] for rule in by_address(guard) for network in networks(rule))
@@ -71,6 +76,11 @@ def written(site: Site) -> list[_Written]:
     found += [(parts[0][0], together(change for _, change in parts)) for parts in (*rules, found) if len(parts) > 1]
     changes = [change for _, change in found]
     return [one for number, one in enumerate(found) if one[1] not in changes[:number]]
+
+
+def _at_a_port(change: Changes, name: str) -> Changes:
+    """The name that a port belongs to, where a rule asks for the port alone."""
+    return {"host": f"{name}{change['host']}"} if change.get("host", "").startswith(":") else {}
 
 
 def customary(site: Site) -> Changes:
@@ -96,7 +106,10 @@ def _is_for_all(guard: Guard, entry: Directive) -> bool:
     """Whether a rule lets in nobody who does not write what it asks for."""
     if entry.name.lower() == "rewritecond":
         turned = [as_test(one) for one in block(guard, entry)[:-1]]
-        return len(turned) == 1 and not turned[0][1] and turns_down(block(guard, entry)[-1])
+        without = len(turned) == 1 and (not turned[0][1] or passes(turned[0], ""))
+        return without and turns_down(block(guard, entry)[-1])
+    if turns_away(entry):
+        return re.match(r"\s*-z\s*(%\{HTTP|req)", entry.expression) is not None
     return entry.name.lower() == "require" and hinges_on(guard, entry) and not denies(guard, entry)
 
 
@@ -160,6 +173,7 @@ def _of_expression(text: str, copies: Mapping[str, str]) -> Iterator[tuple[str |
     found += [(asked, _ANYTHING) for asked in _THERE.finditer(text)]
     for asked in _NETWORK.finditer(text):
         found += [(asked, str(network[0])) for network in networks(Directive("Require", asked["text"], "", 0))]
+    found += [(asked, str(int(asked["number"]) + _STEP.get(asked["than"], 0))) for asked in _NUMBER.finditer(text)]
     for asked, value in found:
         yield _header(asked["variable"] or f"{asked['kind']}:{asked['function']}", copies), value
 

@@ -110,3 +110,10 @@ def test_what_a_proxy_asks_of_the_same_server_is_not_the_clients_own_request() -
     behind = "mtls-probe 127.0.0.1:9 a 200 passed - - mod_ssl/2.4.71 OpenSSL/3.5.9 - /srv/index.html"
     for order in ([own, behind], [behind, own]):
         assert read([NEW.format("10.0.0.1:5"), *order]).requests["a"].identity == "1B"
+
+
+def test_of_a_refusal_the_log_tells_what_answered_in_its_place() -> None:
+    request = "mtls-probe 10.0.0.1:6 a 403 - NONE - mod_ssl/2.4.71 OpenSSL/3.5.9 403 /srv/index.html"
+    for order in ([request, "mtls-instead a /srv/why.html"], ["mtls-instead a /srv/why.html", request]):
+        assert read(order).requests["a"].instead == "/srv/why.html"
+    assert read([request]).requests["a"].instead is None
