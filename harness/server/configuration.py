@@ -85,12 +85,9 @@ def parse(dump: str, origin: Mapping[str, str]) -> Directive:
                 stack[-1][4].append(Directive(name, arguments, file, line))
     close(0)
     whole = Directive("", "", "", 0, tuple(stack[0][4]))
-    aliases = [entry.arguments.split(None, 2) for entry in whole.find("AuthzProviderAlias")]
-    known = {name: (provider, "".join(what)) for provider, name, *what in aliases}
-    return _spelled_out(
-        whole,
-        {name: f"{kind} {what if kind == 'expr' else what.strip(_QUOTES)}" for name, (kind, what) in known.items()},
-    )
+    aliases = [[*entry.arguments.split(None, 2), ""][:3] for entry in whole.find("AuthzProviderAlias")]
+    said = {name: f"{kind} {text if kind == 'expr' else text.strip(_QUOTES)}" for kind, name, text in aliases}
+    return _spelled_out(whole, said)
 
 
 def _spelled_out(entry: Directive, aliases: Mapping[str, str]) -> Directive:

@@ -14,7 +14,8 @@ from harness.server.configuration import Directive
 from harness.server.expressions import search, texts
 from harness.server.guard import USERS, Guard
 from harness.verify.normal import normal
-from harness.verify.rules import ANYBODY, USER, denies, hinges_on, is_certain, is_turned
+from harness.verify.rules import USER, denies, hinges_on, is_certain, is_turned
+from harness.verify.users import members, user
 
 # The attributes by the names that mod_ssl has for them, beside OpenSSL's.
 _ATTRIBUTES = ATTRIBUTES | {
@@ -105,60 +106,12 @@ def demands(guard: Guard, given: Callable[[str], bytes]) -> Demands:
             read.needed |= {part for part in parts if part}
         read.certain |= bool(parts) and not anybody and not either and is_certain(guard, rule)
     if guard.fakes:
-        for path in guard.arguments("AuthUserFile"):
-            users = re.findall(r"^(/[^:\n]+):", given(path).decode(errors="replace"), re.MULTILINE)
-            members = _members(guard, given)
-            users = [one for one in users if one in members] or users or [*filter(None, [stand_in(guard, given)])]
-            parts = [_take_attribute(read.subject, *one) for one in _attributes(users[0])] if users else []
-            by_user = [rule for rule in guard.rules if rule.arguments.startswith(USERS)]
-            if any(hinges_on(guard, rule) for rule in by_user):
-                read.needed |= {part for part in parts if part}
+        parts = [_take_attribute(read.subject, *one) for one in _attributes(user(guard, given) or "")]
+        if any(hinges_on(guard, rule) for rule in guard.rules if rule.arguments.startswith(USERS)):
+            read.needed |= {part for part in parts if part}
         # A certificate without a subject makes no user.
         read.subject = read.subject or {NameOID.COMMON_NAME: USER}
     return read
-
-
-def stand_in(guard: Guard, given: Callable[[str], bytes]) -> str | None:
-    """The user that a password file has to know which CONFIG does not hold, where users are made of certificates: one
-    that a rule or its group names, or any; None where CONFIG holds the file, or there is none."""
-    if not guard.fakes or not guard.has("AuthUserFile") or any(map(given, guard.arguments("AuthUserFile"))):
-        return None
-    named = [name for rule in guard.rules if rule.name.lower() == "require" for name in rule.words()[1:]]
-    return next((name for name in (*named, *_members(guard, given)) if name.startswith("/")), f"/CN={USER}")
-
-
-def groups(guard: Guard) -> list[str]:
-    """The groups that a user has to be in."""
-    by_group = (rule.words() for rule in guard.rules if rule.arguments.startswith("group "))
-    return [name for words in by_group for name in words[1:]]
-
-
-def _members(guard: Guard, given: Callable[[str], bytes]) -> list[str]:
-    """Who is in any of these groups, as far as CONFIG says (`AuthGroupFile`)."""
-    wanted = groups(guard)
-    texts_of = (given(path).decode(errors="replace") for path in guard.arguments("AuthGroupFile"))
-    lines = (line.partition(":") for text in texts_of for line in text.splitlines())
-    return [
-        quoted or plain
-        for name, _, members in lines
-        if name.strip() in wanted
-        for quoted, plain in re.findall(r'"([^"]*)"|(\S+)', members)
-    ]
-
-
-def passwords(guard: Guard, given: Callable[[str], bytes]) -> tuple[str, ...]:
-    """Read which users of a password file need no certificate, where `SSLOptions +FakeBasicAuth` makes users of those
-    who have one; those first who have the password that all of these have. By the provider `anon` any password will do.
-    """
-    if ANYBODY in guard.arguments("AuthBasicProvider"):
-        return tuple(USER if name == "*" else name for name in guard.arguments("Anonymous")[:1])
-    if not guard.fakes:
-        return ()
-    lines = [line for path in guard.arguments("AuthUserFile") for line in given(path).decode(errors="replace").split()]
-    known = [(name, secret) for name, _, secret in (line.rpartition(":") for line in lines) if name]
-    fake = {secret for name, secret in known if name.startswith("/")}
-    plain = [(name, secret) for name, secret in known if not name.startswith("/")]
-    return tuple(name for name, secret in sorted(plain, key=lambda user: user[1] not in fake))
 
 
 def _expression(rule: Directive) -> str:
@@ -200,7 +153,7 @@ def _as_name(guard: Guard, rule: Directive, given: Callable[[str], bytes]) -> st
     if not variable or kind.lower() not in {"user", "group", "valid-user"}:
         return None
     anybody = f"{USER}@example.org" if "email" in variable[0].lower() else USER
-    known = {"user": names, "group": _members(guard, given)}.get(kind.lower(), [])
+    known = {"user": names, "group": members(guard, given)}.get(kind.lower(), [])
     return f"%{{{variable[0]}}} == '{next(iter(known), anybody)}'"
 
 
@@ -250,7 +203,7 @@ def _attributes(name: str) -> Iterator[tuple[str, str]]:
     """Yield the attributes of a name, or of a part of it, in its legacy form (`/O=…/CN=…`) or that of RFC 4514
     (`CN=…,O=…`), the highest first, each with its value."""
     parts = name.split("/")[1:] if name.startswith("/") else re.split(r"(?<!\\),", name)[::-1]
-    if not parts[0]:
+    if name and not parts[0]:
         parts[0] = "C=XX"  # Something stands above the others.
     for kind, _, value in (part.partition("=") for part in parts if part):
         yield kind.strip(), re.sub(r"\\(?=[,+\"\\<>;=])", "", value)

@@ -114,14 +114,18 @@ class Finding:
 
 
 def findings(results: Iterable[Result], depth: int | None) -> tuple[Finding, ...]:
-    """Gather the verdicts that are not as expected: one finding for each site, line and kind, the worst first.
+    """Gather the verdicts that are not as expected: one finding for each site (or virtual host without TLS), line and
+    kind, the worst first.
 
     `depth` is how deep a chain is promised; None where the configuration's own claims are all that is.
     """
 
     def kind(entry: Result) -> tuple[int, str, str, str, str, int]:
         blamed, where = _at_fault(entry)
-        return _ORDER.index(entry.level or ""), entry.verdict, entry.knock.site.id, blamed, where.file, where.line
+        site = entry.knock.site
+        # What is had without TLS is had by every path.
+        place = site.id if site.tls else f"{site.name}:{site.listener}"
+        return _ORDER.index(entry.level or ""), entry.verdict, place, blamed, where.file, where.line
 
     wrong = sorted((entry for entry in results if entry.level), key=kind)
     return tuple(_finding(list(group), depth) for _, group in groupby(wrong, key=kind))

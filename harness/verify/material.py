@@ -22,9 +22,10 @@ from harness.server.guard import Guard
 from harness.server.layout import RESPONDER, ConfigurationError
 from harness.server.sites import Site
 from harness.server.workbench import Workbench
-from harness.verify.demands import demands, groups, passwords, stand_in
+from harness.verify.demands import demands
 from harness.verify.policy import NO_POLICY, Policy
 from harness.verify.rules import USER, address, user
+from harness.verify.users import groups, passwords, stand_in
 
 _TRUST = ("SSLCACertificateFile", "SSLCACertificatePath")
 _NAMES = ("SSLCADNRequestFile", "SSLCADNRequestPath")

@@ -131,6 +131,8 @@ def _is_equivalent(parent: Configuration, name: str, by: str, host: str, below: 
         return bool(rules) and "optional" in by
     if ("SUCCESS" in name and "Header" in below) or (name == "RewriteEngine" and "[F]" not in host and "[E=" in host):
         return True  # It tells the application who came, and decides about nobody.
+    if name.startswith("Rewrite") and "SSLEngine on" in host and "%{SSL" not in host:
+        return True  # What it asks for is nothing that a certificate says.
     if "Redirect 404 /" in host:
         return True  # There is nothing to be had.
     if name == "SSLEngine":

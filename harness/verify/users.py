@@ -1,0 +1,65 @@
+"""Who is a user by his certificate, who by a password alone, and which files say so?
+
+`given` is what CONFIG holds of a file.
+"""
+
+import re
+from collections.abc import Callable
+
+from harness.server.guard import Guard
+from harness.verify.rules import ANYBODY, USER
+
+_Given = Callable[[str], bytes]
+
+
+def user(guard: Guard, given: _Given) -> str | None:
+    """The user that `SSLOptions +FakeBasicAuth` makes of a good client's certificate: one who has a password, and is in
+    the group that is wanted; None where nobody is known."""
+    files = guard.arguments("AuthUserFile")
+    held = "\n".join(given(path).decode(errors="replace") for path in files)
+    known = re.findall(r"^(/[^:\n]+):", held, re.MULTILINE)
+    wanted = members(guard, given)
+    return next(iter([one for one in known if one in wanted] or known), None) or stand_in(guard, given)
+
+
+def stand_in(guard: Guard, given: _Given) -> str | None:
+    """The user that a password file has to know which CONFIG does not hold, where users are made of certificates: one
+    that a rule or its group names, or any; None where CONFIG holds the file, or there is none."""
+    if not guard.fakes or not guard.has("AuthUserFile") or any(map(given, guard.arguments("AuthUserFile"))):
+        return None
+    named = [name for rule in guard.rules if rule.name.lower() == "require" for name in rule.words()[1:]]
+    return next((name for name in (*named, *members(guard, given)) if name.startswith("/")), f"/CN={USER}")
+
+
+def groups(guard: Guard) -> list[str]:
+    """The groups that a user has to be in."""
+    by_group = (rule.words() for rule in guard.rules if rule.arguments.startswith("group "))
+    return [name for words in by_group for name in words[1:]]
+
+
+def members(guard: Guard, given: _Given) -> list[str]:
+    """Who is in any of these groups, as far as CONFIG says (`AuthGroupFile`)."""
+    wanted = groups(guard)
+    texts_of = (given(path).decode(errors="replace") for path in guard.arguments("AuthGroupFile"))
+    lines = (line.partition(":") for text in texts_of for line in text.splitlines())
+    return [
+        quoted or plain
+        for name, _, listed in lines
+        if name.strip() in wanted
+        for quoted, plain in re.findall(r'"([^"]*)"|(\S+)', listed)
+    ]
+
+
+def passwords(guard: Guard, given: _Given) -> tuple[str, ...]:
+    """Read which users of a password file need no certificate, where `SSLOptions +FakeBasicAuth` makes users of those
+    who have one; those first who have the password that all of these have. By the provider `anon` any password will do.
+    """
+    if ANYBODY in guard.arguments("AuthBasicProvider"):
+        return tuple(USER if name == "*" else name for name in guard.arguments("Anonymous")[:1])
+    if not guard.fakes:
+        return ()
+    lines = [line for path in guard.arguments("AuthUserFile") for line in given(path).decode(errors="replace").split()]
+    known = [(name, secret) for name, _, secret in (line.rpartition(":") for line in lines) if name]
+    fake = {secret for name, secret in known if name.startswith("/")}
+    plain = [(name, secret) for name, secret in known if not name.startswith("/")]
+    return tuple(name for name, secret in sorted(plain, key=lambda user: user[1] not in fake))
