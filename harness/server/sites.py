@@ -185,7 +185,7 @@ def _behind(asked: str, names: Mapping[VirtualHost, list[str]]) -> Iterator[str]
         return
     port = int(found[3] or (443 if found[1] else 80))
     hosts = [host for host in names if host.listener == port and host.tls == bool(found[1])]
-    by_name = [host for host in hosts if found[2] in names[host]]
+    by_name = [host for host in hosts if any(fnmatch.fnmatchcase(found[2], name) for name in host.patterns)][:1]
     for host in by_name or (hosts[:1] if found[2] == THIS_MACHINE else []):
         if content := host.content(asked[found.end() :] or "/"):
             yield content

@@ -113,7 +113,7 @@ def _ways(levels: tuple[Directive, ...], root: str) -> Iterator[Way]:
 
 def _plain(entry: Directive, by_prefix: set[str], by_expression: set[str]) -> Iterator[Way]:
     name, words = entry.name.lower(), entry.words()
-    if len(words) < 2 or (words[1] == "!" and name not in by_prefix):
+    if len(words) < 2:
         return
     if name in by_prefix:
         yield Way(words[0], words[1], entry)
