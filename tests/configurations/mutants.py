@@ -116,6 +116,11 @@ def _host(lines: list[str], number: int) -> str:
     return "\n".join(lines[opened[-1] if opened else 0 : closed[0] if closed else None])
 
 
+def _keeps_out(text: str) -> bool:
+    """Whether a condition keeps out everybody who has not what it names."""
+    return re.search(r'<If "(?:-z %\{SSL|! \( ?%\{SSL|%\{SSL_CLIENT_S_DN\w*\} !)', text) is not None
+
+
 def _is_equivalent(parent: Configuration, name: str, by: str, host: str, below: str) -> bool:
     """Whether the change opens nothing: the same stands elsewhere as well, or the module is not there."""
     rules = len(_RULE.findall(parent.text))
@@ -128,7 +133,7 @@ def _is_equivalent(parent: Configuration, name: str, by: str, host: str, below: 
         )
     if name == "SSLVerifyClient require":
         # What the rules ask for, only a verified client has.
-        return bool(rules) and "optional" in by
+        return bool(rules or _keeps_out(parent.text)) and "optional" in by
     if ("SUCCESS" in name and "Header" in below) or (name == "RewriteEngine" and "[F]" not in host and "[E=" in host):
         return True  # It tells the application who came, and decides about nobody.
     if name.startswith("Rewrite") and "SSLEngine on" in host and "%{SSL" not in host:
@@ -137,7 +142,8 @@ def _is_equivalent(parent: Configuration, name: str, by: str, host: str, below: 
         return True  # There is nothing to be had.
     if name == "SSLEngine":
         # What stands there sets the level again; and where no certificate is asked for, none is too weak.
-        return "SSLCipherSuite" in parent.text or ("SSLVerifyClient" in parent.text) > ("SSLVerifyClient" in host)
+        asked = "SSLVerifyClient" in host or "SSLVerifyClient" not in parent.text
+        return "SSLCipherSuite" in parent.text or "SSLVerifyClient none" in host or not asked
     # Who comes by way of an intermediate is not of the issuer that the rule wants, revoked or not.
     of_an_intermediate = "leaf" in by or "no_crl" in by
     return name == "SSLCARevocationCheck" and of_an_intermediate and "SSL_CLIENT_I_DN" in parent.text
