@@ -51,8 +51,10 @@ def turns_away(rule: Directive) -> bool:
 
 def is_turned(guard: Guard, rule: Directive) -> bool:
     """Whether an expression keeps out whoever it holds for."""
-    by_rule = rule.name.lower() == "rewritecond" and rule.words()[:1] == ["expr"] and _forbids(block(guard, rule))
-    return turns_away(rule) or by_rule
+    if rule.name.lower() != "rewritecond" or rule.words()[:1] != ["expr"]:
+        return turns_away(rule)
+    *_, last = block(guard, rule)
+    return last is rule or _forbids([last])  # Conditions that nothing follows on are taken for those of a guard.
 
 
 def is_certain(guard: Guard, rule: Directive) -> bool:

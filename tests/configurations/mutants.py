@@ -44,7 +44,8 @@ _WEAKER: list[tuple[str, str, tuple[str, ...]]] = [
     ("SSLEngine", r"SSLEngine on", (r"\g<0>\n    SSLCipherSuite DEFAULT:@SECLEVEL=0",)),
 ]
 _RULE = re.compile(
-    r"^\s*(Require (ssl-verify-client|expr .*SSL_CLIENT)|SSLRequire|SSLOptions \+FakeBasicAuth|SSLUserName)",
+    r"^\s*(Require (ssl-verify-client|expr .*(?:SSL_CLIENT|PeerExtList))|SSLRequire|SSLOptions \+FakeBasicAuth"
+    r"|SSLUserName)",
     re.MULTILINE,
 )
 
@@ -117,12 +118,16 @@ def _host(lines: list[str], number: int) -> str:
 
 
 def _keeps_out(text: str) -> bool:
-    """Whether a condition keeps out everybody who has not what it names."""
+    """Whether a condition keeps out everybody who has not what it names, from all that is promised by it."""
+    if re.search(r"RewriteCond (?:%\{SSL:SSL_CLIENT_S_DN\w*\} !|expr .*SSL_CLIENT\w+\} !)", text):
+        return True
     return re.search(r'<If "(?:-z %\{SSL|! \( ?%\{SSL|%\{SSL_CLIENT_S_DN\w*\} !)', text) is not None
 
 
 def _is_equivalent(parent: Configuration, name: str, by: str, host: str, below: str) -> bool:
     """Whether the change opens nothing: the same stands elsewhere as well, or the module is not there."""
+    if "RewriteCond" not in host and re.search(r"Redirect (?:404|gone) /|RewriteRule \^ - \[(?:R=4|G)", host):
+        return True  # There is nothing to be had.
     rules = len(_RULE.findall(parent.text))
     required = "SSLVerifyClient require" in parent.text
     if name == "Require ssl-verify-client":
@@ -133,13 +138,11 @@ def _is_equivalent(parent: Configuration, name: str, by: str, host: str, below: 
         )
     if name == "SSLVerifyClient require":
         # What the rules ask for, only a verified client has.
-        return bool(rules or _keeps_out(parent.text)) and "optional" in by
+        return bool(rules or _keeps_out(parent.text)) and by.endswith("optional")
     if ("SUCCESS" in name and "Header" in below) or (name == "RewriteEngine" and "[F]" not in host and "[E=" in host):
         return True  # It tells the application who came, and decides about nobody.
     if name.startswith("Rewrite") and "SSLEngine on" in host and "%{SSL" not in host:
         return True  # What it asks for is nothing that a certificate says.
-    if "Redirect 404 /" in host:
-        return True  # There is nothing to be had.
     if name == "SSLEngine":
         # What stands there sets the level again; and where no certificate is asked for, none is too weak.
         asked = "SSLVerifyClient" in host or "SSLVerifyClient" not in parent.text
