@@ -233,7 +233,7 @@ def _spared(host: "VirtualHost") -> Iterator[tuple[Directive, str]]:
         # What stays as it is, and is not looked at by the rules that follow.
         if name == "rewriterule" and words[1:2] == ["-"] and flags(entry) & _LAST:
             found.append((entry, None if words[0].startswith("!") else matching(words[0])))
-        if entry.name.lower() == "rewritecond" and entry.words()[:1] == ["%{REQUEST_URI}"]:
+        if name == "rewritecond" and words[:1] == ["%{REQUEST_URI}"]:
             expression, wanted = as_test(entry)
             found += [(entry, None if wanted else matching(expression))]
     yield from ((line, example) for line, example in found if example)

@@ -14,7 +14,7 @@ from harness.server.configuration import Directive
 from harness.server.expressions import search, texts
 from harness.server.guard import USERS, Guard
 from harness.verify.normal import normal
-from harness.verify.rules import USER, denies, hinges_on, is_certain, is_turned
+from harness.verify.rules import QUOTED, USER, denies, hinges_on, is_certain, is_turned
 from harness.verify.users import members, user
 
 # The attributes by the names that mod_ssl has for them, beside OpenSSL's.
@@ -48,7 +48,6 @@ _ASKED = re.compile(
 )
 _EXTENSION = re.compile(rf"{_VALUE}\s*-?in\s*(?:PeerExtList|OID)\(\s*['\"](?P<what>[\d.]+)['\"]\s*\)")
 _MENTIONED = re.compile(r"SSL_CLIENT_(?!VERIFY\b)|PeerExtList|OID\(")
-_QUOTED = re.compile(r"""(['"]).*?\1""")
 
 
 @dataclass
@@ -102,7 +101,7 @@ def demands(guard: Guard, given: Callable[[str], bytes]) -> Demands:
         if _MENTIONED.search(rest) or None in parts:
             read.unread.append(rule)
         anybody = rule.arguments.lower().startswith("valid-user")
-        if hinges_on(guard, rule) and not anybody and "||" not in _QUOTED.sub("", rest):
+        if hinges_on(guard, rule) and not anybody and "||" not in QUOTED.sub("", rest):
             read.needed |= {part for part in parts if part}
         read.certain |= bool(parts) and not anybody and not either and is_certain(guard, rule)
     if guard.fakes:

@@ -1,7 +1,7 @@
 """What does an expression (ap_expr, or that of SSLRequire) come to without its negations?"""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 _TOKEN = re.compile(
     r"(['\"])(?:\\.|(?!\1).)*\1|%\{[^}]*\}|\{[^}]*\}|[=!]~\s*m?([/#|,])(?:\\.|(?!\2).)*\2i?"
@@ -23,21 +23,24 @@ def normal(text: str, *, negated: bool = False) -> str:
 
 def _either(marks: Iterator[str], *, negated: bool) -> tuple[list[str], str]:
     """Read alternatives, up to what ends them: returns them, and that."""
-    parts: list[list[str]] = []
-    end = "||"
-    while end.lower() in _OR:
-        part, end = _all(marks, negated=negated)
-        parts.append(part)
-    return _joined(parts, "&&" if negated else "||"), end
+    return _joined_by(_OR, "&&" if negated else "||", lambda: _all(marks, negated=negated))
 
 
 def _all(marks: Iterator[str], *, negated: bool) -> tuple[list[str], str]:
-    parts: list[list[str]] = []
-    end = "&&"
-    while end.lower() in _AND:
-        part, end = _one(marks, negated=negated)
-        parts.append(part)
-    return _joined(parts, "||" if negated else "&&"), end
+    return _joined_by(_AND, "||" if negated else "&&", lambda: _one(marks, negated=negated))
+
+
+def _joined_by(names: set[str], by: str, read: Callable[[], tuple[list[str], str]]) -> tuple[list[str], str]:
+    """Read parts as long as one of these names follows, and join what is known of them."""
+    part, end = read()
+    known = [part]
+    while end.lower() in names:
+        part, end = read()
+        known.append(part)
+    known = [part for part in known if part]
+    if len(known) < 2:
+        return (known[0] if known else []), end
+    return ["(", *(word for number, part in enumerate(known) for word in ([by] if number else []) + part), ")"], end
 
 
 def _one(marks: Iterator[str], *, negated: bool) -> tuple[list[str], str]:
@@ -74,10 +77,3 @@ def _opposite(words: list[str]) -> list[str]:
         if word[:2] in {"=~", "!~"}:
             return [*words[:number], _OPPOSITE[word[:2]] + word[2:], *words[number + 1 :]]
     return []
-
-
-def _joined(parts: list[list[str]], by: str) -> list[str]:
-    known = [part for part in parts if part]
-    if len(known) < 2:
-        return known[0] if known else []
-    return ["(", *(word for number, part in enumerate(known) for word in ([by] if number else []) + part), ")"]

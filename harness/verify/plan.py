@@ -177,7 +177,7 @@ class Planner:
             return None
         # Where readers need nothing of what the rules want, it is for writers to show.
         method = (writers(site.guard) if case.family == "rules" else None) or client.method
-        given = together([{"headers": client.headers} if client.headers else {}, self._customs(site)])
+        given = together([{"headers": client.headers}, self._customs(site)])
         wanted = given.pop("method", method)
         method = wanted if method == "GET" else method
         return replace(client, **given, method=method, address=pki.model.address, user=client.user or pki.model.user)

@@ -20,7 +20,7 @@ _OUTSIDE = ("203.0.113.7", "198.51.100.7", "192.0.2.7")
 """Addresses that nobody has (RFC 5737)."""
 _WRITING = ("POST", "PUT", "DELETE", "PATCH")
 _LOCAL = "127.0.0.1"
-_QUOTED = re.compile(r"""(['"]).*?\1""")
+QUOTED = re.compile(r"""(['"]).*?\1""")
 _NEGATIVE = re.compile(r"!|-z\b|-ne\b|\bne\b|\bnot\b", re.IGNORECASE)
 
 
@@ -30,10 +30,10 @@ def denies(guard: Guard, rule: Directive) -> bool:
         *_, last = block(guard, rule)
         _, wanted = as_test(rule)
         if is_turned(guard, rule):
-            return not _NEGATIVE.search(_QUOTED.sub("", rule.words()[1]))
-        return wanted and (_forbids([last]) or not ("E" in flags(last) or _forbids_later(guard, rule)))
+            return not _NEGATIVE.search(QUOTED.sub("", rule.words()[1]))
+        return wanted and (_forbids(last) or not ("E" in flags(last) or _forbids_later(guard, rule)))
     if turns_away(rule):
-        return not _NEGATIVE.search(_QUOTED.sub("", rule.expression))
+        return not _NEGATIVE.search(QUOTED.sub("", rule.expression))
     none_of = (entry for part in guard.sections for entry in walk(part) if entry.name.lower() == "requirenone")
     return rule.arguments.lower().startswith("not ") or any(rule is entry for one in none_of for entry in walk(one))
 
@@ -44,7 +44,7 @@ def turns_away(rule: Directive) -> bool:
     return any(
         (entry.name.lower() == "require" and entry.arguments.lower() == "all denied")
         or entry.name.lower().startswith("redirect")
-        or _forbids([entry])
+        or _forbids(entry)
         for entry in said
     )
 
@@ -54,7 +54,7 @@ def is_turned(guard: Guard, rule: Directive) -> bool:
     if rule.name.lower() != "rewritecond" or rule.words()[:1] != ["expr"]:
         return turns_away(rule)
     *_, last = block(guard, rule)
-    return last is rule or _forbids([last])  # Conditions that nothing follows on are taken for those of a guard.
+    return last is rule or _forbids(last)  # Conditions that nothing follows on are taken for those of a guard.
 
 
 def is_certain(guard: Guard, rule: Directive) -> bool:
@@ -91,7 +91,7 @@ def hinges_on(guard: Guard, rule: Directive) -> bool:
         return True
     if rule.name.lower() == "rewritecond":
         *conditions, last = block(guard, rule)
-        return _forbids([last]) and all("OR" in flags(entry) for entry in conditions[:-1])
+        return _forbids(last) and all("OR" in flags(entry) for entry in conditions[:-1])
     return _needs(_deciding(guard), rule)
 
 
@@ -178,12 +178,12 @@ def reads(guard: Guard) -> bool:
     return writers(guard) is not None
 
 
-def _of_writers(block: list[Directive]) -> str | None:
+def _of_writers(whole: list[Directive]) -> str | None:
     """A method by which a RewriteRule forbids something, where by a condition of its own it does not to who reads."""
-    of_methods = [as_test(entry) for entry in block[:-1] if entry.words()[:1] == ["%{REQUEST_METHOD}"]]
+    of_methods = [as_test(entry) for entry in whole[:-1] if entry.words()[:1] == ["%{REQUEST_METHOD}"]]
 
     def forbids(method: str) -> bool:
-        return _forbids(block) and all(passes(test, method) for test in of_methods)
+        return _forbids(whole[-1]) and all(passes(test, method) for test in of_methods)
 
     return None if forbids("GET") else next(filter(forbids, _WRITING), None)
 
@@ -252,15 +252,15 @@ def _authorizes(entry: Directive) -> bool:
 def block(guard: Guard, part_of_it: Directive) -> list[Directive]:
     """The conditions of a RewriteRule, and last the rule itself; a directive alone where it is part of no such."""
     for part in guard.sections:
-        block: list[Directive] = []
+        whole: list[Directive] = []
         for entry in inner(part):
-            if entry.name.lower() == "rewritecond":
-                block.append(entry)
-            elif entry.name.lower() == "rewriterule":
-                block.append(entry)
-                if any(one is part_of_it for one in block):
-                    return block
-                block = []
+            if entry.name.lower() not in {"rewritecond", "rewriterule"}:
+                continue
+            whole.append(entry)
+            if entry.name.lower() == "rewriterule":
+                if any(one is part_of_it for one in whole):
+                    return whole
+                whole = []
     return [part_of_it]
 
 
@@ -270,14 +270,14 @@ def _forbids_later(guard: Guard, condition: Directive) -> bool:
         entries = [*inner(part)]
         at = next((number for number, entry in enumerate(entries) if entry is condition), None)
         if at is not None:
-            return any(_forbids([entry]) for entry in entries[at:])
+            return any(_forbids(entry) for entry in entries[at:])
     return False
 
 
 def turns_down(rule: Directive) -> bool:
     """Whether a RewriteRule answers by a status that is an error's."""
-    return _forbids([rule]) or re.search(r"\bR=4\d\d", rule.arguments) is not None
+    return _forbids(rule) or re.search(r"\bR=4\d\d", rule.arguments) is not None
 
 
-def _forbids(block: list[Directive]) -> bool:
-    return block[-1].name.lower() == "rewriterule" and "F" in flags(block[-1])
+def _forbids(rule: Directive) -> bool:
+    return rule.name.lower() == "rewriterule" and "F" in flags(rule)

@@ -16,6 +16,7 @@ from harness.pki.run import slow_keys
 from harness.probe import Door, knock_without_tls, probe
 from harness.server import ServerError, image, sweep
 from harness.server.compose import service
+from harness.server.conditions import flags
 from harness.server.configuration import Directive
 from harness.server.images import IMAGES, given
 from harness.server.layout import Layout, Unseen
@@ -281,9 +282,8 @@ def _is_redirect(result: Result) -> bool:
     """Whether a Redirect answers before any guard: also by a status that says that nothing is there."""
     status, said = result.observed.status, result.knock.site.guard.said
     answers = {_BY_WORD.get(entry.value, entry.value) for entry in said if entry.name.lower().startswith("redirect")}
-    rewritten = (entry.arguments for entry in said if entry.name.lower() == "rewriterule")
-    for arguments in rewritten:
-        answers |= {*re.findall(r"\bR=(\d+)", arguments), *(["410"] if re.search(r"[\[,]G[\],]", arguments) else [])}
+    for rule in (entry for entry in said if entry.name.lower() == "rewriterule"):
+        answers |= {*re.findall(r"\bR=(\d+)", rule.arguments), *(["410"] if "G" in flags(rule) else [])}
     return status is not None and (300 <= status < 400 or str(status) in answers)
 
 

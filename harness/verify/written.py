@@ -105,9 +105,10 @@ def customary(site: Site) -> Changes:
 def _is_for_all(guard: Guard, entry: Directive) -> bool:
     """Whether a rule lets in nobody who does not write what it asks for."""
     if entry.name.lower() == "rewritecond":
-        turned = [as_test(one) for one in block(guard, entry)[:-1]]
-        without = len(turned) == 1 and (not turned[0][1] or passes(turned[0], ""))
-        return without and turns_down(block(guard, entry)[-1])
+        *conditions, rule = block(guard, entry)
+        tests = [as_test(one) for one in conditions]
+        without = len(tests) == 1 and (not tests[0][1] or passes(tests[0], ""))
+        return without and turns_down(rule)
     if turns_away(entry):
         return re.match(r"\s*-z\s*(%\{HTTP|req)", entry.expression) is not None
     return entry.name.lower() == "require" and hinges_on(guard, entry) and not denies(guard, entry)
@@ -162,7 +163,7 @@ def _told(entry: Directive, copies: Mapping[str, str]) -> Iterable[tuple[str | N
         by_expression = words[0] == "expr"
         return _of_expression(words[1], copies) if by_expression else _of_condition(entry, words[0], copies)
     if name == "limitexcept" or (name == "require" and words[0].lower() == "method"):
-        return [("method", method.upper()) for method in words if method != "method"]
+        return [("method", method.upper()) for method in (words if name == "limitexcept" else words[1:])]
     asks = name in {"if", "elseif", "require", "sslrequire", "setenvifexpr"}
     return _of_expression(entry.expression, copies) if asks else ()
 
