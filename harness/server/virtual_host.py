@@ -9,7 +9,7 @@ from harness.server.beside import Beside, beside
 from harness.server.conditions import CONDITIONS, telling, told_apart
 from harness.server.configuration import Directive, walk
 from harness.server.guard import USERS, Guard, closed, opener, opens, replaced, wants_to_know
-from harness.server.layout import Unseen
+from harness.server.layout import SNIPPET, Unseen
 from harness.server.sections import Section, below, inner, join, merged, paths, sections
 from harness.server.ways import Way, ways
 
@@ -45,8 +45,9 @@ class VirtualHost:
         self.listener = listener
         self.unseen: list[Unseen] = []
         main = host is configuration
-        # The main server has no opening line.
-        self.where = (listen or next(iter(host.body), host)) if main else host
+        # The main server has no opening line: the first of the user's own stands for it.
+        own = (entry for entry in host.body if entry.file != SNIPPET)
+        self.where = (listen or next(own, host)) if main else host
         self._body = host
         self._https = protocol == "https" or port == 443
         self._levels = (host,) if main else (configuration, host)

@@ -100,6 +100,10 @@ _PREFIXES = {
 _OF_CERTBOT = (
     b"SSLEngine on\nSSLProtocol all -SSLv3 -TLSv1 -TLSv1.1\nSSLSessionTickets off\nSSLOptions +StrictRequire\n"
 )
+_OF_A_SNIPPET = "/etc/httpd/harness/server.pem"
+"""The server's certificate and key, where a snippet names none."""
+_HOST = re.compile(rb"^[ \t]*<VirtualHost\b", re.MULTILINE | re.IGNORECASE)
+_CERTIFICATE = re.compile(rb"^[ \t]*SSLCertificateFile\b", re.MULTILINE | re.IGNORECASE)
 _MIME_TYPES = b"text/html html\ntext/css css\n"
 _TYPES = {"typesconfig": _MIME_TYPES, "mimemagicfile": b"0 string none none\n"}
 _MOST_QUESTIONS = 200
@@ -321,6 +325,8 @@ class Workbench:
             self._folders |= {root.decode(errors="replace") for root in _ROOTS.findall(content)}
 
     def _skeleton(self, about: _Image, snippet: str) -> str:
+        """What stands around a snippet. One that has no virtual host is what stands in a site with TLS."""
+        said = self.layout.files[snippet]
         lines = [
             f"ServerRoot {self.layout.root}",
             "ServerName localhost",
@@ -332,6 +338,8 @@ class Workbench:
             "User www-data" if "www-data:" in about.users else "User daemon",
             "Group www-data" if "www-data:" in about.groups else "Group daemon",
             "DocumentRoot /srv/harness",
+            *([] if _HOST.search(said) else ["SSLEngine on"]),
+            *([] if _CERTIFICATE.search(said) else [f"SSLCertificateFile {_OF_A_SNIPPET}"]),
             f"Include {snippet}",
         ]
         return "\n".join(lines) + "\n"
