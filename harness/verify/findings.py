@@ -220,6 +220,25 @@ def generous(results: Iterable[Result]) -> tuple[Finding, ...]:
     return tuple(found.values())
 
 
+def by_chance(doubtful: Iterable[tuple[Site, Directive]]) -> tuple[Finding, ...]:
+    """Name the rules by which somebody may get in without a certificate, where no client here can try them."""
+    first = {(rule.file, rule.line): (site, rule) for site, rule in [*doubtful][::-1]}
+    return tuple(
+        Finding(
+            "coverage.way_in_not_tried",
+            "warning",
+            site.id,
+            (),
+            f"Whether `{rule.name} {rule.arguments}` lets in who has no certificate at {site.url} was not seen: it asks"
+            " for what no client here can choose.",
+            "Let it ask for the certificate as well.",
+            rule.file,
+            rule.line,
+        )
+        for site, rule in first.values()
+    )
+
+
 def about_nothing(rules: Iterable[Directive]) -> tuple[Finding, ...]:
     """Name the rules that ask for a certificate at places which no site serves."""
     return tuple(

@@ -69,7 +69,7 @@ def is_certain(guard: Guard, rule: Directive) -> bool:
     limits = (entry for entry in guard.said if entry.name.lower() == "limitexcept")
     if any(rule is entry for limit in limits for entry in walk(limit)):
         return True
-    others = (entry for entry in walk(_deciding(guard)) if entry.name.lower() == "require")
+    others = (entry for entry in walk(deciding(guard)) if entry.name.lower() == "require")
     about = (*_ABOUT_ADDRESSES, *USERS, *(["method "] if reads(guard) else []))
     return all(
         any(entry is one for one in guard.rules) or entry.arguments.lower().removeprefix("not ").startswith(about)
@@ -92,7 +92,7 @@ def hinges_on(guard: Guard, rule: Directive) -> bool:
     if rule.name.lower() == "rewritecond":
         *conditions, last = block(guard, rule)
         return _forbids(last) and all("OR" in flags(entry) for entry in conditions[:-1])
-    return _needs(_deciding(guard), rule)
+    return _needs(deciding(guard), rule)
 
 
 def redirect(guard: Guard) -> Directive | None:
@@ -130,9 +130,9 @@ def by_address(guard: Guard) -> Iterator[Directive]:
     """Yield the rules by which an address is as good as a certificate."""
     if guard.any_will_do:
         yield from (entry for entry in guard.said if entry.name.lower() == "allow" and networks(entry))
-    deciding = [*walk(_deciding(guard))]
+    entries = [*walk(deciding(guard))]
     for rule in _about_addresses(guard):
-        counts = any(rule is one for one in deciding)
+        counts = any(rule is one for one in entries)
         if counts and not hinges_on(guard, rule) and not denies(guard, rule):
             yield rule
 
@@ -226,18 +226,18 @@ def networks(rule: Directive) -> list[_Network]:
 
 def _wants_certificate(guard: Guard) -> bool:
     """Whether a certificate is wanted beside what the deciding rules say, or by these."""
-    deciding = [*walk(_deciding(guard))]
-    return guard.verify_client == "require" or any(rule is one for rule in guard.rules for one in deciding)
+    entries = [*walk(deciding(guard))]
+    return guard.verify_client == "require" or any(rule is one for rule in guard.rules for one in entries)
 
 
-def _deciding(guard: Guard) -> Directive:
+def deciding(guard: Guard) -> Directive:
     """The section whose rules count: the last one that has any."""
-    found = [section for section in guard.sections if any(map(_authorizes, section.body))]
+    found = [section for section in guard.sections if any(map(authorizes, section.body))]
     return found[-1] if found else Directive("", "", "", 0)
 
 
 def _needs(section: Directive, rule: Directive) -> bool:
-    entries = [entry for entry in section.body if _authorizes(entry)]
+    entries = [entry for entry in section.body if authorizes(entry)]
     inside = [entry for entry in entries if entry is rule or rule in walk(entry)]
     all_of = section.name.lower() == "requireall" or len(entries) == 1
     if not inside or not all_of or section.name.lower() == "requirenone":
@@ -245,7 +245,8 @@ def _needs(section: Directive, rule: Directive) -> bool:
     return inside[0] is rule or _needs(inside[0], rule)
 
 
-def _authorizes(entry: Directive) -> bool:
+def authorizes(entry: Directive) -> bool:
+    """Whether a directive is a Require, or a section of such."""
     return entry.name.lower() in _AUTHORIZING
 
 

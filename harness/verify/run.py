@@ -3,7 +3,7 @@
 import random
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,6 +29,7 @@ from harness.server.workbench import Httpd, workbench
 from harness.verify.findings import (
     Finding,
     about_nothing,
+    by_chance,
     exposed,
     findings,
     generous,
@@ -40,6 +41,7 @@ from harness.verify.material import Material
 from harness.verify.plan import Knock, NothingToDoError, Planner
 from harness.verify.policy import NO_POLICY, Policy
 from harness.verify.rules import by_address
+from harness.verify.untried import Lets, untried
 
 _START = 120
 """Seconds that httpd may take until it answers the control."""
@@ -201,12 +203,15 @@ def verify(
     locked_out = [entry for entry in weighed.shut if entry.verdict is Verdict.LOCKED_OUT]
     puzzling = [entry for entry in weighed.shut if entry not in locked_out and not _is_redirect(entry)]
     trouble = ended or (_shut(puzzling[0]) if puzzling else None)
+    doubtful = {lets: [*_doubtful(planned.guarded, lets)] for lets in (Lets.FROM_SOMEWHERE, Lets.NOBODY_KNOWS)}
+    by_rule = by_chance(doubtful[Lets.NOBODY_KNOWS])
     not_seen = (
         *(*laid_out.unseen, *unseen(configuration, laid_out.files), *found.unseen),
         *map(_before_the_guard, redirected.values()),
         *map(_unread, material.unread),
         *(_unknown_users(site) for site in planned.guarded if material.stand_in(site)),
         *(_by_address(rule) for site in planned.guarded for rule in by_address(site.guard)),
+        *(_by_address(rule) for _, rule in doubtful[Lets.FROM_SOMEWHERE]),
         *map(_locked_otherwise, weighed.locked_otherwise),
     )
     return Run(
@@ -220,10 +225,11 @@ def verify(
             *exposed(open_to_all, [site for site in places if not policy.opens(site)]),
             *not_told_apart(site for site in planned.guarded if material.blind(site)),
             *generous(results),
+            *by_rule,
             *about_nothing(found.idle),
             *not_examined(not_seen),
         ),
-        trouble=f"{trouble}\nThe log's last words:\n{log.last_words}" if trouble else None,
+        trouble=f"{trouble}\nThe log's last words:\n{log.last_words}" if trouble else _doubt(subject, by_rule),
         timing_s=clock.times(),
         strangers=open_to_all,
     )
@@ -300,6 +306,14 @@ def _locked_otherwise(control: Result) -> Unseen:
     return Unseen(what, where.file, where.line)
 
 
+def _doubtful(places: Iterable[Site], how: Lets) -> Iterator[tuple[Site, Directive]]:
+    """Yield the rules by which somebody may get in at a place without a certificate in this way, which is not tried."""
+    for site in places:
+        lets, rules = untried(site.guard)
+        if lets is how:
+            yield from ((site, rule) for rule in rules)
+
+
 def _by_address(rule: Directive) -> Unseen:
     what = f"who needs no certificate by `{rule.name} {rule.arguments}`: every client here comes from elsewhere"
     return Unseen(what, rule.file, rule.line, "If they are meant to get in by their address, nothing.")
@@ -317,6 +331,12 @@ def _unread(rule: Directive) -> Unseen:
         rule.line,
         "Give a client that it lets in with --client-like, and see to it yourself that it refuses the others.",
     )
+
+
+def _doubt(subject: Subject, found: Sequence[Finding]) -> str | None:
+    """Say that a way in was not tried: whatever else was seen, it is no pass."""
+    lines = " and ".join(subject.locate(entry.file, entry.line) for entry in found)
+    return f"Whether somebody without a certificate gets in by {lines} cannot be told." if found else None
 
 
 def _nothing(places: Sequence[Site]) -> str:

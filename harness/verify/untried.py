@@ -1,0 +1,183 @@
+"""By which rule may somebody get in without a certificate whom no client here stands for, so that nobody can tell?
+
+Whatever is written into a request is tried. But every client comes from where no rule speaks of, and nobody chooses the
+hour, or what a list says of him.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+from harness.server.conditions import OPERATORS, as_expression, as_test, flags, passes
+from harness.server.configuration import Directive
+from harness.server.expressions import search
+from harness.server.guard import Guard
+from harness.verify.normal import Comparison, Expression, read
+from harness.verify.rules import QUOTED, authorizes, block, deciding, turns_away, turns_down
+
+_BY_CERTIFICATE = re.compile(r"SSL_CLIENT_|PeerExtList|\bOID\(")
+_COMPARED = re.compile(rf"%\{{SSL_CLIENT_(?P<what>\w+)\}}\s*{OPERATORS}")
+_VARIABLE = re.compile(r"%\{(?:([\w-]+):)?([^}]*)\}")
+_FUNCTION = re.compile(r"\b([A-Za-z]\w*)\(\s*['\"]?([\w-]*)")
+_LOOKED_UP = re.compile(r"\$\{\w+:")
+_MATCHED = re.compile(r"[=!]~.")
+_NEGATIVE = {"!=", "-ne", "ne", "-z"}
+_ENVIRONMENT = {"ENV", "env", "reqenv"}
+_TRIED = re.compile(
+    r"HTTP_\w+|HTTPS|QUERY_STRING|THE_REQUEST|SERVER_\w+|SCRIPT_\w+|DOCUMENT_\w+|PATH_INFO|CONTEXT_\w+|HANDLER"
+    r"|AUTH_TYPE|REQUEST_(?:METHOD|URI|FILENAME|SCHEME|STATUS)|REMOTE_(?:ADDR|HOST|USER)|CONN_REMOTE_ADDR|IPV6"
+    r"|IS_SUBREQ|API_VERSION|SSL_(?:PROTOCOL|TLS_SNI|SERVER_\w+|VERSION_\w+)|REDIRECT_\w+"
+)
+"""What a client writes, where he comes from, and what the server says alike to everybody."""
+_FUNCTIONS = {"req", "http", "req_novary", "resp", "tolower", "toupper", "escape", "unescape", *_ENVIRONMENT}
+_ADDRESS = re.compile(r"(?i)REMOTE_(?:ADDR|HOST)\b|-R\b")
+
+
+class Lets(IntEnum):
+    """Whether who has no certificate is let by: not at all, only from some address, or by what nobody can tell. What is
+    written into a request counts as the right thing, for that is tried."""
+
+    NO = 0
+    FROM_SOMEWHERE = 1
+    NOBODY_KNOWS = 2
+    YES = 3
+
+    def otherwise(self) -> "Lets":
+        """The opposite."""
+        return {Lets.NO: Lets.YES, Lets.YES: Lets.NO}.get(self, self)
+
+
+def untried(guard: Guard) -> tuple[Lets, list[Directive]]:
+    """Tell whether somebody may get in without a certificate, and by which rules, where by all that is tried nobody
+    does."""
+    if guard.verify_client == "require":
+        return Lets.NO, []
+    reading = _Reading(guard)
+    found = reading.whole()
+    return found, [entry for entry, lets in reading.unknown if lets is found]
+
+
+@dataclass
+class _Reading:
+    guard: Guard
+    unknown: list[tuple[Directive, Lets]] = field(default_factory=list)
+    """The rules that ask for what no client here stands for."""
+    asked: set[str] = field(default_factory=set)
+    """The variables that were looked for."""
+
+    def whole(self) -> Lets:
+        """What all rules come to."""
+        found, bars = self._any(deciding(self.guard).body), [Lets.YES]
+        for entry in self.guard.said:
+            name = entry.name.lower()
+            conditional = name in {"if", "elseif"}
+            if name == "sslrequire":
+                bars.append(self._holds(entry, read(entry.arguments)))
+            elif name == "rewriterule" and turns_down(entry) and (conditions := block(self.guard, entry)[:-1]):
+                bars.append(self._conditions(conditions, negated=True))
+            elif conditional and turns_away(entry):
+                bars.append(self._holds(entry, read(entry.expression, negated=True)))
+            elif conditional and any(map(authorizes, entry.body)):
+                found = max(found, min(self._holds(entry, read(entry.expression)), self._any(entry.body)))
+        return min(found, *bars)
+
+    def _any(self, entries: Iterable[Directive]) -> Lets:
+        return max((self._required(entry) for entry in entries if authorizes(entry)), default=Lets.YES)
+
+    def _required(self, entry: Directive) -> Lets:
+        kind = entry.name.lower()
+        if kind != "require":
+            parts = [self._required(part) for part in entry.body if authorizes(part)]
+            found = min(parts, default=Lets.YES) if kind == "requireall" else max(parts, default=Lets.NO)
+            return found.otherwise() if kind == "requirenone" else found
+        words = entry.arguments.split()
+        negated = entry.arguments.lower().startswith("not ")
+        what, _, rest = " ".join(words[negated:]).partition(" ")
+        if what.lower() == "expr":
+            return self._holds(entry, read(Directive("", rest, "", 0).expression, negated=negated))
+        if what.lower() == "env":
+            # What nobody has to write, he does not.
+            return Lets.YES if negated else max((self._set(entry, name) for name in rest.split()), default=Lets.NO)
+        # Who has no certificate has no other proof, such as a password or an address.
+        found = Lets.YES if what.lower() in {"method", "ssl"} or (what, rest) == ("all", "granted") else Lets.NO
+        return found.otherwise() if negated else found
+
+    def _set(self, entry: Directive, name: str) -> Lets:
+        """Whether a variable is there, as what sets it says; one that is asked for by what sets it is taken for set."""
+        if name in self.asked:
+            return Lets.YES
+        self.asked.add(name)
+        found = [self._sets(one) for one in self.guard.said if re.search(rf"\b{re.escape(name)}\b", one.arguments)]
+        self.asked.remove(name)
+        known = [one for one in found if one is not None]
+        return max(known) if known else self._unknown(entry, Lets.NOBODY_KNOWS)
+
+    def _sets(self, entry: Directive) -> Lets | None:
+        name, words = entry.name.lower(), entry.words()
+        if name == "setenvifexpr":
+            return self._holds(entry, read(words[0]))
+        if name == "rewriterule" and "E" in flags(entry):
+            return self._conditions(block(self.guard, entry)[:-1])
+        if name.startswith(("setenvif", "browsermatch", "setenv")):
+            return self._unknown(entry, Lets.FROM_SOMEWHERE) if _ADDRESS.match(words[0]) else Lets.YES
+        return None
+
+    def _conditions(self, conditions: Sequence[Directive], *, negated: bool = False) -> Lets:
+        """Whether the conditions of a RewriteRule hold, or (`negated`) do not: any of those that `OR` joins, and all
+        else."""
+        any_of, all_of = (min, max) if negated else (max, min)
+        groups: list[list[Lets]] = [[]]
+        for condition in conditions:
+            groups[-1].append(self._condition(condition, negated=negated))
+            if "OR" not in flags(condition):
+                groups.append([])
+        return all_of([any_of(group) for group in groups if group], default=Lets.NO if negated else Lets.YES)
+
+    def _condition(self, condition: Directive, *, negated: bool) -> Lets:
+        text, pattern, *_ = [*condition.words(), "", ""]
+        if text == "expr":
+            return self._holds(condition, read(pattern, negated=negated))
+        value = re.sub(r"%\{(?:SSL:)?SSL_CLIENT_(\w+)\}", lambda found: _of_nobody(found[1]), text)
+        if value != text and "%{" not in value:
+            return Lets.YES if passes(as_test(condition), value) != negated else Lets.NO
+        return self._depends(condition, text)
+
+    def _holds(self, entry: Directive, expression: Expression) -> Lets:
+        if isinstance(expression, Comparison):
+            return self._comparison(entry, expression)
+        parts = [self._holds(entry, part) for part in expression.parts]
+        return min(parts) if expression.by == "&&" else max(parts)
+
+    def _comparison(self, entry: Directive, comparison: Comparison) -> Lets:
+        text = " ".join(comparison.words)
+        if found := _COMPARED.fullmatch(text):
+            same = search(as_expression(found), _of_nobody(found["what"])) is not None
+            holds = same != (found["operator"] in {"!~", "!=", "-ne"})
+        elif _BY_CERTIFICATE.search(text):
+            holds = any(word.lower() in _NEGATIVE or word.startswith("!~") for word in comparison.words)
+        else:
+            return self._depends(entry, " ".join(word for word in comparison.words if not _MATCHED.match(word)))
+        return Lets.YES if holds != comparison.negated else Lets.NO
+
+    def _depends(self, entry: Directive, text: str) -> Lets:
+        """What it comes to that a text is about something else than a certificate."""
+        functions = [name for name, _ in _FUNCTION.findall(QUOTED.sub("''", text))]
+        parts = [*_VARIABLE.findall(text), *_FUNCTION.findall(text)]
+        names = [name for kind, name in _VARIABLE.findall(text) if kind not in {"HTTP", *_ENVIRONMENT}]
+        known = all(map(_TRIED.fullmatch, names)) and _FUNCTIONS.issuperset(functions)
+        if _ADDRESS.search(QUOTED.sub("", text)):
+            return self._unknown(entry, Lets.FROM_SOMEWHERE)
+        if not known or _LOOKED_UP.search(text):
+            return self._unknown(entry, Lets.NOBODY_KNOWS)
+        variables = [name for kind, name in parts if kind in _ENVIRONMENT and not _TRIED.fullmatch(name)]
+        return min((self._set(entry, name) for name in variables), default=Lets.YES)
+
+    def _unknown(self, entry: Directive, lets: Lets) -> Lets:
+        self.unknown.append((entry, lets))
+        return lets
+
+
+def _of_nobody(what: str) -> str:
+    """What mod_ssl says of who has no certificate, by the name of its variable."""
+    return "NONE" if what == "VERIFY" else ""
