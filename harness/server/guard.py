@@ -123,7 +123,7 @@ def wants_to_know(entry: Directive) -> bool:
     return asks or entry.name.lower() in _INTENT
 
 
-def undone(guard: Guard, claim: Directive) -> Guard:
+def by_mistake(guard: Guard, claim: Directive) -> Guard:
     """Take for a mistake what undoes a guard on purpose, where nothing else is guarded: `claim` is what wants to know
     who comes."""
     grants = [entry for section in guard.opening for entry in section.said if _grants(entry)]

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from harness.server.beside import below_programs, left_to_applications
 from harness.server.configuration import Directive, walk
-from harness.server.guard import Guard, undone, wants_to_know
+from harness.server.guard import Guard, by_mistake, wants_to_know
 from harness.server.layout import ConfigurationError, Unseen
 from harness.server.sections import below
 from harness.server.virtual_host import VirtualHost
@@ -102,11 +102,11 @@ def sites(
     for host in hosts:
         guards = {_place(host.content(url)): host.guard(url) for url in host.led if url not in host.paths}
         claimed = {place: guard for place, guard in guards.items() if guard.claim} | claimed
-    claimed |= {behind: guard for place, guard in claimed.items() for behind in _behind(place, names)}
+    claimed = {behind: guard for place, guard in claimed.items() for behind in _behind(place, names)} | claimed
     found += _other_doors([host for host in hosts if host.port not in only_here], found, claimed, names)
     found = [site if site.port in only_here else _shared(site, claimed) for site in found]
     if not any(site.guard.claim for site in found) and (asked := list(filter(wants_to_know, walk(configuration)))):
-        found = [replace(site, guard=undone(site.guard, asked[0])) if site.tls else site for site in found]
+        found = [replace(site, guard=by_mistake(site.guard, asked[0])) if site.tls else site for site in found]
     return Sites(
         tuple(replace(site, id=f"s{number}") for number, site in enumerate(found, 1)),
         (*unseen, *(entry for host in hosts for entry in (*host.unseen, *left_to_applications(host)))),

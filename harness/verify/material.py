@@ -2,9 +2,11 @@
 
 import base64
 import hashlib
+import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from itertools import zip_longest
 
 from cryptography import x509
@@ -164,7 +166,13 @@ class Material:
                     found |= hashed(path, trust.get(path) or everybody, crls.get(path, []))
                 elif entry.name.endswith("File") and path not in found:
                     found[path] = self._content(entry.name, path, trust, crls, everybody)
-        return found
+        return found | self._groups()
+
+    def _groups(self) -> dict[str, bytes]:
+        """The files of groups for Diffie-Hellman: as in CONFIG, else a standard one."""
+        named = (entry for entry in walk(self.configuration) if entry.name.lower() == "sslopensslconfcmd")
+        paths = [self.bench.absolute(entry.words()[1]) for entry in named if entry.value == "dhparameters"]
+        return {path: self.bench.given(path) or _group() for path in paths}
 
     def answers(self, places: Iterable[Site]) -> dict[str, bytes]:
         """Every file of the OCSP responder; none where no site asks one."""
@@ -259,6 +267,15 @@ class Material:
 
 def _pem(entries: Iterable[x509.Certificate | x509.CertificateRevocationList]) -> bytes:
     return b"".join(dict.fromkeys(entry.public_bytes(Encoding.PEM) for entry in entries))
+
+
+def _group() -> bytes:
+    """The group ffdhe2048 for Diffie-Hellman (RFC 7919 appendix A.1)."""
+    e = sum(Fraction(1, math.factorial(number)) for number in range(400))
+    prime = 2**2048 - 2**1984 + (math.floor(2**1918 * e) + 560316) * 2**64 - 1
+    # DHParameter of PKCS #3: SEQUENCE {INTEGER prime, INTEGER 2}.
+    encoded = bytes.fromhex("30820108 02820101 00") + prime.to_bytes(256) + bytes.fromhex("020102")
+    return b"-----BEGIN DH PARAMETERS-----\n%b-----END DH PARAMETERS-----\n" % base64.encodebytes(encoded)
 
 
 def _crls(content: bytes) -> list[x509.CertificateRevocationList]:

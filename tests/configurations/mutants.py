@@ -103,7 +103,7 @@ def _named(lines: list[str], number: int) -> frozenset[int]:
     if lines[number].strip().startswith("SSLCACertificateFile"):
         opened += [at for at, line in enumerate(lines) if line.strip().startswith("SSLCARevocationCheck")]
     # One of two conditions that both let in anybody now, or one that makes the other enough.
-    opened += [at for at, line in enumerate(lines) if line.strip() == "Satisfy any"]
+    opened += [at for at, line in enumerate(lines) if line.strip() in {"Satisfy any", "AuthBasicProvider anon"}]
     # Conditions that nothing asks any more.
     if lines[number].strip().startswith(("RewriteEngine", "RewriteRule")):
         opened += [at for at, line in enumerate(lines) if line.strip().startswith("RewriteCond")]
