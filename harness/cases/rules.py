@@ -67,14 +67,14 @@ def without_extension(pki: Pki) -> Client | None:
     return _if_any(pki.lacking(Part.EXTENSION))
 
 
-@case(refused_by_rule(), source="Require expr, regular expressions without ^ and $", directive="Require")
-def longer_name(pki: Pki) -> Client | None:
-    """A certificate whose subject holds what the rules want in something longer: "Acmes" where they want "Acme".
+@case(refused_by_rule(), source="Require expr, regular expressions without ^, $ or \\.", directive="Require")
+def similar_name(pki: Pki) -> Client | None:
+    """A certificate whose subject only resembles what the rules want: "xAcmex", or a letter where theirs has a dot.
 
-    Asked only where an expression is not closed at its ends. No configuration promises to keep it out, since some mean
-    it so: a warning, unless a policy says more.
+    Asked only where an expression is not closed at its ends, or has a dot that stands for any letter. No configuration
+    promises to keep it out, since some mean it so: a warning, unless a policy says more.
     """
-    return _if_any(pki.lengthened())
+    return _if_any(pki.resembling())
 
 
 def _if_any(identity: Identity | None) -> Client | None:

@@ -73,7 +73,7 @@ def part_of_name(name: x509.GeneralName) -> Part:
 class Model:
     """What is wanted of a good client: attributes of its subject and of its issuer's by their type, alternative names,
     and extensions. `needed` are the parts without any one of which nobody is to get in; `certain` says that nobody is
-    who has none at all. `longer` are attributes that hold what is wanted in something longer; `unread` says that more
+    who has none at all. `similar` are attributes that an expression takes for what is wanted; `unread` says that more
     is wanted, and nobody knows what.
 
     `like` is a client's own certificate, and those of its issuers that came with it: where there is one, a good client
@@ -89,7 +89,7 @@ class Model:
     extensions: tuple[x509.Extension[x509.ExtensionType], ...] = ()
     needed: frozenset[Part] = frozenset()
     certain: bool = True
-    longer: tuple[tuple[x509.ObjectIdentifier, str], ...] = ()
+    similar: tuple[tuple[x509.ObjectIdentifier, str], ...] = ()
     unread: bool = False
     like: tuple[x509.Certificate, ...] = ()
     authorities: tuple[x509.Certificate, ...] = ()
@@ -139,13 +139,13 @@ class Model:
         extensions = () if part is Part.EXTENSION else good["extensions"]
         return good | {"subject": x509.Name(attributes), "names": tuple(names), "extensions": extensions}
 
-    def lengthened(self, name: str) -> dict[str, Any] | None:
-        """The same, but for attributes that hold what is needed in something longer; None where there are none."""
-        longer = {kind: value for kind, value in self.longer if part_of(kind) in self.needed}
-        if self.like or not longer:
+    def resembling(self, name: str) -> dict[str, Any] | None:
+        """The same, but for attributes that an expression takes for what is needed; None where there are none."""
+        similar = {kind: value for kind, value in self.similar if part_of(kind) in self.needed}
+        if self.like or not similar:
             return None
         good = self.profile(name)
-        attributes = [x509.NameAttribute(one.oid, longer.get(one.oid, one.value)) for one in good["subject"]]
+        attributes = [x509.NameAttribute(one.oid, similar.get(one.oid, one.value)) for one in good["subject"]]
         return good | {"subject": x509.Name(attributes)}
 
     def met_by(self, certificate: x509.Certificate) -> bool:

@@ -292,9 +292,9 @@ class Pki:
         changes = self.model.lacking(part, self._case) | self._own()
         return self._issue(under, **changes)
 
-    def lengthened(self) -> Identity | None:
-        """Issue a certificate that has what is wanted in something longer; None where no rule is known to take it."""
-        changes = self.model.lengthened(self._case)
+    def resembling(self) -> Identity | None:
+        """Issue a certificate that an expression takes for what is wanted; None where none is known."""
+        changes = self.model.resembling(self._case)
         return self._issue(None, **changes | self._own()) if changes else None
 
     def suits(self, certificate: x509.Certificate) -> bool:

@@ -25,6 +25,7 @@ _AHEAD = re.compile(r"\(\?!((?:[^()]|\([^()]*\))*)\)")
 _WILD = re.compile(r"/\(?(?:\.|\\w|\[[^\]]*(?:\^|a-z|:al)[^\]]*\]+)\+(?:/\?)?\)?\$?$")
 """What ends an expression that is about all names in a folder, as far as they look like some."""
 
+_WRITTEN = re.compile(r"%\{(?:HTTP[_:]|QUERY_STRING|THE_REQUEST)")
 _ANY = ("/q/q", "q/q")
 """A path as the rules of a virtual host see it, and as those of a folder do."""
 
@@ -188,6 +189,14 @@ def left_to_applications(host: "VirtualHost") -> Iterator[Unseen]:
             what = f"what the application makes of {path}: this line leaves it out, wherever it lies"
             yield Unseen(what, line.file, line.line, "Let the expression begin with `^` and a folder that is public.")
             break
+    condition = Directive("", "", "", 0)
+    for entry in host.directives:
+        if entry.name.lower() == "rewritecond":
+            condition = entry
+        led = entry.name.lower() == "rewriterule" and re.search(r"(?<!\\)%\d", "".join(entry.words()[1:2]))
+        if led and not flags(entry) & ELSEWHERE and _WRITTEN.search(condition.arguments):
+            what = f"what `{entry.name} {entry.arguments}` leads to: a part of it is as the client writes it"
+            yield Unseen(what, entry.file, entry.line, "Guard what it may lead to, in a <Directory> or a <Proxy>.")
 
 
 def _programs(host: "VirtualHost") -> Iterator[str]:

@@ -34,6 +34,8 @@ _UNWANTED = re.compile(
     r"|-z\s*%\{SSL_CLIENT_[^}]*\}"
 )
 """What a good client has not."""
+_DOT = re.compile(r"(?<=\w)\.(?=\w)")
+"""A dot that stands for any letter where one of a name's own is meant."""
 _ANOTHER = "another"
 _OF_NOBODY = {"S_DN": f"CN={NOBODY}", "S_DN_CN": NOBODY}
 _LONGEST = 64
@@ -54,7 +56,7 @@ _MENTIONED = re.compile(r"SSL_CLIENT_(?!VERIFY\b)|PeerExtList|OID\(")
 class Demands:
     """What was read: attributes of subject and issuer by their type, alternative names, extensions; the parts without
     any one of which nobody is to get in, or whether (`certain`) that is known of all together; the attributes of a
-    subject that are as good to an expression, being longer;
+    subject that are as good to an expression, being longer, or without its dots;
     and the rules that want something which could not be read."""
 
     subject: dict[x509.ObjectIdentifier, str] = field(default_factory=dict)
@@ -62,7 +64,7 @@ class Demands:
     names: dict[x509.GeneralName, None] = field(default_factory=dict)
     extensions: dict[str, str] = field(default_factory=dict)
     needed: set[Part] = field(default_factory=set)
-    longer: dict[x509.ObjectIdentifier, str] = field(default_factory=dict)
+    similar: dict[x509.ObjectIdentifier, str] = field(default_factory=dict)
     certain: bool = False
     unread: list[Directive] = field(default_factory=list)
 
@@ -75,7 +77,7 @@ class Demands:
             "names": tuple(self.names),
             "extensions": tuple(made),
             "needed": frozenset(self.needed),
-            "longer": tuple(self.longer.items()),
+            "similar": tuple(self.similar.items()),
             "certain": self.certain,
             "unread": bool(self.unread),
         }
@@ -165,7 +167,7 @@ def _take(read: Demands, found: re.Match[str]) -> Iterator[Part | None]:
     """Note one demand; yields the parts that it is about, None where no value that meets it could be made."""
     what = found["what"]
     pattern = found.groupdict().get("pattern")
-    value = _matching(pattern) if pattern else found["value"]
+    value = _matching(_DOT.sub(r"\.", pattern)) if pattern else found["value"]
     whose, _, attribute = what.partition("_DN")
     # What nobody in particular has as well is as good as not read.
     if (
@@ -183,19 +185,25 @@ def _take(read: Demands, found: re.Match[str]) -> Iterator[Part | None]:
             read.names.setdefault(name)
         yield part_of_name(name) if name else None
     else:
-        wanted = read.subject if whose == "S" else read.issuer
-        named = [(attribute[1:], value)] if attribute else [*_attributes(value)]
-        if not attribute and pattern and pattern.startswith("^") and named and named[-1][0] != "CN":
-            wanted.setdefault(NameOID.COMMON_NAME, USER)  # Which then does not come first in the text.
-        for kind, one in named:
-            part = _take_attribute(wanted, kind, one)
-            # Of a part that may be anything, nothing is wanted.
-            if part and pattern and search(pattern, value.replace(one, _ANOTHER) if one else value):
-                continue
-            longer = f"x{one}x" if attribute else f"{one}x"
-            if part and pattern and search(pattern, value.replace(one, longer)) and _fits(_ATTRIBUTES[kind], longer):
-                read.longer |= {_ATTRIBUTES[kind]: longer} if whose == "S" else {}
-            yield part if whose == "S" else part and Part.ISSUER
+        yield from _take_name(read, whose, attribute[1:], value, pattern)
+
+
+def _take_name(read: Demands, whose: str, attribute: str, value: str, pattern: str | None) -> Iterator[Part | None]:
+    """Note what is wanted of a subject or an issuer: of one attribute, or of the name as a whole ("")."""
+    wanted = read.subject if whose == "S" else read.issuer
+    named = [(attribute, value)] if attribute else [*_attributes(value)]
+    if not attribute and pattern and pattern.startswith("^") and named and named[-1][0] != "CN":
+        wanted.setdefault(NameOID.COMMON_NAME, USER)  # Which then does not come first in the text.
+    for kind, one in named:
+        part = _take_attribute(wanted, kind, one)
+        # Of a part that may be anything, nothing is wanted.
+        if part and pattern and search(pattern, value.replace(one, _ANOTHER) if one else value):
+            continue
+        for other in (f"x{one}x" if attribute else f"{one}x", one.replace(".", "x")) if part and pattern else ():
+            same = other != one and search(pattern or "", value.replace(one, other)) is not None
+            if whose == "S" and same and _fits(_ATTRIBUTES[kind], other):
+                read.similar[_ATTRIBUTES[kind]] = other
+        yield part if whose == "S" else part and Part.ISSUER
 
 
 def _attributes(name: str) -> Iterator[tuple[str, str]]:

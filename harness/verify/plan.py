@@ -265,7 +265,7 @@ def _promises(guard: Guard, case: Case, pki: Pki) -> bool:
     closed at its ends: it may be meant open."""
     if case.id == "valid.browser":
         return guard.in_handshake
-    if case.id == "rules.longer_name":
+    if case.id == "rules.similar_name":
         return False
     if case.id == "chain.public_authority":
         return not pki.model.demanding

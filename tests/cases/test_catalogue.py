@@ -20,7 +20,7 @@ ROOT = Authority.root(subject="Example root").certificate
 MODEL = Model(
     subject=tuple((kind, "DE") for kind in DEMANDED),
     needed=frozenset(Part),
-    longer=((NameOID.ORGANIZATION_NAME, "xDEx"),),
+    similar=((NameOID.ORGANIZATION_NAME, "xDEx"),),
     authorities=(ROOT, public_roots()[0]),
     users=("guest",),
     authority=ROOT.subject,

@@ -127,20 +127,22 @@ def test_a_comma_may_be_part_of_a_value(rule: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("expression", "subject", "needed", "longer"),
+    ("expression", "subject", "needed", "similar"),
     [
         ("%{SSL_CLIENT_S_DN} =~ /O=Acme/", {ORGANISATION: "Acme"}, {Part.ORGANISATION}, {ORGANISATION: "Acmex"}),
         ("%{SSL_CLIENT_S_DN} =~ /,O=Acme$/", {ORGANISATION: "Acme"}, {Part.ORGANISATION}, {}),
         ("%{SSL_CLIENT_S_DN_CN} =~ /anna/", {NAME: "anna"}, {Part.COMMON_NAME}, {NAME: "xannax"}),
         ("%{SSL_CLIENT_S_DN_CN} =~ /^anna$/", {NAME: "anna"}, {Part.COMMON_NAME}, {}),
+        ("%{SSL_CLIENT_S_DN_CN} =~ /^a.test$/", {NAME: "a.test"}, {Part.COMMON_NAME}, {NAME: "axtest"}),
+        (r"%{SSL_CLIENT_S_DN_CN} =~ /^a\.test$/", {NAME: "a.test"}, {Part.COMMON_NAME}, {}),
     ],
 )
 def test_a_subject_is_read_from_an_expression_and_where_that_has_no_ends(
-    expression: str, subject: dict[Any, str], needed: set[Part], longer: dict[Any, str]
+    expression: str, subject: dict[Any, str], needed: set[Part], similar: dict[Any, str]
 ) -> None:
     found = location(f'Require expr "{expression}"')
     assert {kind: value for kind, value in found.subject.items() if kind in subject} == subject
-    assert (found.needed, found.longer) == (needed, longer)
+    assert (found.needed, found.similar) == (needed, similar)
 
 
 def test_of_a_name_that_may_be_any_nothing_is_needed() -> None:
