@@ -2,8 +2,9 @@
 
 import pytest
 
-from harness.server.sites import Site
-from tests.dump import places
+from harness.server.configuration import parse
+from harness.server.sites import Site, sites
+from tests.dump import dump, places
 
 PHP = ('<FilesMatch "\\.php$">', "SetHandler proxy:fcgi://127.0.0.1:9000", "</FilesMatch>")
 FORBIDDEN = ("RewriteCond %{SSL:SSL_CLIENT_VERIFY} !=SUCCESS", "RewriteRule ^ - [F]")
@@ -93,3 +94,26 @@ def test_what_is_served_by_its_name_in_small_letters_has_another() -> None:
     lines = ("RewriteMap lower int:tolower", "RewriteRule ^/(.*)$ /${lower:$1}", *location("/admin"))
     (site,) = (one for one in found(*lines) if one.guard.beyond)
     assert (site.path, bool(site.guard.claim)) == ("/ADMIN/", True)
+
+
+@pytest.mark.parametrize(
+    ("condition", "rule", "told"),
+    [
+        ("%{QUERY_STRING} ^page=(.*)$", "^/show$ /%1 [L]", True),
+        ("%{HTTP_COOKIE} lang=(\\w+)", "^/(.*)$ /%1/$1", True),
+        ("%{QUERY_STRING} ^page=(.*)$", "^/show$ /%1 [R=301]", False),
+        ("%{REQUEST_URI} ^/old/(.*)$", "^ /new/%1 [L]", False),
+        ("%{QUERY_STRING} ^page=", "^/show$ /shown.html [L]", False),
+    ],
+)
+def test_a_path_that_a_client_writes_a_part_of_is_told(condition: str, rule: str, told: bool) -> None:
+    whole = dump(
+        "<VirtualHost *:443>",
+        "SSLEngine on",
+        "RewriteEngine on",
+        f"RewriteCond {condition}",
+        f"RewriteRule {rule}",
+        "</VirtualHost>",
+    )
+    unseen = sites(parse(whole, {"/site.conf": "site.conf"}), complete=False).unseen
+    assert [entry.line for entry in unseen if "as the client writes it" in entry.what] == ([5] if told else [])
