@@ -73,8 +73,8 @@ def part_of_name(name: x509.GeneralName) -> Part:
 class Model:
     """What is wanted of a good client: attributes of its subject and of its issuer's by their type, alternative names,
     and extensions. `needed` are the parts without any one of which nobody is to get in; `certain` says that nobody is
-    who has none at all. `similar` are attributes that an expression takes for what is wanted; `unread` says that more
-    is wanted, and nobody knows what.
+    who has none at all. `similar` are attributes that an expression takes for what is wanted, `similar_names` names
+    beside those that it wants; `unread` says that more is wanted, and nobody knows what.
 
     `like` is a client's own certificate, and those of its issuers that came with it: where there is one, a good client
     is like that in all but its key, its time and its serial number. `authorities` and `crls` are what CONFIG holds:
@@ -90,6 +90,7 @@ class Model:
     needed: frozenset[Part] = frozenset()
     certain: bool = True
     similar: tuple[tuple[x509.ObjectIdentifier, str], ...] = ()
+    similar_names: tuple[tuple[x509.GeneralName, x509.GeneralName], ...] = ()
     unread: bool = False
     like: tuple[x509.Certificate, ...] = ()
     authorities: tuple[x509.Certificate, ...] = ()
@@ -142,11 +143,13 @@ class Model:
     def resembling(self, name: str) -> dict[str, Any] | None:
         """The same, but for attributes that an expression takes for what is needed; None where there are none."""
         similar = {kind: value for kind, value in self.similar if part_of(kind) in self.needed}
-        if self.like or not similar:
+        others = {name: other for name, other in self.similar_names if part_of_name(name) in self.needed}
+        if self.like or not (similar or others):
             return None
         good = self.profile(name)
         attributes = [x509.NameAttribute(one.oid, similar.get(one.oid, one.value)) for one in good["subject"]]
-        return good | {"subject": x509.Name(attributes)}
+        names = tuple(others.get(name, name) for name in map(general_name, good["names"]))
+        return good | {"subject": x509.Name(attributes), "names": names}
 
     def met_by(self, certificate: x509.Certificate) -> bool:
         """Whether a certificate is known to have all that is wanted of it and of its issuer, where anything is."""

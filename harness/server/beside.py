@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.server.conditions import CONDITIONS, ELSEWHERE, as_test, flags
+from harness.server.conditions import CONDITIONS, ELSEWHERE, as_test, flags, of_paths
 from harness.server.configuration import Directive
 from harness.server.expressions import search
 from harness.server.guard import opens
@@ -18,14 +18,16 @@ if TYPE_CHECKING:
 _RUNS = re.compile(r"(?i)\bfcgi:|\bscgi:|\buwsgi:|\bajp:|\bcgi-script\b|x-httpd-|\bphp|\bwsgi-script\b|\bperl-script\b")
 """What names a program, of all the handlers and types that there are."""
 
-_UNDOING = {"rewriterule", "setenvif", "setenvifnocase"}
-_LAST = {"L", "END"}
+_UNDOING = {"rewriterule", "setenvif", "setenvifnocase", "require", "sslrequire"}
+_LAST = {"L", "END", "S"}
 _AHEAD = re.compile(r"\(\?!((?:[^()]|\([^()]*\))*)\)")
 """What an expression leaves out: what must not follow (`(?!…)`)."""
 _WILD = re.compile(r"/\(?(?:\.|\\w|\[[^\]]*(?:\^|a-z|:al)[^\]]*\]+)\+(?:/\?)?\)?\$?$")
 """What ends an expression that is about all names in a folder, as far as they look like some."""
 
 _WRITTEN = re.compile(r"%\{(?:HTTP[_:]|QUERY_STRING|THE_REQUEST)")
+_USUAL = ("/index.html", "/x.pdf", "/x/x.zip")
+"""Names of files, as a redirect may forget them that is about names without a dot."""
 _ANY = ("/q/q", "q/q")
 """A path as the rules of a virtual host see it, and as those of a folder do."""
 
@@ -50,13 +52,14 @@ def beside(host: "VirtualHost") -> Iterator[Beside]:
             yield from _without_the_slash(host, section, rule, path)
     for program, path, line in below_programs(host):
         # What comes before a rule, or is asked for by one, undoes it without being about a path of its own.
-        undone = line.name.lower() in _UNDOING or host.asked_for(path) is None
+        undone = _undoes(line) or host.asked_for(path) is None
         if (rule := host.asked_for(program)) and undone:
             yield Beside(path, line, rule)
     yield from _by_the_front(host)
     yield from _with_parameters(host)
     yield from _named_in_a_folder(host)
     yield from _in_capitals(host)
+    yield from _dotted(host)
 
 
 def _deeper(host: "VirtualHost", section: Section, rule: Directive, url: str) -> Iterator[Beside]:
@@ -104,6 +107,34 @@ def below_programs(host: "VirtualHost") -> Iterator[tuple[str, str, Directive]]:
     programs = [one for one in _programs(host) if "://" not in host.content(one) or _RUNS.search(host.content(one))]
     spared = [*_spared(host)] if programs else []
     yield from ((program, join(program, example), line) for program in programs for line, example in spared)
+
+
+def in_the_clear(host: "VirtualHost") -> Iterator[tuple[str, Directive | None]]:
+    """Yield the paths that a redirect to the site with TLS may leave out: each with the line that does so by name, or
+    None where it is for some paths only."""
+    said = [*host.directives]
+    names = {entry.name.lower() for entry in said}
+    if not names & {"redirect", "redirectmatch", "rewriterule"}:
+        return
+    spared: list[tuple[str, Directive]] = []
+    for entry in said:
+        name, words = entry.name.lower(), [*entry.words(), ""]
+        if name == "rewritecond" and words[0] == "%{REQUEST_URI}":
+            tests = [as_test(entry)]
+        elif name == "rewriterule":
+            tests = [(words[0].removeprefix("!"), words[0].startswith("!") == (words[1] == "-"))]
+        else:
+            tests = of_paths(entry.arguments) if name in CONDITIONS else []
+        spared += [(expression, entry) for expression, wanted in tests if not wanted]
+    for path in dict.fromkeys([*_USUAL, *(_path(expression) for expression, _ in spared)]):
+        if path:
+            yield path, next((entry for expression, entry in spared if search(expression, path)), None)
+
+
+def _path(expression: str) -> str | None:
+    """A path that an expression matches, where that need not begin by a slash."""
+    path = matching(expression)
+    return path if not path or path.startswith("/") else f"/{path}"
 
 
 def _by_the_front(host: "VirtualHost") -> Iterator[Beside]:
@@ -161,6 +192,22 @@ def _lowering(host: "VirtualHost") -> Iterator[Directive]:
             yield entry
 
 
+def _dotted(host: "VirtualHost") -> Iterator[Beside]:
+    """Yield the paths out of a folder that an expression leads to without a slash after its name: `/static../private/`
+    has no segment of dots in it (RFC 3986 section 5.2.4), what it becomes has."""
+    for way in host.ways:
+        folder = re.fullmatch(r"(/.*)/\$\d", way.target)
+        if not way.head or way.head.endswith("/") or not folder:
+            continue
+        above = folder[1].rpartition("/")[0]
+        folders = [(one, f"{one.text.rstrip('/')}/") for one in host.sections if one.kind == "directory"]
+        for section, content in [*((one, host.content(path)) for one, path in host.covered), *folders]:
+            if (rule := host.asks_in(section)) and below(content, above) and not below(content, folder[1]):
+                dotted = f"{way.head}..{content[len(above) :]}"
+                if host.asked_for(dotted) is None and way.leads(dotted):
+                    yield Beside(dotted, way.entry, rule)
+
+
 def _other_spellings(host: "VirtualHost") -> Iterator[tuple[Section, str, str]]:
     """Yield what is guarded by its path and proxied, and the same path with a parameter, which nothing guards."""
     for section, path in host.covered:
@@ -185,7 +232,8 @@ def left_to_applications(host: "VirtualHost") -> Iterator[Unseen]:
             break
     for line, example in _spared(host):
         path = join(_ANY[0], example)
-        if "://" in host.content(path) and host.asked_for(_ANY[0]) and host.asked_for(path) is None:
+        left_out = host.asked_for(path) is None or (_undoes(line) and _is_about(line, path))
+        if "://" in host.content(path) and host.asked_for(_ANY[0]) and left_out:
             what = f"what the application makes of {path}: this line leaves it out, wherever it lies"
             yield Unseen(what, line.file, line.line, "Let the expression begin with `^` and a folder that is public.")
             break
@@ -225,6 +273,16 @@ def _fronts(host: "VirtualHost") -> Iterator[str]:
             yield f"/{found[1]}"
 
 
+def _undoes(line: Directive) -> bool:
+    """Whether a line leaves something out of a rule without being about a place of its own."""
+    return line.name.lower() in _UNDOING or line.arguments.startswith("expr ")
+
+
+def _is_about(line: Directive, path: str) -> bool:
+    """Whether the pattern of a RewriteRule is about a path; what other lines are about is known."""
+    return line.name.lower() != "rewriterule" or search(line.words()[0].removeprefix("!"), path) is not None
+
+
 def _spared(host: "VirtualHost") -> Iterator[tuple[Directive, str]]:
     """Yield each line that leaves something out of a rule by what its path looks like, with such a path."""
     found: list[tuple[Directive, str | None]] = []
@@ -239,9 +297,12 @@ def _spared(host: "VirtualHost") -> Iterator[tuple[Directive, str]]:
         name, words = entry.name.lower(), entry.words()
         if name in _UNDOING and words[0].lower() == "request_uri":
             found.append((entry, matching(words[1])))
-        # What stays as it is, and is not looked at by the rules that follow.
-        if name == "rewriterule" and words[1:2] == ["-"] and flags(entry) & _LAST:
-            found.append((entry, None if words[0].startswith("!") else matching(words[0])))
+        # What stays as it is, and is not looked at by the rules that follow; or is not forbidden as all else is.
+        if name == "rewriterule" and words[1:2] == ["-"]:
+            left_out = _LAST if not words[0].startswith("!") else {"F"}
+            found.append((entry, matching(words[0].removeprefix("!")) if flags(entry) & left_out else None))
+        if name in {"require", "sslrequire"} or (name == "rewritecond" and words[0] == "expr"):
+            found += [(entry, matching(expression)) for expression, _ in of_paths(entry.arguments)]
         if name == "rewritecond" and words[:1] == ["%{REQUEST_URI}"]:
             expression, wanted = as_test(entry)
             found += [(entry, None if wanted else matching(expression))]

@@ -13,7 +13,9 @@ CONDITIONS = {"if", "elseif", "else"}
 ELSEWHERE = {"F", "G", "R"}
 """Flags of a RewriteRule that serves nothing itself."""
 
-_EXPRESSION = r"m?(?P<mark>[/#|,])(?P<expression>(?:(?!(?P=mark)).)+)(?P=mark)(?P<flags>i?)"
+MARK = r"(?:/|(?<=m)[#$%^|?!'\",;:._-])"
+"""What a regular expression stands between (ap_expr): slashes, or after an `m` any of these."""
+_EXPRESSION = rf"m?(?P<mark>{MARK})(?P<expression>(?:(?!(?P=mark)).)+)(?P=mark)(?P<flags>i?)"
 _TEXT = r"(?P<quote>['\"])(?P<text>.*?)(?P=quote)"
 _NEVER = "(?!)"
 _VARIABLE = re.compile(r"%\{[^}]*\}")
@@ -61,6 +63,11 @@ def told_apart(body: tuple[Directive, ...]) -> tuple[tuple[Directive, ...], list
         else:
             everywhere += block
     return (*everywhere, *conditions), somewhere
+
+
+def of_paths(text: str) -> list[Test]:
+    """Read every test of the path in an expression."""
+    return [_test(found) for found in _TEST.finditer(text)]
 
 
 def _of_a_section(entry: Directive) -> tuple[tuple[Test, ...], Directive]:

@@ -43,6 +43,11 @@ class Section:
         return not self.is_expression and re.search(r"[*?\[]", self.text) is not None
 
     @property
+    def is_misread(self) -> bool:
+        """Whether `text` looks like a regular expression, and is none."""
+        return not self.is_expression and re.search(r"[|^]|\.\*|\\\.|\$$", self.text) is not None
+
+    @property
     def said(self) -> tuple[Directive, ...]:
         """What it says of all its places, whatever else holds."""
         return self.entry.body

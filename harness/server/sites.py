@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from harness.server.beside import below_programs, left_to_applications
+from harness.server.beside import below_programs, in_the_clear, left_to_applications
 from harness.server.configuration import Directive, walk
 from harness.server.guard import Guard, by_mistake, wants_to_know
 from harness.server.layout import ConfigurationError, Unseen
@@ -154,10 +154,14 @@ def _names(hosts: Iterable[VirtualHost]) -> tuple[dict[VirtualHost, list[str]], 
 def _shared(site: Site, claimed: Mapping[str, Guard]) -> Site:
     """Give a site the claim of the content that it serves, unless it has one of its own."""
     guard = site.guard
-    if guard.undone and guard.way and "://" in site.content:
+    if guard.undone and guard.way:
         same = claimed.get(_place(site.content))
-        # A part may be public; not all that is guarded, by another name.
-        return replace(site, guard=replace(guard, beyond=guard.way)) if same and same.way is not guard.way else site
+        again = same is not None and same.way is not guard.way
+        # A part may be public; not all that is guarded, by another name. And a Require opens nothing that a rewrite
+        # guards: that ends before it.
+        rewritten = guard.way.name.lower() == "rewriterule"
+        before = rewritten and any(rule.name.lower() == "rewritecond" for rule in guard.rules)
+        return replace(site, guard=replace(guard, beyond=guard.way)) if again or before else site
     if guard.claim or guard.undone or guard.beyond or not site.content or site.path.startswith(_PUBLIC):
         return site
     here = _place(site.content).rstrip("/")
@@ -225,11 +229,24 @@ def _other_doors(
                     if door not in known and below(host.content(path), content.rstrip("/") or "/"):
                         known.add(door)
                         yield _site(host, path, names)
+        for path, line in () if host.tls else in_the_clear(host):
+            guarded = any(
+                one.tls and one.content(path) == host.content(path) and one.guard(path).claim for one in hosts
+            )
+            is_public = path.startswith(_PUBLIC)
+            if guarded and not is_public and (names[host][0], host.listener, path) not in known:
+                site = _site(host, path, names)
+                yield replace(site, guard=replace(site.guard, beyond=line))
 
 
 def _idle(hosts: Iterable[VirtualHost]) -> tuple[Directive, ...]:
     """Find the rules about certificates that are about no place which any virtual host serves."""
-    busy = {id(section.entry) for host in hosts for section in host.sections if host.serves(section)}
+    busy = {
+        id(section.entry)
+        for host in hosts
+        for section in host.sections
+        if host.serves(section) and not section.is_misread
+    }
     idle = {id(rule): rule for host in hosts for entry, rule in host.rules_by_section() if id(entry) not in busy}
     return tuple(idle.values())
 

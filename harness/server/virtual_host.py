@@ -88,7 +88,7 @@ class VirtualHost:
     def content(self, url: str) -> str:
         """Name what is served at a path: a file's path, or where a proxy asks; "" where nothing is."""
         if way := self.way(url):
-            return way.content(url)
+            return _without_dots(way.content(url))
         return re.sub("/+", "/", join(self._root, url)) if self._root else ""
 
     def way(self, url: str) -> Way | None:
@@ -316,6 +316,13 @@ class VirtualHost:
         """Every directive that is about it, and about no other virtual host."""
         bodies = (entry for level in self._levels for entry in level.body if entry.name.lower() != "virtualhost")
         return [part for entry in bodies for part in (entry, *walk(entry))]
+
+
+def _without_dots(content: str) -> str:
+    """A file's path as httpd opens it, and compares it with the names of folders."""
+    while "://" not in content and (found := re.search(r"/[^/]+/\.\.(?=/|$)", content)):
+        content = content[: found.start()] + content[found.end() :]
+    return content
 
 
 def _at_which(content: str, led: list[tuple[str, str]]) -> Iterator[str]:

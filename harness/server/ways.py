@@ -13,6 +13,10 @@ THIS_MACHINE = "127.0.0.1"
 """The name by which this machine is told of, whatever a proxy calls it."""
 
 
+_FOLDERS = ("/etc/", "/home/", "/mnt/", "/opt/", "/srv/", "/tmp/", "/usr/", "/var/")  # noqa: S108 - only names
+"""The folders that every system has: what a RewriteRule leads to in one of these is a file's path, not a URL's."""
+
+
 @dataclass(frozen=True)
 class Way:
     """Where a path leads: to a folder, or to what a proxy asks, as the configuration names it (`target`), and by one
@@ -118,7 +122,7 @@ def _plain(entry: Directive, by_prefix: set[str], by_expression: set[str]) -> It
     if name in by_prefix:
         yield Way(words[0], words[1], entry)
     elif name in by_expression:
-        yield from _by_expression(words[0], words[1], entry)
+        yield from _by_expression(words[0], _whole(entry, words[1]), entry)
 
 
 def _inside(section: Section) -> Iterator[Way]:
@@ -134,7 +138,12 @@ def _inside(section: Section) -> Iterator[Way]:
         if not section.is_expression:
             yield Way(section.text, target, entry)
         else:
-            yield from _by_expression(section.text, target, entry)
+            yield from _by_expression(section.text, _whole(entry, target), entry)
+
+
+def _whole(entry: Directive, target: str) -> str:
+    """A proxy's target as it is asked for: where nothing that was found is put into it, the whole path follows."""
+    return target if "$" in target or not entry.name.lower().startswith("proxypass") else f"{target}$0"
 
 
 def _rewritten(where: Directive, root: str, folder: str | None = None) -> Iterator[Way]:
@@ -161,7 +170,8 @@ def _rewritten(where: Directive, root: str, folder: str | None = None) -> Iterat
         if turned_away or pattern.startswith("!") or target in {"", "-"} or "%" in target or flags(entry) & ELSEWHERE:
             continue
         pattern = in_any_case(pattern, entry)
-        if folder is None and not conditional and "P" in flags(entry) and "://" in target:
+        proxied = "P" in flags(entry) and "://" in target
+        if folder is None and not conditional and (proxied or target.startswith(_FOLDERS)):
             yield from _by_expression(pattern, target, entry)
         else:
             yield from _by_example(pattern, target, entry, root, folder)
@@ -173,7 +183,8 @@ def _by_example(pattern: str, target: str, entry: Directive, root: str, folder: 
         path, leads = found
         proxied = "P" in flags(entry) and "://" in leads
         if proxied or (leads.startswith("/") and root and folder is None):
-            leads = leads if proxied or below(leads, root) else join(root, leads)
+            is_file = leads.startswith(_FOLDERS) or below(leads, root)
+            leads = leads if proxied or is_file else join(root, leads)
             yield Way(path, leads, entry, exact=True, shouted=_shouted(pattern, path))
 
 

@@ -9,7 +9,7 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 
 from harness.pki.model import ATTRIBUTES, NOBODY, Part, part_of, part_of_name
-from harness.server.conditions import parted
+from harness.server.conditions import MARK, parted
 from harness.server.configuration import Directive
 from harness.server.expressions import search, texts
 from harness.server.guard import USERS, Guard
@@ -30,7 +30,7 @@ _LOWERED = re.compile(r"\btolower\(\s*(%\{[^}]*\})\s*\)")
 _THERE = re.compile(r"-n\s*(%\{SSL_CLIENT_[^}]+\})")
 _UNWANTED = re.compile(
     r"%\{SSL_CLIENT_(?!VERIFY)[^}]*\}\s*(?:!=|-?ne\b)\s*(['\"]).*?\1"
-    r"|%\{SSL_CLIENT_(?!VERIFY)[^}]*\}\s*!~\s*m?([/#|,]).*?\2i?"
+    rf"|%\{{SSL_CLIENT_(?!VERIFY)[^}}]*\}}\s*!~\s*m?({MARK}).*?\2i?"
     r"|-z\s*%\{SSL_CLIENT_[^}]*\}"
 )
 """What a good client has not."""
@@ -43,7 +43,7 @@ _LONGEST = 64
 _MS_UPN = x509.ObjectIdentifier("1.3.6.1.4.1.311.20.2.3")
 # One value, or the first of a list; or an expression.
 _VALUE = r"""(?:\{\s*)?(?P<quote>['"])(?P<value>(?:(?!(?P=quote)).)*)(?P=quote)(?:[^{}]*\})?"""
-_PATTERN = r"""m?(?P<mark>[/\#|])(?P<pattern>.+?)(?P=mark)i?"""
+_PATTERN = rf"""m?(?P<mark>{MARK})(?P<pattern>.+?)(?P=mark)i?"""
 _EQUALS = rf"\s*(?:==?|-?eq|-?in|-strc?match|=~)\s*(?:{_PATTERN}|{_VALUE})"
 _ASKED = re.compile(
     rf"%\{{SSL_CLIENT_(?P<what>[SI]_DN(?:_[A-Za-z]+)?|SAN_(?:Email|DNS|OTHER_msUPN))(?:_\d+)?\}}{_EQUALS}"
@@ -54,14 +54,14 @@ _MENTIONED = re.compile(r"SSL_CLIENT_(?!VERIFY\b)|PeerExtList|OID\(")
 
 @dataclass
 class Demands:
-    """What was read: attributes of subject and issuer by their type, alternative names, extensions; the parts without
-    any one of which nobody is to get in, or whether (`certain`) that is known of all together; the attributes of a
-    subject that are as good to an expression, being longer, or without its dots;
-    and the rules that want something which could not be read."""
+    """What was read: attributes of subject and issuer by their type, alternative names (each with one that is as good,
+    if any), extensions; the parts without any one of which nobody is to get in, or whether (`certain`) that is known of
+    all together; the attributes of a subject that are as good to an expression; and the rules that want something which
+    could not be read."""
 
     subject: dict[x509.ObjectIdentifier, str] = field(default_factory=dict)
     issuer: dict[x509.ObjectIdentifier, str] = field(default_factory=dict)
-    names: dict[x509.GeneralName, None] = field(default_factory=dict)
+    names: dict[x509.GeneralName, x509.GeneralName | None] = field(default_factory=dict)
     extensions: dict[str, str] = field(default_factory=dict)
     needed: set[Part] = field(default_factory=set)
     similar: dict[x509.ObjectIdentifier, str] = field(default_factory=dict)
@@ -75,6 +75,7 @@ class Demands:
             "subject": tuple(self.subject.items()),
             "issuer": tuple(self.issuer.items()),
             "names": tuple(self.names),
+            "similar_names": tuple((name, other) for name, other in self.names.items() if other),
             "extensions": tuple(made),
             "needed": frozenset(self.needed),
             "similar": tuple(self.similar.items()),
@@ -182,7 +183,8 @@ def _take(read: Demands, found: re.Match[str]) -> Iterator[Part | None]:
     elif what.startswith("SAN_"):
         name = _alternative_name(what, value)
         if name:
-            read.names.setdefault(name)
+            others = (_alternative_name(what, one) for one in _resembling(value) if pattern and search(pattern, one))
+            read.names[name] = next(others, None)
         yield part_of_name(name) if name else None
     else:
         yield from _take_name(read, whose, attribute[1:], value, pattern)
@@ -191,7 +193,8 @@ def _take(read: Demands, found: re.Match[str]) -> Iterator[Part | None]:
 def _take_name(read: Demands, whose: str, attribute: str, value: str, pattern: str | None) -> Iterator[Part | None]:
     """Note what is wanted of a subject or an issuer: of one attribute, or of the name as a whole ("")."""
     wanted = read.subject if whose == "S" else read.issuer
-    named = [(attribute, value)] if attribute else [*_attributes(value)]
+    # A text without any attribute's name may stand in any: in the common name as well.
+    named = [*_attributes(value)] if not attribute and "=" in value else [(attribute or "CN", value)]
     if not attribute and pattern and pattern.startswith("^") and named and named[-1][0] != "CN":
         wanted.setdefault(NameOID.COMMON_NAME, USER)  # Which then does not come first in the text.
     for kind, one in named:
@@ -199,11 +202,21 @@ def _take_name(read: Demands, whose: str, attribute: str, value: str, pattern: s
         # Of a part that may be anything, nothing is wanted.
         if part and pattern and search(pattern, value.replace(one, _ANOTHER) if one else value):
             continue
-        for other in (f"x{one}x" if attribute else f"{one}x", one.replace(".", "x")) if part and pattern else ():
-            same = other != one and search(pattern or "", value.replace(one, other)) is not None
-            if whose == "S" and same and _fits(_ATTRIBUTES[kind], other):
+        if part and pattern and whose == "S":
+            others = (other for other in _resembling(one) if search(pattern, value.replace(one, other)))
+            if (other := next(others, "")) and _fits(_ATTRIBUTES[kind], other):
                 read.similar[_ATTRIBUTES[kind]] = other
         yield part if whose == "S" else part and Part.ISSUER
+
+
+def _resembling(value: str) -> Iterator[str]:
+    """Yield what an expression may take for a value, where it has no ends or takes a dot for any letter; what begins as
+    the names of a group do (`ops-`) is meant to go on."""
+    yield f"x{value}x"
+    if re.search(r"\w$", value):
+        yield f"{value}x"
+    if "." in value:
+        yield value.replace(".", "x")
 
 
 def _attributes(name: str) -> Iterator[tuple[str, str]]:

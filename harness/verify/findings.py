@@ -9,6 +9,7 @@ from harness.server.configuration import Directive
 from harness.server.layout import Unseen
 from harness.server.sites import Site
 from harness.verify.judgement import Result
+from harness.verify.plan import STRANGER
 from harness.verify.rules import ANYBODY, knows_nobody, redirect
 
 _ORDER = ("error", "warning", "note")
@@ -127,7 +128,10 @@ def findings(results: Iterable[Result], depth: int | None) -> tuple[Finding, ...
         place = site.id if site.tls else f"{site.name}:{site.listener}"
         return _ORDER.index(entry.level or ""), entry.verdict, place, blamed, where.file, where.line
 
-    wrong = sorted((entry for entry in results if entry.level), key=kind)
+    found = [entry for entry in results if entry.level]
+    open_to_all = {entry.knock.door for entry in found if entry.knock.case.id == STRANGER and not entry.knock.because}
+    # Where anybody gets in, it is not what he writes that lets him in.
+    wrong = sorted((one for one in found if not one.knock.because or one.knock.door not in open_to_all), key=kind)
     return tuple(_finding(list(group), depth) for _, group in groupby(wrong, key=kind))
 
 

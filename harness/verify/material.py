@@ -32,7 +32,10 @@ from harness.verify.users import groups, passwords, stand_in
 _TRUST = ("SSLCACertificateFile", "SSLCACertificatePath")
 _NAMES = ("SSLCADNRequestFile", "SSLCADNRequestPath")
 _CRLS = ("SSLCARevocationFile", "SSLCARevocationPath")
-_SYSTEM = ("/etc/ssl/certs", "/etc/pki/tls/certs/ca-bundle", "/etc/pki/ca-trust", "/usr/share/ca-certificates")
+_SYSTEM = re.compile(
+    r"/etc/ssl/certs(/ca-certificates\.crt|/ca-bundle(\.trust)?\.crt)?/?|/etc/ssl/(cert\.pem|ca-bundle\.pem)"
+    r"|/etc/pki/tls/(cert\.pem|certs/ca-bundle(\.trust)?\.crt)|/etc/pki/ca-trust/extracted/.*|/usr/share/ca-certificates(/.*)?"
+)
 """Where systems keep the authorities that browsers trust."""
 _SECRET = "{SHA}" + base64.b64encode(hashlib.sha1(PASSWORD.encode(), usedforsecurity=False).digest()).decode()
 """What a password file holds for the password that every client has."""
@@ -245,7 +248,7 @@ class Material:
 
     def _authorities(self, paths: Sequence[str]) -> list[x509.Certificate]:
         """The authorities that CONFIG holds; what the system holds is known without it."""
-        if any(path.startswith(_SYSTEM) and not self._theirs([path]) for path in paths):
+        if any(_SYSTEM.fullmatch(path) and not self._theirs([path]) for path in paths):
             return list(public_roots())
         return certificates_in(self._theirs(paths))
 

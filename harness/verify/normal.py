@@ -4,8 +4,10 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from harness.server.conditions import MARK
+
 _TOKEN = re.compile(
-    r"(['\"])(?:\\.|(?!\1).)*\1|%\{[^}]*\}|\{[^}]*\}|[=!]~\s*m?([/#|,])(?:\\.|(?!\2).)*\2i?"
+    rf"(['\"])(?:\\.|(?!\1).)*\1|%\{{[^}}]*\}}|\{{[^}}]*\}}|[=!]~\s*m?({MARK})(?:\\.|(?!\2).)*\2i?"
     r"|&&|\|\||[=!]~|[=!<>]=|[=!<>()]|[^\s()=!<>&|'\"%{]+"
 )
 _AND, _OR, _NOT = {"&&", "and"}, {"||", "or"}, {"!", "not"}

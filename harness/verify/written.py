@@ -35,6 +35,8 @@ _NUMBER = re.compile(rf"{_TOLD}\s*-?(?P<than>ge|gt|le|lt)\s*['\"]?(?P<number>\d+
 _STEP = {"gt": 1, "lt": -1}
 _PORT = re.compile(r"%\{SERVER_PORT\}\W*(?:-?eq\W*)?(\d+)")
 _ANYTHING = "1"
+_ALWAYS = {"user-agent", "accept"}
+"""What every client says: to a rule about it, it may be as good to say nothing."""
 _READING = {"GET", "HEAD", "OPTIONS", "TRACE", "CONNECT"}
 """The methods by which nothing is changed: who asks for these is let in on purpose, or answered by httpd itself."""
 _BY_VARIABLE = {
@@ -150,6 +152,8 @@ def _asked(entry: Directive, copies: Mapping[str, str], *, applications: bool) -
         is_known = (header or "").lower() == "authorization" and (applications or value.startswith("Basic"))
         if header and not is_known:
             yield from _as(header, value)
+        if header and header.lower() in _ALWAYS:
+            yield {"headers": ((header, ""),)}
 
 
 def _told(entry: Directive, copies: Mapping[str, str]) -> Iterable[tuple[str | None, str]]:
@@ -217,6 +221,8 @@ def _as(header: str, value: str) -> Iterator[Changes]:
 
 def _in_request(text: str) -> Iterator[Changes]:
     """The request line is as the client wrote it: with dots in its path, and with a query."""
+    if "HTTP/1.0" in text:
+        yield {"http": "HTTP/1.0"}
     if found := re.fullmatch(r"[A-Z]+ (/[\w./-]+)( .*)?", text):
         yield from _around(found[1])
     elif " " not in text:
