@@ -233,8 +233,8 @@ def by_chance(doubtful: Iterable[tuple[Site, Directive]]) -> tuple[Finding, ...]
             "warning",
             site.id,
             (),
-            f"Whether `{rule.name} {rule.arguments}` lets in who has no certificate at {site.url} was not seen: it asks"
-            " for what no client here can choose.",
+            f"Whether `{rule.name} {rule.arguments}` lets in who has no certificate at {site.url} was not seen: no"
+            " client here has what it asks for.",
             "Let it ask for the certificate as well.",
             rule.file,
             rule.line,
@@ -267,7 +267,10 @@ def _at_fault(result: Result) -> tuple[str, Directive]:
     lacks it."""
     knock, guard, reason = result.knock, result.knock.site.guard, result.said.reason
     if not knock.site.tls:
-        return (_IN_PART, sent) if (sent := redirect(guard)) else (_IN_THE_CLEAR, guard.section)
+        sent = redirect(guard)
+        if sent and sent.name.lower().startswith("redirect") and guard.way and "proxypass" in guard.way.name.lower():
+            return _IN_THE_CLEAR, guard.way  # It comes before what mod_alias redirects.
+        return (_IN_PART, sent) if sent else (_IN_THE_CLEAR, guard.section)
     if knock.expected.anyhow and not knock.case.expected.anyhow:
         return _NOBODY, guard.responsible("Require")
     documents = (entry for entry in guard.said if entry.value == str(result.said.status))

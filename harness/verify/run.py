@@ -3,7 +3,7 @@
 import random
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -203,15 +203,22 @@ def verify(
     locked_out = [entry for entry in weighed.shut if entry.verdict is Verdict.LOCKED_OUT]
     puzzling = [entry for entry in weighed.shut if entry not in locked_out and not _is_redirect(entry)]
     trouble = ended or (_shut(puzzling[0]) if puzzling else None)
-    doubtful = {lets: [*_doubtful(planned.guarded, lets)] for lets in (Lets.FROM_SOMEWHERE, Lets.NOBODY_KNOWS)}
-    by_rule = by_chance(doubtful[Lets.NOBODY_KNOWS])
+    let_in = {one.knock.site.id for one in results if one.verdict is Verdict.INTRUDER and not one.said.identity}
+    ways_in = [(site, *untried(site.guard, site.path)) for site in planned.guarded]
+    doubtful = [
+        (site, rule)
+        for site, lets, rules in ways_in
+        if lets is Lets.NOBODY_KNOWS or (lets is Lets.IF_WRITTEN and site.id not in let_in)
+        for rule in rules
+    ]
+    by_rule = by_chance(doubtful)
     not_seen = (
         *(*laid_out.unseen, *unseen(configuration, laid_out.files), *found.unseen),
         *map(_before_the_guard, redirected.values()),
         *map(_unread, material.unread),
         *(_unknown_users(site) for site in planned.guarded if material.stand_in(site)),
         *(_by_address(rule) for site in planned.guarded for rule in by_address(site.guard)),
-        *(_by_address(rule) for _, rule in doubtful[Lets.FROM_SOMEWHERE]),
+        *(_by_address(rule) for _, lets, rules in ways_in if lets is Lets.FROM_SOMEWHERE for rule in rules),
         *map(_locked_otherwise, weighed.locked_otherwise),
     )
     return Run(
@@ -304,14 +311,6 @@ def _locked_otherwise(control: Result) -> Unseen:
     where = site.guard.responsible("Require")
     what = f"whether a good client gets in at {site.url}: beside his certificate, something else is wanted of him"
     return Unseen(what, where.file, where.line)
-
-
-def _doubtful(places: Iterable[Site], how: Lets) -> Iterator[tuple[Site, Directive]]:
-    """Yield the rules by which somebody may get in at a place without a certificate in this way, which is not tried."""
-    for site in places:
-        lets, rules = untried(site.guard)
-        if lets is how:
-            yield from ((site, rule) for rule in rules)
 
 
 def _by_address(rule: Directive) -> Unseen:

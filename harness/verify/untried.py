@@ -1,7 +1,7 @@
 """By which rule may somebody get in without a certificate whom no client here stands for, so that nobody can tell?
 
-Whatever is written into a request is tried. But every client comes from where no rule speaks of, and nobody chooses the
-hour, or what a list says of him.
+Every client here comes from where no rule speaks of, and nobody chooses the hour, or what a list says of him. What he
+writes is tried; where that lets in nobody, it may be that nobody here found the right thing.
 """
 
 import re
@@ -17,7 +17,7 @@ from harness.verify.normal import Comparison, Expression, read
 from harness.verify.rules import QUOTED, authorizes, block, deciding, turns_away, turns_down
 
 _BY_CERTIFICATE = re.compile(r"SSL_CLIENT_|PeerExtList|\bOID\(")
-_COMPARED = re.compile(rf"%\{{SSL_CLIENT_(?P<what>\w+)\}}\s*{OPERATORS}")
+_COMPARED = re.compile(rf"%\{{(?:SSL_CLIENT_(?P<what>\w+)|REQUEST_URI)\}}\s*{OPERATORS}")
 _VARIABLE = re.compile(r"%\{(?:([\w-]+):)?([^}]*)\}")
 _FUNCTION = re.compile(r"\b([A-Za-z]\w*)\(\s*['\"]?([\w-]*)")
 _LOOKED_UP = re.compile(r"\$\{\w+:")
@@ -31,29 +31,31 @@ _TRIED = re.compile(
 )
 """What a client writes, where he comes from, and what the server says alike to everybody."""
 _FUNCTIONS = {"req", "http", "req_novary", "resp", "tolower", "toupper", "escape", "unescape", *_ENVIRONMENT}
+_WRITTEN = re.compile(r"HTTP[_:]|QUERY_STRING|THE_REQUEST|REQUEST_METHOD|SERVER_PROTOCOL|\b(?:req|http|req_novary)\(")
+_READING = {"GET", "HEAD", "OPTIONS", "TRACE", "CONNECT"}
 _ADDRESS = re.compile(r"(?i)REMOTE_(?:ADDR|HOST)\b|-R\b")
 
 
 class Lets(IntEnum):
-    """Whether who has no certificate is let by: not at all, only from some address, or by what nobody can tell. What is
-    written into a request counts as the right thing, for that is tried."""
+    """Whether who has no certificate is let by: not at all, from some address, by what nobody can tell, by what he
+    writes, or in any case."""
 
     NO = 0
     FROM_SOMEWHERE = 1
     NOBODY_KNOWS = 2
-    YES = 3
+    IF_WRITTEN = 3
+    YES = 4
 
     def otherwise(self) -> "Lets":
         """The opposite."""
         return {Lets.NO: Lets.YES, Lets.YES: Lets.NO}.get(self, self)
 
 
-def untried(guard: Guard) -> tuple[Lets, list[Directive]]:
-    """Tell whether somebody may get in without a certificate, and by which rules, where by all that is tried nobody
-    does."""
+def untried(guard: Guard, path: str) -> tuple[Lets, list[Directive]]:
+    """Tell whether somebody may get in at a path without a certificate, and by which rules."""
     if guard.verify_client == "require":
         return Lets.NO, []
-    reading = _Reading(guard)
+    reading = _Reading(guard, path)
     found = reading.whole()
     return found, [entry for entry, lets in reading.unknown if lets is found]
 
@@ -61,6 +63,7 @@ def untried(guard: Guard) -> tuple[Lets, list[Directive]]:
 @dataclass
 class _Reading:
     guard: Guard
+    path: str
     unknown: list[tuple[Directive, Lets]] = field(default_factory=list)
     """The rules that ask for what no client here stands for."""
     asked: set[str] = field(default_factory=set)
@@ -68,14 +71,17 @@ class _Reading:
 
     def whole(self) -> Lets:
         """What all rules come to."""
-        found, bars = self._any(deciding(self.guard).body), [Lets.YES]
+        found, bars, past = self._any(deciding(self.guard).body), [Lets.YES], Lets.NO
         for entry in self.guard.said:
             name = entry.name.lower()
             conditional = name in {"if", "elseif"}
             if name == "sslrequire":
                 bars.append(self._holds(entry, read(entry.arguments)))
-            elif name == "rewriterule" and turns_down(entry) and (conditions := block(self.guard, entry)[:-1]):
-                bars.append(self._conditions(conditions, negated=True))
+            elif name == "rewriterule" and (conditions := block(self.guard, entry)[:-1]):
+                if turns_down(entry):
+                    bars.append(max(past, self._conditions(conditions, negated=True)))
+                elif entry.words()[1:2] == ["-"] and flags(entry) & {"L", "END"}:
+                    past = max(past, self._conditions(conditions))
             elif conditional and turns_away(entry):
                 bars.append(self._holds(entry, read(entry.expression, negated=True)))
             elif conditional and any(map(authorizes, entry.body)):
@@ -99,14 +105,16 @@ class _Reading:
         if what.lower() == "env":
             # What nobody has to write, he does not.
             return Lets.YES if negated else max((self._set(entry, name) for name in rest.split()), default=Lets.NO)
+        if what.lower() == "method" and not _READING.issuperset(rest.upper().split()):
+            return self._unknown(entry, Lets.IF_WRITTEN)
         # Who has no certificate has no other proof, such as a password or an address.
-        found = Lets.YES if what.lower() in {"method", "ssl"} or (what, rest) == ("all", "granted") else Lets.NO
+        found = Lets.YES if what.lower() == "ssl" or (what, rest) == ("all", "granted") else Lets.NO
         return found.otherwise() if negated else found
 
     def _set(self, entry: Directive, name: str) -> Lets:
-        """Whether a variable is there, as what sets it says; one that is asked for by what sets it is taken for set."""
+        """Whether a variable is there, as what sets it says; one that only what sets it asks for is not."""
         if name in self.asked:
-            return Lets.YES
+            return Lets.NO
         self.asked.add(name)
         found = [self._sets(one) for one in self.guard.said if re.search(rf"\b{re.escape(name)}\b", one.arguments)]
         self.asked.remove(name)
@@ -119,9 +127,11 @@ class _Reading:
             return self._holds(entry, read(words[0]))
         if name == "rewriterule" and "E" in flags(entry):
             return self._conditions(block(self.guard, entry)[:-1])
-        if name.startswith(("setenvif", "browsermatch", "setenv")):
-            return self._unknown(entry, Lets.FROM_SOMEWHERE) if _ADDRESS.match(words[0]) else Lets.YES
-        return None
+        if name.startswith("setenvif") and words[0].lower() == "request_uri":
+            return Lets.YES if search(words[1], self.path) else Lets.NO
+        if name.startswith(("setenvif", "browsermatch")):
+            return self._unknown(entry, Lets.FROM_SOMEWHERE if _ADDRESS.match(words[0]) else Lets.IF_WRITTEN)
+        return Lets.YES if name in {"setenv", "passenv"} else None
 
     def _conditions(self, conditions: Sequence[Directive], *, negated: bool = False) -> Lets:
         """Whether the conditions of a RewriteRule hold, or (`negated`) do not: any of those that `OR` joins, and all
@@ -139,6 +149,7 @@ class _Reading:
         if text == "expr":
             return self._holds(condition, read(pattern, negated=negated))
         value = re.sub(r"%\{(?:SSL:)?SSL_CLIENT_(\w+)\}", lambda found: _of_nobody(found[1]), text)
+        value = value.replace("%{REQUEST_URI}", self.path)
         if value != text and "%{" not in value:
             return Lets.YES if passes(as_test(condition), value) != negated else Lets.NO
         return self._depends(condition, text)
@@ -152,7 +163,8 @@ class _Reading:
     def _comparison(self, entry: Directive, comparison: Comparison) -> Lets:
         text = " ".join(comparison.words)
         if found := _COMPARED.fullmatch(text):
-            same = search(as_expression(found), _of_nobody(found["what"])) is not None
+            what = found["what"]
+            same = search(as_expression(found), _of_nobody(what) if what else self.path) is not None
             holds = same != (found["operator"] in {"!~", "!=", "-ne"})
         elif _BY_CERTIFICATE.search(text):
             holds = any(word.lower() in _NEGATIVE or word.startswith("!~") for word in comparison.words)
@@ -171,7 +183,11 @@ class _Reading:
         if not known or _LOOKED_UP.search(text):
             return self._unknown(entry, Lets.NOBODY_KNOWS)
         variables = [name for kind, name in parts if kind in _ENVIRONMENT and not _TRIED.fullmatch(name)]
-        return min((self._set(entry, name) for name in variables), default=Lets.YES)
+        if "authorization" in text.lower():
+            return Lets.NO  # For a password, or what else stands there, somebody else answers.
+        if variables:
+            return min(self._set(entry, name) for name in variables)
+        return self._unknown(entry, Lets.IF_WRITTEN) if _WRITTEN.search(text) else Lets.YES
 
     def _unknown(self, entry: Directive, lets: Lets) -> Lets:
         self.unknown.append((entry, lets))

@@ -42,7 +42,7 @@ def rewriting(*conditions: str) -> tuple[str, ...]:
     ],
 )
 def test_what_nobody_can_choose_may_be_as_good_as_a_certificate(lines: tuple[str, ...]) -> None:
-    lets, rules = untried(guard(*lines))
+    lets, rules = untried(guard(*lines), "/")
     assert lets is Lets.NOBODY_KNOWS
     assert rules
 
@@ -60,12 +60,22 @@ def test_what_nobody_can_choose_may_be_as_good_as_a_certificate(lines: tuple[str
         (*rewriting(UNVERIFIED, "RewriteCond %{TIME_HOUR} <20"), CERTIFICATE),
         (*rewriting(UNVERIFIED), *rewriting("RewriteCond %{TIME_HOUR} >20")),
         ("Require valid-user", CERTIFICATE),
+        ("<RequireAny>", "Require method GET OPTIONS", CERTIFICATE, "</RequireAny>"),
+        (f"Require expr \"{VERIFIED} || %{{REQUEST_URI}} == '/public'\"",),
+        (
+            "RewriteEngine on",
+            "RewriteCond %{ENV:seen} =1",
+            "RewriteRule ^ - [E=seen:1]",
+            "Require env seen",
+            CERTIFICATE,
+        ),
+        (f'Require expr "{VERIFIED} || %{{HTTP:Authorization}} =~ /^Bearer /"',),
         ("SSLVerifyClient require", f'Require expr "{AT_NIGHT}"'),
         (f'Require expr "{VERIFIED} && %{{SSL_CLIENT_S_DN_O}} =~ /TIME(1|2)/"',),
     ],
 )
 def test_where_the_certificate_is_wanted_all_the_same_it_opens_nothing(lines: tuple[str, ...]) -> None:
-    assert untried(guard(*lines))[0] is Lets.NO
+    assert untried(guard(*lines), "/")[0] is Lets.NO
 
 
 @pytest.mark.parametrize(
@@ -77,7 +87,7 @@ def test_where_the_certificate_is_wanted_all_the_same_it_opens_nothing(lines: tu
     ],
 )
 def test_an_address_may_be_as_good_on_purpose(lines: tuple[str, ...]) -> None:
-    lets, rules = untried(guard(*lines))
+    lets, rules = untried(guard(*lines), "/")
     assert lets is Lets.FROM_SOMEWHERE
     assert rules
 
@@ -85,22 +95,30 @@ def test_an_address_may_be_as_good_on_purpose(lines: tuple[str, ...]) -> None:
 @pytest.mark.parametrize(
     "lines",
     [
-        ("Require all granted",),
         (f"Require expr \"{VERIFIED} || %{{HTTP_USER_AGENT}} == 'probe'\"",),
-        ("<RequireAny>", "Require method GET", CERTIFICATE, "</RequireAny>"),
+        ("<RequireAny>", "Require method POST", CERTIFICATE, "</RequireAny>"),
         ("SetEnvIf X-Probe yes probe", "Require env probe", CERTIFICATE),
         rewriting(UNVERIFIED, "RewriteCond %{HTTP:X-Key} !=open"),
-        (
-            "RewriteEngine on",
-            "RewriteCond %{ENV:seen} =1",
-            "RewriteRule ^ - [E=seen:1]",
-            "Require env seen",
-            CERTIFICATE,
-        ),
+        rewriting("RewriteCond %{HTTP:X-Key} (.+)", "RewriteCond %1 =open", "RewriteRule ^ - [L]", UNVERIFIED),
     ],
 )
-def test_what_is_written_or_given_to_all_is_for_the_probes_to_show(lines: tuple[str, ...]) -> None:
-    assert untried(guard(*lines))[0] is Lets.YES
+def test_what_is_written_is_for_the_probes_to_show(lines: tuple[str, ...]) -> None:
+    lets, rules = untried(guard(*lines), "/")
+    assert lets is Lets.IF_WRITTEN
+    assert rules
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("Require all granted",),
+        (f"Require expr \"{VERIFIED} || %{{REQUEST_URI}} == '/'\"",),
+        ("SetEnvIf Request_URI ^/$ public", "Require env public", CERTIFICATE),
+        ("Require not env bad",),
+    ],
+)
+def test_what_is_given_to_all_shows_itself(lines: tuple[str, ...]) -> None:
+    assert untried(guard(*lines), "/")[0] is Lets.YES
 
 
 @pytest.mark.engine
