@@ -187,6 +187,11 @@ DECIDING = {"rewritecond", "require", "if", "elseif", "sslrequire", "setenvif", 
 _ASKS = {*DECIDING, "allow", "deny"}
 
 
+def tells(entry: Directive) -> bool:
+    """Whether a directive tells an application who came."""
+    return entry.name.lower() == "requestheader" and "SSL_CLIENT_" in entry.arguments
+
+
 def telling(level: Directive, whole: Sequence[Directive]) -> Iterator[Directive]:
     """Yield the conditions that decide about nobody: of an If and its Else that only set headers, and of a RewriteRule
     that only sets a variable which nothing in the `whole` asks for."""

@@ -1,8 +1,10 @@
 """Which directives are in force, and where do they stand? As httpd itself tells it (mod_info's dump)."""
 
+import functools
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 COMMAND_LINE = "-c/-C directives"
 """What httpd calls the file of a directive that it was given as an argument."""
@@ -53,15 +55,16 @@ def walk(section: Directive) -> Iterator[Directive]:
         yield from walk(entry)
 
 
-def parse(dump: str, origin: Mapping[str, str]) -> Directive:
+def parse(dump: str, origin: Mapping[str, str], files: Mapping[str, bytes] = MappingProxyType({})) -> Directive:
     """Read what `DUMP_CONFIG` prints: directives, indented by the sections that they stand in, before each its file and
     line in comments. A section in which nothing stands has no closing line there.
 
-    `origin` names the files as the reader knows them. What a macro holds stands where the macro was written; what an
-    alias of a provider stands for (`AuthzProviderAlias`), in each Require that names it.
+    `origin` names the files as the reader knows them, `files` are what stands in them. What a macro holds stands where
+    the macro was written; what an alias of a provider stands for (`AuthzProviderAlias`), in each Require that names it.
     """
     stack: list[tuple[str, str, str, int, list[Directive]]] = [("", "", "", 0, [])]
-    file, line, above = "", 0, 0
+    file, line = "", 0
+    lines: Mapping[int, int] = {}
 
     def close(depth: int) -> None:
         while len(stack) > depth + 1:
@@ -72,10 +75,11 @@ def parse(dump: str, origin: Mapping[str, str]) -> Directive:
         text = indented.strip()
         if found := re.fullmatch(r"# In file: (.*)", text):
             macro = _MACRO.match(found[1])
-            above, file = (int(macro[1]), macro[2]) if macro else (0, found[1])
+            file = macro[2] if macro else found[1]
+            lines = _of_a_macro(files.get(file, b""), int(macro[1])) if macro else {}
             file = origin.get(file, file)
         elif found := re.fullmatch(r"# +(\d+):", text):
-            line = above + int(found[1])
+            line = lines.get(int(found[1]), int(found[1]))
         elif text and line:
             close((len(indented) - len(indented.lstrip())) // _INDENT)
             if found := re.fullmatch(r"<(\w+) ?(.*)>", text):
@@ -88,6 +92,19 @@ def parse(dump: str, origin: Mapping[str, str]) -> Directive:
     aliases = [[*entry.arguments.split(None, 2), ""][:3] for entry in whole.find("AuthzProviderAlias")]
     said = {name: f"{kind} {text if kind == 'expr' else text.strip(_QUOTES)}" for kind, name, text in aliases}
     return _spelled_out(whole, said)
+
+
+@functools.cache
+def _of_a_macro(content: bytes, defined: int) -> Mapping[int, int]:
+    """The lines that the directives of a macro stand in, as httpd counts them: without comments, and what goes on after
+    a backslash as one."""
+    found: dict[int, int] = {}
+    goes_on = False
+    for number, line in enumerate(content.decode(errors="replace").splitlines()[defined:], defined + 1):
+        if not goes_on and not line.lstrip().startswith("#"):
+            found[len(found) + 1] = number
+        goes_on = line.endswith("\\")
+    return found
 
 
 def _spelled_out(entry: Directive, aliases: Mapping[str, str]) -> Directive:

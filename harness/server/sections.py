@@ -175,7 +175,11 @@ def inner(section: Directive) -> Iterator[Directive]:
 def paths(section: Section, urls: Callable[[str], Iterator[str]]) -> Iterator[str]:
     """Yield the paths of a site that a section is about; `urls` yields those at which a folder is served."""
     if isinstance(section, Conditional):
-        yield from filter(None, [section.example()])
+        if example := section.example():
+            # In a folder's own rules paths begin after its own.
+            inside = section.within is not None and section.within.kind == "directory"
+            folders = paths(section.within, urls) if section.within and inside else ()
+            yield from (example, *(join(folder, example) for folder in folders))
         return
     if section.within and section.within.kind in ("directory", "location"):
         for above in paths(section.within, urls):

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from harness.server.beside import below_programs, in_the_clear, left_to_applications
+from harness.server.conditions import flags
 from harness.server.configuration import Directive, walk
 from harness.server.guard import Guard, by_mistake, wants_to_know
 from harness.server.layout import ConfigurationError, Unseen
-from harness.server.sections import below
+from harness.server.sections import Section, below
 from harness.server.virtual_host import VirtualHost
 from harness.server.ways import THIS_MACHINE
 
@@ -106,7 +107,7 @@ def sites(
     found += _other_doors([host for host in hosts if host.port not in only_here], found, claimed, names)
     found = [site if site.port in only_here else _shared(site, claimed) for site in found]
     if not any(site.guard.claim for site in found) and (asked := list(filter(wants_to_know, walk(configuration)))):
-        found = [replace(site, guard=by_mistake(site.guard, asked[0])) if site.tls else site for site in found]
+        found = [_by_mistake(site, asked) if site.tls else site for site in found]
     return Sites(
         tuple(replace(site, id=f"s{number}") for number, site in enumerate(found, 1)),
         (*unseen, *(entry for host in hosts for entry in (*host.unseen, *left_to_applications(host)))),
@@ -114,6 +115,12 @@ def sites(
         (*listeners, *to_open),
         to_open,
     )
+
+
+def _by_mistake(site: Site, asked: Iterable[Directive]) -> Site:
+    """Give a site the claim of what wants to know who comes there, where nothing in all the configuration says more."""
+    own = next((entry for entry in asked if any(entry is one for one in site.guard.said)), None)
+    return replace(site, guard=by_mistake(site.guard, own)) if own else site
 
 
 def _site(host: VirtualHost, url: str, names: Mapping[VirtualHost, list[str]]) -> Site:
@@ -245,10 +252,16 @@ def _idle(hosts: Iterable[VirtualHost]) -> tuple[Directive, ...]:
         id(section.entry)
         for host in hosts
         for section in host.sections
-        if host.serves(section) and not section.is_misread
+        if (host.serves(section) or _proxies(section)) and not section.is_misread
     }
     idle = {id(rule): rule for host in hosts for entry, rule in host.rules_by_section() if id(entry) not in busy}
     return tuple(idle.values())
+
+
+def _proxies(section: Section) -> bool:
+    """Whether it is a folder's own rule for what then is no file any more."""
+    inside = section.within is not None and section.within.kind == "directory"
+    return inside and section.entry.name.lower() == "rewriterule" and "P" in flags(section.entry)
 
 
 def _port(entry: Directive) -> Iterator[tuple[int, str]]:

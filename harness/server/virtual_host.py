@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import cached_property
 
 from harness.server.beside import Beside, beside
-from harness.server.conditions import CONDITIONS, telling, told_apart
+from harness.server.conditions import CONDITIONS, telling, tells, told_apart
 from harness.server.configuration import Directive, walk
 from harness.server.guard import USERS, Guard, closed, opener, opens, replaced, wants_to_know
 from harness.server.layout import SNIPPET, Unseen
@@ -195,21 +195,28 @@ class VirtualHost:
         asks = any(map(self._asks, said))
         beyond = self._beside.get(url)
         claim = (beyond and beyond.rule) or self._claim(url, asks=asks)
+        left_to_others = claim if claim and wants_to_know(claim) and self._is_left_to_others(url) else None
         guard = Guard(
             self.where,
             in_force,
             in_force.get("sslverifyclient", self.where),
             (self.tls and self.says("SSLVerifyClient")) or "none",
-            claim,
+            None if left_to_others else claim,
             rules,
             parts,
             way.entry if way else None,
             closed(covering, (entry for entry in said if entry.name.lower() in CONDITIONS)),
             claim is None and (asks or any(self.asks_in(one) and one.spares(url) for one in self.sections)),
             tuple(section for section in covering if opens(section)),
-            beyond=beyond.because if beyond else None,
+            beyond=beyond.because if beyond else left_to_others,
         )
         return replace(guard, opener=opener(guard, self._set_by_certificate))
+
+    def _is_left_to_others(self, url: str) -> bool:
+        """Whether the virtual host only asks for a certificate, and what decides by it are applications elsewhere."""
+        optional = self.says("SSLVerifyClient").startswith("optional")
+        telling = [one for one in self.sections if any(map(tells, one.inner()))] if optional else []
+        return bool(telling) and not any(self.covers(section, url) for section in telling)
 
     def _covering(self, url: str) -> list[Section]:
         return [section for section in self.sections if self.covers(section, url)]

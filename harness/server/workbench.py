@@ -211,9 +211,11 @@ class Workbench:
             self._about = self._inspect(container)
             self._prepare()
             self._put(container, self._files)
-            configuration = parse(self._dump(container), self.layout.origin)
+            configuration = parse(self._dump(container), self.layout.origin, self.layout.files)
             if read := [*overrides.overrides(configuration, self.layout.files)]:
-                configuration = parse(self._dump(container, overrides.lines(read)), self.layout.origin)
+                configuration = parse(
+                    self._dump(container, overrides.lines(read)), self.layout.origin, self.layout.files
+                )
         finally:
             discard(container)
         self._furnish(configuration)

@@ -4,7 +4,7 @@ import ipaddress
 import re
 from collections.abc import Iterator
 
-from harness.server.conditions import DECIDING, as_test, flags, passes
+from harness.server.conditions import DECIDING, as_test, flags, passes, tells
 from harness.server.configuration import Directive, walk
 from harness.server.guard import USERS, Guard
 from harness.server.sections import inner
@@ -192,7 +192,7 @@ def leaves_it(guard: Guard) -> bool:
     """Whether httpd only asks for a certificate, and tells the application behind it who came."""
     if guard.rules or not guard.verify_client.startswith("optional"):
         return False
-    told = [entry for entry in guard.said if entry.name.lower() == "requestheader" and "SSL_CLIENT_" in entry.arguments]
+    told = [*filter(tells, guard.said)]
     # Where a rule asks for such a header, httpd decides, and by what the client wrote: it is set too late for a rule.
     headers = [word.lower() for entry in told for word in entry.words()[1:2]]
     rules = [entry.arguments.lower() for entry in guard.said if entry.name.lower() in DECIDING]

@@ -46,6 +46,17 @@ def test_every_directive_knows_file_and_line() -> None:
     assert (location.line, location.arguments, location.body[0].line) == (15, '"/x y"', 16)
 
 
+def test_what_a_macro_holds_stands_where_that_was_written() -> None:
+    text = b"# sites\n<Macro Site $name>\n# of all\n\nServerName \\\n  $name\n    # not yet\nSSLEngine on\n</Macro>\n"
+    said = 'macro \'Site\' (defined on line 2 of "/etc/httpd/conf/tls.conf") used on line 9 of "/x"'
+    dump = f"# In file: {said}\n#   2:\nServerName a.test\n#   3:\nSSLEngine on\n"
+    read = parse(dump, {"/etc/httpd/conf/tls.conf": "tls.conf"}, {"/etc/httpd/conf/tls.conf": text})
+    assert [(entry.name, entry.file, entry.line) for entry in read.body] == [
+        ("ServerName", "tls.conf", 5),
+        ("SSLEngine", "tls.conf", 8),
+    ]
+
+
 def test_a_virtual_host_inherits_what_it_does_not_say() -> None:
     (site, _) = sites(read(DUMP)).places
     assert (site.url, site.guard.verify_client, site.guard.verify_depth) == ("https://a.test:8443/", "require", 3)
@@ -107,3 +118,21 @@ def test_a_blank_after_a_backslash_parts_no_words() -> None:
         r"^GET\ /",
         "[NC]",
     ]
+
+
+@pytest.mark.parametrize(
+    ("section", "idle"),
+    [
+        ('<Location "/(user|admin)/">', True),
+        ('<Location "/admin.*">', True),
+        ('<Directory "^/srv/www">', True),
+        ('<LocationMatch "/(user|admin)/">', False),
+        ('<Location "/admin (old)">', False),
+        ('<Location "/admin/*">', False),
+    ],
+)
+def test_an_expression_where_a_path_is_meant_guards_nothing(section: str, idle: bool) -> None:
+    end = f"</{section[1:].partition(' ')[0]}>"
+    host = ("<VirtualHost *:443>", "SSLEngine on", "DocumentRoot /srv/www", section, "Require ssl-verify-client", end)
+    found = sites(parse(dump(*host, "</VirtualHost>"), {"/site.conf": "site.conf"}), complete=False)
+    assert [rule.line for rule in found.idle] == ([5] if idle else [])
