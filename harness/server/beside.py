@@ -26,7 +26,7 @@ _WILD = re.compile(r"/\(?(?:\.|\\w|\[[^\]]*(?:\^|a-z|:al)[^\]]*\]+)\+(?:/\?)?\)?
 """What ends an expression that is about all names in a folder, as far as they look like some."""
 
 _WRITTEN = re.compile(r"%\{(?:HTTP[_:]|QUERY_STRING|THE_REQUEST)")
-_USUAL = ("/index.html", "/x.pdf", "/x/x.zip")
+_USUAL = ("/index.html", "/x.pdf")
 """Names of files, as a redirect may forget them that is about names without a dot."""
 _ANY = ("/q/q", "q/q")
 """A path as the rules of a virtual host see it, and as those of a folder do."""
@@ -141,7 +141,8 @@ def _by_the_front(host: "VirtualHost") -> Iterator[Beside]:
     """Yield the other names of what the program answers that stands for all which is no file: below its own name."""
     for front in _fronts(host):
         for section, path in host.covered:
-            if section.kind == "location" and host.asks_in(section) and path != "/" and not below(path, front):
+            is_file = path.endswith(".php") or path == "/"
+            if section.kind == "location" and host.asks_in(section) and not is_file and not below(path, front):
                 named = join(front, path)
                 if host.asked_for(named) is None:
                     yield Beside(named, section.entry)

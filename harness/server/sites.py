@@ -1,8 +1,9 @@
 """Which places are there to knock at, what guards each, and what does the configuration claim of it?"""
 
 import fnmatch
+import functools
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
@@ -219,7 +220,7 @@ def _opened_below(guard: Guard, content: str) -> bool:
 
 
 def _other_doors(
-    hosts: Iterable[VirtualHost],
+    hosts: Sequence[VirtualHost],
     found: Iterable[Site],
     claimed: Iterable[str],
     names: Mapping[VirtualHost, list[str]],
@@ -236,12 +237,27 @@ def _other_doors(
                     if door not in known and below(host.content(path), content.rstrip("/") or "/"):
                         known.add(door)
                         yield _site(host, path, names)
+    yield from _in_the_clear(hosts, names, known)
+
+
+def _in_the_clear(
+    hosts: Sequence[VirtualHost], names: Mapping[VirtualHost, list[str]], known: set[tuple[str, int, str]]
+) -> Iterator[Site]:
+    """Find what a redirect to the site with TLS may leave out, of what is guarded there."""
+
+    @functools.cache
+    def guarded(path: str) -> dict[str, list[VirtualHost]]:
+        found: dict[str, list[VirtualHost]] = {}
+        for host in hosts:
+            if host.tls:
+                found.setdefault(host.content(path), []).append(host)
+        return found
+
+    for host in hosts:
         for path, line in () if host.tls else in_the_clear(host):
-            guarded = any(
-                one.tls and one.content(path) == host.content(path) and one.guard(path).claim for one in hosts
-            )
-            is_public = path.startswith(_PUBLIC)
-            if guarded and not is_public and (names[host][0], host.listener, path) not in known:
+            if path.startswith(_PUBLIC) or (names[host][0], host.listener, path) in known:
+                continue
+            if any(one.guard(path).claim for one in guarded(path).get(host.content(path), ())):
                 site = _site(host, path, names)
                 yield replace(site, guard=replace(site.guard, beyond=line))
 

@@ -173,6 +173,7 @@ def _take(read: Demands, found: re.Match[str]) -> Iterator[Part | None]:
     # What nobody in particular has as well is as good as not read.
     if (
         not value
+        or "${" in value  # A variable that nobody defined: httpd leaves it as it is.
         or attribute[1:] in _NO_VARIABLE
         or (pattern and what in _OF_NOBODY and search(pattern, _OF_NOBODY[what]))
     ):
