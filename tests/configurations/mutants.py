@@ -74,7 +74,7 @@ def mutants(parent: Configuration) -> Iterator[Mutant]:
             found = re.fullmatch(rf"(?P<indent>\s*)(?P<directive>{pattern})", line)
             for by in weaker if found else ():
                 directive = re.sub(pattern, by, line.strip())
-                if _is_equivalent(parent, name, by, _host(lines, number), lines[number + 1]):
+                if _is_equivalent(parent, name, by, _host(lines, number), "".join(lines[number + 1 : number + 2])):
                     continue
                 changed = [
                     *lines[:number],
