@@ -129,8 +129,9 @@ def findings(results: Iterable[Result], depth: int | None) -> tuple[Finding, ...
         return _ORDER.index(entry.level or ""), entry.verdict, place, blamed, where.file, where.line
 
     found = [entry for entry in results if entry.level]
-    open_to_all = {entry.knock.door for entry in found if entry.knock.case.id == STRANGER and not entry.knock.because}
     # Where anybody gets in, it is not what he writes that lets him in.
+    strangers = (one for one in found if one.knock.case.id == STRANGER and one.verdict is Verdict.INTRUDER)
+    open_to_all = {one.knock.door for one in strangers}
     wrong = sorted((one for one in found if not one.knock.because or one.knock.door not in open_to_all), key=kind)
     return tuple(_finding(list(group), depth) for _, group in groupby(wrong, key=kind))
 

@@ -97,6 +97,8 @@ def _named(lines: list[str], number: int) -> frozenset[int]:
     opened = [at for at in range(number) if re.match(r"\s*<\w", lines[at])]
     # What stands outside of them is for every virtual host.
     opened = opened or [at for at, line in enumerate(lines) if line.startswith("<VirtualHost")]
+    # Where there is none, its first line stands for it.
+    opened = opened or [at for at, line in enumerate(lines) if line and not line.startswith("#")][:1]
     # Where nothing requires a certificate any more, what only asks for one is at fault.
     opened += [at for at, line in enumerate(lines) if line.strip() == "SSLVerifyClient optional"]
     # Where the CRLs are of other authorities than those that are trusted, either may be the wrong ones.
