@@ -71,7 +71,7 @@ class _Reading:
 
     def whole(self) -> Lets:
         """What all rules come to."""
-        found, bars, past = self._any(deciding(self.guard).body), [Lets.YES], Lets.NO
+        found, bars, past = self._merged(), [Lets.YES], Lets.NO
         for entry in self.guard.said:
             name = entry.name.lower()
             conditional = name in {"if", "elseif"}
@@ -87,6 +87,14 @@ class _Reading:
             elif conditional and any(map(authorizes, entry.body)):
                 found = max(found, min(self._holds(entry, read(entry.expression)), self._any(entry.body)))
         return min(found, *bars)
+
+    def _merged(self) -> Lets:
+        """What the Require directives of all sections come to: those of the last one, unless AuthMerging joins them."""
+        merging = self.guard.arguments("AuthMerging")[:1]
+        if not merging or merging[0].lower() == "off":
+            return self._any(deciding(self.guard).body)
+        asked = [self._any(part.body) for part in self.guard.sections if any(map(authorizes, part.body))]
+        return (min if merging[0].lower() == "and" else max)(asked, default=Lets.YES)
 
     def _any(self, entries: Iterable[Directive]) -> Lets:
         return max((self._required(entry) for entry in entries if authorizes(entry)), default=Lets.YES)
