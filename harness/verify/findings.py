@@ -131,7 +131,7 @@ def findings(results: Iterable[Result], depth: int | None) -> tuple[Finding, ...
     found = [entry for entry in results if entry.level]
     # Where anybody gets in, it is not what he writes that lets him in.
     strangers = (one for one in found if one.knock.case.id == STRANGER and one.verdict is Verdict.INTRUDER)
-    open_to_all = {one.knock.door for one in strangers}
+    open_to_all = {one.knock.door for one in strangers if not one.knock.client.writes}
     wrong = sorted((one for one in found if not one.knock.because or one.knock.door not in open_to_all), key=kind)
     return tuple(_finding(list(group), depth) for _, group in groupby(wrong, key=kind))
 
