@@ -143,8 +143,9 @@ def _is_equivalent(parent: Configuration, name: str, by: str, host: str, below: 
         return bool(rules or _keeps_out(parent.text)) and by.endswith("optional")
     if ("SUCCESS" in name and "Header" in below) or (name == "RewriteEngine" and "[F]" not in host and "[E=" in host):
         return True  # It tells the application who came, and decides about nobody.
-    if name.startswith("Rewrite") and "SSLEngine on" in host and ("%{SSL" not in host or required):
-        return True  # What it asks for is nothing that a certificate says, or what the handshake asks for already.
+    asks = "%{SSL" in host and not (required and "[F]" not in host)
+    if name.startswith("Rewrite") and "SSLEngine on" in host and not asks:
+        return True  # What it asks for is nothing that a certificate says, or it keeps out nobody.
     if name == "SSLEngine":
         # What stands there sets the level again; and where no certificate is asked for, none is too weak.
         asked = "SSLVerifyClient" in host or "SSLVerifyClient" not in parent.text
