@@ -28,6 +28,7 @@ _WILD = re.compile(r"/\(?(?:\.|\\w|\[[^\]]*(?:\^|a-z|:al)[^\]]*\]+)\+(?:/\?)?\)?
 _WRITTEN = re.compile(r"%\{(?:HTTP[_:]|QUERY_STRING|THE_REQUEST)")
 _USUAL = ("/index.html", "/x.pdf")
 """Names of files, as a redirect may forget them that is about names without a dot."""
+_CHALLENGE = "/.well-known/acme-challenge/x"
 _ANY = ("/q/q", "q/q")
 """A path as the rules of a virtual host see it, and as those of a folder do."""
 
@@ -125,7 +126,8 @@ def in_the_clear(host: "VirtualHost") -> Iterator[tuple[str, Directive | None]]:
             tests = [(words[0].removeprefix("!"), words[0].startswith("!") == (words[1] == "-"))]
         else:
             tests = of_paths(entry.arguments) if name in CONDITIONS else []
-        spared += [(expression, entry) for expression, wanted in tests if not wanted]
+        # What is meant for the challenges of an authority (RFC 8555 section 8.3) is meant for anybody.
+        spared += [(one, entry) for one, wanted in tests if not (wanted or search(one, _CHALLENGE))]
     for path in dict.fromkeys([*_USUAL, *(_path(expression) for expression, _ in spared)]):
         if path:
             yield path, next((entry for expression, entry in spared if search(expression, path)), None)

@@ -255,7 +255,7 @@ def _in_the_clear(
 
     for host in hosts:
         for path, line in () if host.tls else in_the_clear(host):
-            if path.startswith(_PUBLIC) or (names[host][0], host.listener, path) in known:
+            if (names[host][0], host.listener, path) in known:
                 continue
             if any(one.guard(path).claim for one in guarded(path).get(host.content(path), ())):
                 site = _site(host, path, names)
