@@ -4,6 +4,7 @@ Every client here comes from where no rule speaks of, and nobody chooses the hou
 writes is tried; where that lets in nobody, it may be that nobody here found the right thing.
 """
 
+import functools
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -137,9 +138,17 @@ class _Reading:
             return self._conditions(block(self.guard, entry)[:-1])
         if name.startswith("setenvif") and words[0].lower() == "request_uri":
             return Lets.YES if search(words[1], self.path) else Lets.NO
+        if words and words[0].lower() in {"authorization", *self._taken_away}:
+            return Lets.NO
         if name.startswith(("setenvif", "browsermatch")):
             return self._unknown(entry, Lets.FROM_SOMEWHERE if _ADDRESS.match(words[0]) else Lets.IF_WRITTEN)
         return Lets.YES if name in {"setenv", "passenv"} else None
+
+    @functools.cached_property
+    def _taken_away(self) -> set[str]:
+        """The headers that nobody can write, since httpd takes away or sets them before it looks (`early`)."""
+        words = [entry.words() for entry in self.guard.said if entry.name.lower() == "requestheader"]
+        return {said[1].lower() for said in words if said[-1] == "early" and said[0].lower() in {"set", "unset"}}
 
     def _conditions(self, conditions: Sequence[Directive], *, negated: bool = False) -> Lets:
         """Whether the conditions of a RewriteRule hold, or (`negated`) do not: any of those that `OR` joins, and all
@@ -191,6 +200,8 @@ class _Reading:
         if not known or _LOOKED_UP.search(text):
             return self._unknown(entry, Lets.NOBODY_KNOWS)
         variables = [name for kind, name in parts if kind in _ENVIRONMENT and not _TRIED.fullmatch(name)]
+        if any(re.search(rf"(?i)\b{re.escape(name)}\b", text) for name in self._taken_away):
+            return Lets.NO
         if "authorization" in text.lower():
             return Lets.NO  # For a password, or what else stands there, somebody else answers.
         if variables:

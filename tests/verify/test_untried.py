@@ -60,6 +60,8 @@ def test_what_nobody_can_choose_may_be_as_good_as_a_certificate(lines: tuple[str
         (*rewriting(UNVERIFIED, "RewriteCond %{TIME_HOUR} <20"), CERTIFICATE),
         (*rewriting(UNVERIFIED), *rewriting("RewriteCond %{TIME_HOUR} >20")),
         ("Require valid-user", CERTIFICATE),
+        ("RequestHeader unset X-Probe early", "SetEnvIf X-Probe yes probe", "Require env probe", CERTIFICATE),
+        ("RequestHeader unset X-Key early", *rewriting(UNVERIFIED, "RewriteCond %{HTTP:X-Key} !=open")),
         ("AuthMerging And", "Require method POST", "</Location>", "<Location />", "AuthMerging And", CERTIFICATE),
         ("<RequireAny>", "Require method GET OPTIONS", CERTIFICATE, "</RequireAny>"),
         (f"Require expr \"{VERIFIED} || %{{REQUEST_URI}} == '/public'\"",),
