@@ -6,14 +6,15 @@ writes is tried; where that lets in nobody, it may be that nobody here found the
 
 import functools
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-from harness.server.conditions import OPERATORS, as_expression, as_test, flags, passes
+from harness.server.conditions import CONDITIONS, OPERATORS, as_expression, as_test, flags, passes
 from harness.server.configuration import Directive
 from harness.server.expressions import search
 from harness.server.guard import Guard
+from harness.server.sections import inner
 from harness.verify.normal import Comparison, Expression, read
 from harness.verify.rules import QUOTED, authorizes, block, deciding, turns_away, turns_down
 
@@ -73,9 +74,10 @@ class _Reading:
     def whole(self) -> Lets:
         """What all rules come to."""
         found, bars, past = self._merged(), [Lets.YES], Lets.NO
+        for chain in self._chains():
+            found = self._chosen(chain, found)
         for entry in self.guard.said:
             name = entry.name.lower()
-            conditional = name in {"if", "elseif"}
             if name == "sslrequire":
                 bars.append(self._holds(entry, read(entry.arguments)))
             elif name == "rewriterule" and (conditions := block(self.guard, entry)[:-1]):
@@ -83,11 +85,29 @@ class _Reading:
                     bars.append(max(past, self._conditions(conditions, negated=True)))
                 elif entry.words()[1:2] == ["-"] and flags(entry) & {"L", "END"}:
                     past = max(past, self._conditions(conditions))
-            elif conditional and turns_away(entry):
-                bars.append(self._holds(entry, read(entry.expression, negated=True)))
-            elif conditional and any(map(authorizes, entry.body)):
-                found = max(found, min(self._holds(entry, read(entry.expression)), self._any(entry.body)))
         return min(found, *bars)
+
+    def _chains(self) -> Iterator[list[Directive]]:
+        """Yield each If with the ElseIf and Else that follow on it."""
+        for part in self.guard.sections:
+            chain: list[Directive] = []
+            for entry in (one for one in inner(part) if one.name.lower() in CONDITIONS):
+                if entry.name.lower() == "if" and chain:
+                    yield chain
+                    chain = []
+                chain.append(entry)
+            yield chain
+
+    def _chosen(self, chain: list[Directive], otherwise: Lets) -> Lets:
+        """What a chain of conditions makes of what holds where none of them does."""
+        found, left = Lets.NO, Lets.YES
+        for branch in chain:
+            is_else = branch.name.lower() == "else"
+            holds = Lets.YES if is_else else self._holds(branch, read(branch.expression))
+            says = self._any(branch.body) if any(map(authorizes, branch.body)) else otherwise
+            found = max(found, min(left, holds, Lets.NO if turns_away(branch) else says))
+            left = Lets.NO if is_else else min(left, self._holds(branch, read(branch.expression, negated=True)))
+        return max(found, min(left, otherwise))
 
     def _merged(self) -> Lets:
         """What the Require directives of all sections come to: those of the last one, unless AuthMerging joins them."""

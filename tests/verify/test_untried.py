@@ -12,6 +12,8 @@ from tests.dump import places
 CERTIFICATE = "Require ssl-verify-client"
 VERIFIED = "%{SSL_CLIENT_VERIFY} == 'SUCCESS'"
 UNVERIFIED = "RewriteCond %{SSL:SSL_CLIENT_VERIFY} !=SUCCESS"
+DENIED, GRANTED = "Require all denied", "Require all granted"
+OTHERWISE = ("<Else>", DENIED, "</Else>")
 AT_NIGHT = "%{TIME_HOUR} -gt 20"
 
 
@@ -33,6 +35,7 @@ def rewriting(*conditions: str) -> tuple[str, ...]:
         (f'SetEnvIfExpr "{AT_NIGHT}" night', "Require env night", CERTIFICATE),
         (f'SSLRequire {VERIFIED} or %{{TIME_WDAY}} == "0"',),
         (f'<If "{AT_NIGHT}">', "Require all granted", "</If>", CERTIFICATE),
+        (f'<If "{VERIFIED}">', GRANTED, "</If>", f'<ElseIf "{AT_NIGHT}">', GRANTED, "</ElseIf>", *OTHERWISE),
         (f'<If "!({VERIFIED}) && !({AT_NIGHT})">', "Require all denied", "</If>"),
         rewriting(UNVERIFIED, "RewriteCond %{TIME_HOUR} <20"),
         rewriting(UNVERIFIED, "RewriteCond ${known:%{HTTP_USER_AGENT}|no} =no"),
@@ -60,6 +63,8 @@ def test_what_nobody_can_choose_may_be_as_good_as_a_certificate(lines: tuple[str
         (*rewriting(UNVERIFIED, "RewriteCond %{TIME_HOUR} <20"), CERTIFICATE),
         (*rewriting(UNVERIFIED), *rewriting("RewriteCond %{TIME_HOUR} >20")),
         ("Require valid-user", CERTIFICATE),
+        ('<If "%{HTTP_REFERER} =~ m#spam#">', "Require all denied", "</If>", "<Else>", CERTIFICATE, "</Else>"),
+        (f'<If "{AT_NIGHT}">', DENIED, "</If>", f'<ElseIf "{VERIFIED}">', GRANTED, "</ElseIf>", *OTHERWISE),
         ("RequestHeader unset X-Probe early", "SetEnvIf X-Probe yes probe", "Require env probe", CERTIFICATE),
         ("RequestHeader unset X-Key early", *rewriting(UNVERIFIED, "RewriteCond %{HTTP:X-Key} !=open")),
         ("AuthMerging And", "Require method POST", "</Location>", "<Location />", "AuthMerging And", CERTIFICATE),
