@@ -198,12 +198,12 @@ def _lowering(host: "VirtualHost") -> Iterator[Directive]:
 def _dotted(host: "VirtualHost") -> Iterator[Beside]:
     """Yield the paths out of a folder that an expression leads to without a slash after its name: `/static../private/`
     has no segment of dots in it (RFC 3986 section 5.2.4), what it becomes has."""
+    folders = [(one, f"{one.text.rstrip('/')}/") for one in host.sections if one.kind == "directory"]
     for way in host.ways:
         folder = re.fullmatch(r"(/.*)/\$\d", way.target)
         if not way.head or way.head.endswith("/") or not folder:
             continue
         above = folder[1].rpartition("/")[0]
-        folders = [(one, f"{one.text.rstrip('/')}/") for one in host.sections if one.kind == "directory"]
         for section, content in [*((one, host.content(path)) for one, path in host.covered), *folders]:
             if (rule := host.asks_in(section)) and below(content, above) and not below(content, folder[1]):
                 dotted = f"{way.head}..{content[len(above) :]}"
@@ -240,6 +240,11 @@ def left_to_applications(host: "VirtualHost") -> Iterator[Unseen]:
             what = f"what the application makes of {path}: this line leaves it out, wherever it lies"
             yield Unseen(what, line.file, line.line, "Let the expression begin with `^` and a folder that is public.")
             break
+    yield from _taken_from_requests(host)
+
+
+def _taken_from_requests(host: "VirtualHost") -> Iterator[Unseen]:
+    """Yield the RewriteRules that take a part of a path from what a client writes (`%1`)."""
     condition = Directive("", "", "", 0)
     for entry in host.directives:
         if entry.name.lower() == "rewritecond":

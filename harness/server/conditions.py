@@ -1,7 +1,7 @@
 """Which conditions are about the path of a request, and so about some paths only: in <If>, and before a RewriteRule?"""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from harness.server.configuration import Directive, walk
@@ -127,21 +127,28 @@ def _of_a_rule(block: tuple[Directive, ...]) -> tuple[tuple[Directive, ...], tup
         return block, ()
     tests: list[Test] = []
     rest: list[Directive] = []
-    group: list[Directive] = []
-    for condition in conditions:
-        group.append(condition)
-        if "OR" in flags(condition):
-            continue
+    for group in joined(conditions):
         about = [entry for entry in group if entry.words()[:1] == ["%{REQUEST_URI}"]]
         of_path = [*map(as_test, about)]
         if about and (about != group or (len(group) > 1 and not all(wanted for _, wanted in of_path))):
             return block, ()
         tests += [_any(of_path)] if of_path else []
         rest += [] if about else group
-        group = []
     tests += _pattern(rule)
     of_any_path = replace(rule, arguments=" ".join(["^", *rule.words()[1:]]))
     return (*rest, of_any_path), tuple(tests)
+
+
+def joined(conditions: Iterable[Directive]) -> Iterator[list[Directive]]:
+    """Yield the conditions of a RewriteRule in groups: those that `OR` joins, of which any is enough."""
+    group: list[Directive] = []
+    for condition in conditions:
+        group.append(condition)
+        if "OR" not in flags(condition):
+            yield group
+            group = []
+    if group:
+        yield group
 
 
 def passes(test: Test, text: str) -> bool:

@@ -214,9 +214,14 @@ class VirtualHost:
 
     def _is_left_to_others(self, url: str) -> bool:
         """Whether the virtual host only asks for a certificate, and what decides by it are applications elsewhere."""
-        optional = self.says("SSLVerifyClient").startswith("optional")
-        telling = [one for one in self.sections if any(map(tells, one.inner()))] if optional else []
-        return bool(telling) and not any(self.covers(section, url) for section in telling)
+        if not self.says("SSLVerifyClient").startswith("optional"):
+            return False
+        return bool(self._applications) and not any(self.covers(section, url) for section in self._applications)
+
+    @cached_property
+    def _applications(self) -> list[Section]:
+        """The sections in which an application is told who came."""
+        return [section for section in self.sections if any(map(tells, section.inner()))]
 
     def _covering(self, url: str) -> list[Section]:
         return [section for section in self.sections if self.covers(section, url)]

@@ -19,6 +19,8 @@ _ABOUT_ADDRESSES = ("ip ", "local", "host ", "forward-dns ")
 _OUTSIDE = ("203.0.113.7", "198.51.100.7", "192.0.2.7")
 """Addresses that nobody has (RFC 5737)."""
 _WRITING = ("POST", "PUT", "DELETE", "PATCH")
+READING = {"GET", "HEAD", "OPTIONS", "TRACE", "CONNECT"}
+"""The methods by which nothing is changed: who asks for these is let in on purpose, or answered by httpd itself."""
 _LOCAL = "127.0.0.1"
 QUOTED = re.compile(r"""(['"]).*?\1""")
 _NEGATIVE = re.compile(r"!|-z\b|-ne\b|\bne\b|\bnot\b", re.IGNORECASE)

@@ -10,13 +10,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-from harness.server.conditions import CONDITIONS, OPERATORS, as_expression, as_test, flags, passes
+from harness.server.conditions import CONDITIONS, OPERATORS, as_expression, as_test, flags, joined, passes
 from harness.server.configuration import Directive
 from harness.server.expressions import search
 from harness.server.guard import Guard
 from harness.server.sections import inner
 from harness.verify.normal import Comparison, Expression, read
-from harness.verify.rules import QUOTED, authorizes, block, deciding, turns_away, turns_down
+from harness.verify.rules import QUOTED, READING, authorizes, block, deciding, turns_away, turns_down
 
 _BY_CERTIFICATE = re.compile(r"SSL_CLIENT_|PeerExtList|\bOID\(")
 _COMPARED = re.compile(rf"%\{{(?:SSL_CLIENT_(?P<what>\w+)|REQUEST_URI)\}}\s*{OPERATORS}")
@@ -34,7 +34,6 @@ _TRIED = re.compile(
 """What a client writes, where he comes from, and what the server says alike to everybody."""
 _FUNCTIONS = {"req", "http", "req_novary", "resp", "tolower", "toupper", "escape", "unescape", *_ENVIRONMENT}
 _WRITTEN = re.compile(r"HTTP[_:]|QUERY_STRING|THE_REQUEST|REQUEST_METHOD|SERVER_PROTOCOL|\b(?:req|http|req_novary)\(")
-_READING = {"GET", "HEAD", "OPTIONS", "TRACE", "CONNECT"}
 _ADDRESS = re.compile(r"(?i)REMOTE_(?:ADDR|HOST)\b|-R\b")
 
 
@@ -134,7 +133,7 @@ class _Reading:
         if what.lower() == "env":
             # What nobody has to write, he does not.
             return Lets.YES if negated else max((self._set(entry, name) for name in rest.split()), default=Lets.NO)
-        if what.lower() == "method" and not _READING.issuperset(rest.upper().split()):
+        if what.lower() == "method" and not READING.issuperset(rest.upper().split()):
             return self._unknown(entry, Lets.IF_WRITTEN)
         # Who has no certificate has no other proof, such as a password or an address.
         found = Lets.YES if what.lower() == "ssl" or (what, rest) == ("all", "granted") else Lets.NO
@@ -174,12 +173,8 @@ class _Reading:
         """Whether the conditions of a RewriteRule hold, or (`negated`) do not: any of those that `OR` joins, and all
         else."""
         any_of, all_of = (min, max) if negated else (max, min)
-        groups: list[list[Lets]] = [[]]
-        for condition in conditions:
-            groups[-1].append(self._condition(condition, negated=negated))
-            if "OR" not in flags(condition):
-                groups.append([])
-        return all_of([any_of(group) for group in groups if group], default=Lets.NO if negated else Lets.YES)
+        found = [any_of(self._condition(one, negated=negated) for one in group) for group in joined(conditions)]
+        return all_of(found, default=Lets.NO if negated else Lets.YES)
 
     def _condition(self, condition: Directive, *, negated: bool) -> Lets:
         text, pattern, *_ = [*condition.words(), "", ""]
@@ -211,20 +206,19 @@ class _Reading:
 
     def _depends(self, entry: Directive, text: str) -> Lets:
         """What it comes to that a text is about something else than a certificate."""
-        functions = [name for name, _ in _FUNCTION.findall(QUOTED.sub("''", text))]
-        parts = [*_VARIABLE.findall(text), *_FUNCTION.findall(text)]
-        names = [name for kind, name in _VARIABLE.findall(text) if kind not in {"HTTP", *_ENVIRONMENT}]
-        known = all(map(_TRIED.fullmatch, names)) and _FUNCTIONS.issuperset(functions)
-        if _ADDRESS.search(QUOTED.sub("", text)):
+        bare, parts = QUOTED.sub("''", text), _VARIABLE.findall(text)
+        if _ADDRESS.search(bare):
             return self._unknown(entry, Lets.FROM_SOMEWHERE)
+        names = [name for kind, name in parts if kind not in {"HTTP", *_ENVIRONMENT}]
+        known = all(map(_TRIED.fullmatch, names)) and all(name in _FUNCTIONS for name, _ in _FUNCTION.findall(bare))
         if not known or _LOOKED_UP.search(text):
             return self._unknown(entry, Lets.NOBODY_KNOWS)
-        variables = [name for kind, name in parts if kind in _ENVIRONMENT and not _TRIED.fullmatch(name)]
         if any(re.search(rf"(?i)\b{re.escape(name)}\b", text) for name in self._taken_away):
             return Lets.NO
         if "authorization" in text.lower():
             return Lets.NO  # For a password, or what else stands there, somebody else answers.
-        if variables:
+        of_environment = [name for kind, name in (*parts, *_FUNCTION.findall(text)) if kind in _ENVIRONMENT]
+        if variables := [name for name in of_environment if not _TRIED.fullmatch(name)]:
             return min(self._set(entry, name) for name in variables)
         return self._unknown(entry, Lets.IF_WRITTEN) if _WRITTEN.search(text) else Lets.YES
 

@@ -12,7 +12,7 @@ from harness.server.configuration import Directive
 from harness.server.expressions import search, texts
 from harness.server.guard import Guard
 from harness.server.sites import Site
-from harness.verify.rules import block, by_address, denies, hinges_on, networks, turns_away, turns_down
+from harness.verify.rules import READING, block, by_address, denies, hinges_on, networks, turns_away, turns_down
 
 Changes = dict[str, Any]
 """What makes a `Client` write something: its fields by their names."""
@@ -37,8 +37,6 @@ _PORT = re.compile(r"%\{SERVER_PORT\}\W*(?:-?eq\W*)?(\d+)")
 _ANYTHING = "1"
 _ALWAYS = {"user-agent", "accept"}
 """What every client says: to a rule about it, it may be as good to say nothing."""
-_READING = {"GET", "HEAD", "OPTIONS", "TRACE", "CONNECT"}
-"""The methods by which nothing is changed: who asks for these is let in on purpose, or answered by httpd itself."""
 _BY_VARIABLE = {
     "query_string": "?",
     "the_request": "request",
@@ -209,7 +207,7 @@ def _as(header: str, value: str) -> Iterator[Changes]:
     elif header == "path":
         yield from _around(value)
     elif header == "method":
-        if re.fullmatch("[A-Z]+", value) and value not in _READING:
+        if re.fullmatch("[A-Z]+", value) and value not in READING:
             yield {"method": value}
     elif header == "protocol":
         yield {"http": "HTTP/1.0"}
