@@ -17,11 +17,11 @@ from pathlib import Path
 import click
 from cryptography import x509
 
+from harness.engine import ServerError, base, image, purge
+from harness.engine.compose import command as compose_command
 from harness.pki import AUTHORITY, CLIENT, SERVER
 from harness.pki.files import PkiError, write_private
 from harness.pki.store import CRL_DAYS, Store
-from harness.server import ServerError, base, image, purge
-from harness.server.compose import command as compose_command
 
 PKI = Path("pki")
 ENVIRONMENT = Path(".env")

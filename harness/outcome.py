@@ -114,7 +114,7 @@ class Observation:
 
 
 @dataclass(frozen=True)
-class Record:
+class LogEntry:
     """What httpd's own log says of the same probe: whom it let in, or why it did not.
 
     `identity` is the serial number (upper-case hex) of the certificate that httpd verified, None without one. `status`
@@ -135,7 +135,7 @@ def judge(
     expected: Expectation,
     tls: Tls,
     observed: Observation,
-    said: Record,
+    logged: LogEntry,
     *,
     serial: str | None,
     control_admitted: bool,
@@ -151,41 +151,41 @@ def judge(
     if not observed.server_proven or observed.outcome is Outcome.NO_ANSWER:
         return Verdict.INCONCLUSIVE
     if expected.anyhow:
-        return _kept_out(observed, said, control_admitted=control_admitted)
+        return _kept_out(observed, logged, control_admitted=control_admitted)
     if observed.outcome is Outcome.ADMITTED:
         if not expected.admitted:
             return Verdict.INTRUDER
-        return Verdict.AS_EXPECTED if said.identity == serial else Verdict.OTHERWISE
+        return Verdict.AS_EXPECTED if logged.identity == serial else Verdict.OTHERWISE
     if not control_admitted:
         return Verdict.INCONCLUSIVE
     if observed.outcome is Outcome.REFUSED_BY_HTTP:
-        return _refused_by_http(expected, said, in_handshake=in_handshake)
+        return _refused_by_http(expected, logged, in_handshake=in_handshake)
     if expected.admitted:
         return Verdict.LOCKED_OUT
-    if not in_handshake and expected.reason.x509_error is None and said.status is not None:
+    if not in_handshake and expected.reason.x509_error is None and logged.status is not None:
         return Verdict.AS_EXPECTED if expected.alerts and observed.alert == expected.alerts[tls] else Verdict.OTHERWISE
-    if said.reason is None:
+    if logged.reason is None:
         return Verdict.INCONCLUSIVE
-    return Verdict.AS_EXPECTED if _same_refusal(expected, tls, observed, said.reason) else Verdict.OTHERWISE
+    return Verdict.AS_EXPECTED if _same_refusal(expected, tls, observed, logged.reason) else Verdict.OTHERWISE
 
 
-def _kept_out(observed: Observation, said: Record, *, control_admitted: bool) -> Verdict:
+def _kept_out(observed: Observation, logged: LogEntry, *, control_admitted: bool) -> Verdict:
     """A redirect tells nothing: it may come before the guard, or from behind it."""
     if observed.status is not None and 300 <= observed.status < 400:
         return Verdict.INCONCLUSIVE
     if observed.outcome is Outcome.ADMITTED:
         return Verdict.INTRUDER
-    told = said.reason is not None or said.status is not None
+    told = logged.reason is not None or logged.status is not None
     return Verdict.AS_EXPECTED if control_admitted and told else Verdict.INCONCLUSIVE
 
 
-def _refused_by_http(expected: Expectation, said: Record, *, in_handshake: bool) -> Verdict:
-    verified = said.identity is not None
+def _refused_by_http(expected: Expectation, logged: LogEntry, *, in_handshake: bool) -> Verdict:
+    verified = logged.identity is not None
     if expected.admitted:
         return Verdict.OTHERWISE if verified and not in_handshake else Verdict.LOCKED_OUT
     if in_handshake and not expected.by_rule:
         return Verdict.OTHERWISE
-    if said.status is None:
+    if logged.status is None:
         return Verdict.INCONCLUSIVE
     return Verdict.AS_EXPECTED if verified == expected.by_rule else Verdict.OTHERWISE
 

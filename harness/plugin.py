@@ -165,10 +165,10 @@ def _shared(config: pytest.Config) -> dict[str, Any]:
 
 def _verify(config: pytest.Config) -> dict[str, Any]:
     """Verify, and return the JSON report; `trouble` alone where there is none."""
+    from harness.engine import ServerError
+    from harness.httpd.layout import ConfigurationError
     from harness.report.json import as_data
-    from harness.server import ServerError
-    from harness.server.layout import ConfigurationError
-    from harness.verify import of, verify
+    from harness.verify import Target, verify
     from harness.verify.plan import NothingToDoError
 
     path, image = (config.getoption(name) or config.getini(name) for name in ("mtls_config", "mtls_image"))
@@ -177,7 +177,7 @@ def _verify(config: pytest.Config) -> dict[str, Any]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # What a library of ours warns of is not about the user's tests.
-            run = verify(of(config.rootpath / path), of_image=image or None)
+            run = verify(Target.from_path(config.rootpath / path), of_image=image or None)
     except (ConfigurationError, NothingToDoError, ServerError) as error:
         return {"trouble": f"mtls_config: {error}"}
     return {"trouble": f"No verdict. {run.trouble}"} if run.trouble else as_data(run)

@@ -1,7 +1,7 @@
 """A configuration as httpd dumps it (mod_info), for what is read of that without an engine."""
 
-from harness.server.configuration import parse
-from harness.server.sites import Site, sites
+from harness.httpd.directive import parse
+from harness.httpd.site import Site, sites
 
 
 def dump(*lines: str) -> str:

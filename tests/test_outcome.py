@@ -6,10 +6,10 @@ import pytest
 
 from harness.outcome import (
     Expectation,
+    LogEntry,
     Observation,
     Outcome,
     Reason,
-    Record,
     Verdict,
     admitted,
     judge,
@@ -19,9 +19,9 @@ from harness.outcome import (
 
 EXPIRED = refused("certificate_expired", x509_error=10)
 REFUSED = Observation(Outcome.REFUSED_IN_HANDSHAKE, True, 1.0, alert="certificate_expired")
-SAID_EXPIRED = Record(reason=Reason("AH02276", 10))
+SAID_EXPIRED = LogEntry(reason=Reason("AH02276", 10))
 IN = Observation(Outcome.ADMITTED, True, 1.0, status=200)
-AS_ITSELF = Record(identity="1B")
+AS_ITSELF = LogEntry(identity="1B")
 
 
 @pytest.mark.parametrize(
@@ -30,13 +30,15 @@ AS_ITSELF = Record(identity="1B")
         pytest.param(EXPIRED, REFUSED, SAID_EXPIRED, True, Verdict.AS_EXPECTED, id="refused for its reason"),
         pytest.param(EXPIRED, IN, AS_ITSELF, True, Verdict.INTRUDER, id="let in wrongly"),
         pytest.param(EXPIRED, IN, AS_ITSELF, False, Verdict.INTRUDER, id="let in, the control shut out"),
-        pytest.param(EXPIRED, IN, Record(), True, Verdict.INTRUDER, id="let in wrongly as nobody"),
+        pytest.param(EXPIRED, IN, LogEntry(), True, Verdict.INTRUDER, id="let in wrongly as nobody"),
         pytest.param(EXPIRED, REFUSED, SAID_EXPIRED, False, Verdict.INCONCLUSIVE, id="refused as the control was"),
-        pytest.param(EXPIRED, REFUSED, Record(), True, Verdict.INCONCLUSIVE, id="refused, the log silent"),
+        pytest.param(EXPIRED, REFUSED, LogEntry(), True, Verdict.INCONCLUSIVE, id="refused, the log silent"),
         pytest.param(
-            EXPIRED, REFUSED, Record(reason=Reason("AH02276", 9)), True, Verdict.OTHERWISE, id="another number"
+            EXPIRED, REFUSED, LogEntry(reason=Reason("AH02276", 9)), True, Verdict.OTHERWISE, id="another number"
         ),
-        pytest.param(EXPIRED, REFUSED, Record(reason=Reason("AH02040")), True, Verdict.OTHERWISE, id="another message"),
+        pytest.param(
+            EXPIRED, REFUSED, LogEntry(reason=Reason("AH02040")), True, Verdict.OTHERWISE, id="another message"
+        ),
         pytest.param(
             EXPIRED, replace(REFUSED, alert="unknown_ca"), SAID_EXPIRED, True, Verdict.OTHERWISE, id="another alert"
         ),
@@ -73,14 +75,14 @@ AS_ITSELF = Record(identity="1B")
             id="no answer is no refusal",
         ),
         pytest.param(admitted(), IN, AS_ITSELF, True, Verdict.AS_EXPECTED, id="let in as itself"),
-        pytest.param(admitted(), IN, Record(identity="2C"), True, Verdict.OTHERWISE, id="let in as another"),
-        pytest.param(admitted(), IN, Record(), True, Verdict.OTHERWISE, id="let in as nobody"),
+        pytest.param(admitted(), IN, LogEntry(identity="2C"), True, Verdict.OTHERWISE, id="let in as another"),
+        pytest.param(admitted(), IN, LogEntry(), True, Verdict.OTHERWISE, id="let in as nobody"),
         pytest.param(admitted(), REFUSED, SAID_EXPIRED, True, Verdict.LOCKED_OUT, id="refused wrongly"),
         pytest.param(admitted(), REFUSED, SAID_EXPIRED, False, Verdict.INCONCLUSIVE, id="refused, as the control was"),
     ],
 )
 def test_a_verdict_needs_every_signal_to_agree(
-    expected: object, observed: Observation, said: Record, control: bool, verdict: Verdict
+    expected: object, observed: Observation, said: LogEntry, control: bool, verdict: Verdict
 ) -> None:
     given = judge(expected, "1.3", observed, said, serial="1B", control_admitted=control)  # type: ignore[arg-type]
     assert given is verdict
@@ -88,11 +90,11 @@ def test_a_verdict_needs_every_signal_to_agree(
 
 def test_a_refusal_may_look_different_on_each_version() -> None:
     absent = refused({"1.2": "handshake_failure", "1.3": "certificate_required"}, text="did not return a certificate")
-    said = Record(reason=Reason(text="peer did not return a certificate"))
+    said = LogEntry(reason=Reason(text="peer did not return a certificate"))
     seen = Observation(Outcome.REFUSED_IN_HANDSHAKE, True, 1.0, alert="certificate_required")
     assert judge(absent, "1.3", seen, said, serial=None, control_admitted=True) is Verdict.AS_EXPECTED
     assert judge(absent, "1.2", seen, said, serial=None, control_admitted=True) is Verdict.OTHERWISE
-    other = Record(reason=Reason(text="unsupported protocol"))
+    other = LogEntry(reason=Reason(text="unsupported protocol"))
     assert judge(absent, "1.3", seen, other, serial=None, control_admitted=True) is Verdict.OTHERWISE
 
 
@@ -103,39 +105,51 @@ FORBIDDEN = Observation(Outcome.REFUSED_BY_HTTP, True, 1.0, status=403)
 @pytest.mark.parametrize(
     ("expected", "observed", "said", "in_handshake", "verdict"),
     [
-        pytest.param(NOBODY, FORBIDDEN, Record(status=403), False, Verdict.AS_EXPECTED, id="a rule refuses nobody"),
-        pytest.param(NOBODY, FORBIDDEN, Record(), False, Verdict.INCONCLUSIVE, id="the log knows no such request"),
-        pytest.param(NOBODY, FORBIDDEN, Record(status=403), True, Verdict.OTHERWISE, id="the handshake let it pass"),
+        pytest.param(NOBODY, FORBIDDEN, LogEntry(status=403), False, Verdict.AS_EXPECTED, id="a rule refuses nobody"),
+        pytest.param(NOBODY, FORBIDDEN, LogEntry(), False, Verdict.INCONCLUSIVE, id="the log knows no such request"),
+        pytest.param(NOBODY, FORBIDDEN, LogEntry(status=403), True, Verdict.OTHERWISE, id="the handshake let it pass"),
         pytest.param(
-            refused_by_rule(), FORBIDDEN, Record(identity="1B", status=403), True, Verdict.AS_EXPECTED, id="by its rule"
+            refused_by_rule(),
+            FORBIDDEN,
+            LogEntry(identity="1B", status=403),
+            True,
+            Verdict.AS_EXPECTED,
+            id="by its rule",
         ),
         pytest.param(
-            EXPIRED, FORBIDDEN, Record(identity="1B", status=403), False, Verdict.OTHERWISE, id="verified, yet refused"
+            EXPIRED,
+            FORBIDDEN,
+            LogEntry(identity="1B", status=403),
+            False,
+            Verdict.OTHERWISE,
+            id="verified, yet refused",
         ),
         pytest.param(
             refused_by_rule(),
             FORBIDDEN,
-            Record(identity="1B", status=403),
+            LogEntry(identity="1B", status=403),
             False,
             Verdict.AS_EXPECTED,
             id="by the rule",
         ),
         pytest.param(
-            refused_by_rule(), FORBIDDEN, Record(status=403), False, Verdict.OTHERWISE, id="not because of the rule"
+            refused_by_rule(), FORBIDDEN, LogEntry(status=403), False, Verdict.OTHERWISE, id="not because of the rule"
         ),
         pytest.param(
             admitted(),
             FORBIDDEN,
-            Record(identity="1B", status=403),
+            LogEntry(identity="1B", status=403),
             False,
             Verdict.OTHERWISE,
             id="good, but no rule fits",
         ),
-        pytest.param(admitted(), FORBIDDEN, Record(status=403), False, Verdict.LOCKED_OUT, id="good, but not verified"),
+        pytest.param(
+            admitted(), FORBIDDEN, LogEntry(status=403), False, Verdict.LOCKED_OUT, id="good, but not verified"
+        ),
     ],
 )
 def test_a_guard_behind_the_handshake_answers_by_http(
-    expected: Expectation, observed: Observation, said: Record, in_handshake: bool, verdict: Verdict
+    expected: Expectation, observed: Observation, said: LogEntry, in_handshake: bool, verdict: Verdict
 ) -> None:
     given = judge(expected, "1.3", observed, said, serial="1B", control_admitted=True, in_handshake=in_handshake)
     assert given is verdict

@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.outcome import Observation, Outcome, Reason, Record, Verdict, judge, refused_anyhow
+from harness.outcome import LogEntry, Observation, Outcome, Reason, Verdict, judge, refused_anyhow
 
 
 def http(status: int, outcome: Outcome = Outcome.REFUSED_BY_HTTP) -> Observation:
@@ -15,15 +15,17 @@ ALERT = Observation(Outcome.REFUSED_IN_HANDSHAKE, True, 1.0, alert="certificate_
 @pytest.mark.parametrize(
     ("observed", "said", "control", "verdict"),
     [
-        pytest.param(http(403), Record("1B", None, 403), True, Verdict.AS_EXPECTED, id="denied"),
-        pytest.param(ALERT, Record(reason=Reason("AH02276", 10)), True, Verdict.AS_EXPECTED, id="in the handshake"),
-        pytest.param(http(200, Outcome.ADMITTED), Record("1B", None, 200), True, Verdict.INTRUDER, id="let in"),
-        pytest.param(http(404, Outcome.ADMITTED), Record(None, None, 404), True, Verdict.INTRUDER, id="past the guard"),
-        pytest.param(http(301, Outcome.ADMITTED), Record(None, None, 301), True, Verdict.INCONCLUSIVE, id="sent on"),
-        pytest.param(http(403), Record(), True, Verdict.INCONCLUSIVE, id="denied, the log silent"),
-        pytest.param(ALERT, Record(), True, Verdict.INCONCLUSIVE, id="in the handshake, the log silent"),
-        pytest.param(http(403), Record("1B", None, 403), False, Verdict.INCONCLUSIVE, id="as the control was"),
+        pytest.param(http(403), LogEntry("1B", None, 403), True, Verdict.AS_EXPECTED, id="denied"),
+        pytest.param(ALERT, LogEntry(reason=Reason("AH02276", 10)), True, Verdict.AS_EXPECTED, id="in the handshake"),
+        pytest.param(http(200, Outcome.ADMITTED), LogEntry("1B", None, 200), True, Verdict.INTRUDER, id="let in"),
+        pytest.param(
+            http(404, Outcome.ADMITTED), LogEntry(None, None, 404), True, Verdict.INTRUDER, id="past the guard"
+        ),
+        pytest.param(http(301, Outcome.ADMITTED), LogEntry(None, None, 301), True, Verdict.INCONCLUSIVE, id="sent on"),
+        pytest.param(http(403), LogEntry(), True, Verdict.INCONCLUSIVE, id="denied, the log silent"),
+        pytest.param(ALERT, LogEntry(), True, Verdict.INCONCLUSIVE, id="in the handshake, the log silent"),
+        pytest.param(http(403), LogEntry("1B", None, 403), False, Verdict.INCONCLUSIVE, id="as the control was"),
     ],
 )
-def test_what_counts_as_kept_out(observed: Observation, said: Record, control: bool, verdict: Verdict) -> None:
+def test_what_counts_as_kept_out(observed: Observation, said: LogEntry, control: bool, verdict: Verdict) -> None:
     assert judge(refused_anyhow(), "1.3", observed, said, serial="1B", control_admitted=control) is verdict

@@ -18,7 +18,8 @@ ROOMS = (
     "verify",
     "cases",
     "probe",
-    "server",
+    "engine",
+    "httpd",
     "pki",
     "outcome",
 )
@@ -46,15 +47,27 @@ def test_a_room_imports_nothing_above_it(path: Path) -> None:
     assert {other for other in imported(path) if ROOMS.index(other) < mine} == set()
 
 
-@pytest.mark.parametrize("path", [path for path in MODULES if room(path) not in {"server", "bench"}], ids=str)
-def test_only_the_server_room_uses_the_engine(path: Path) -> None:
+def others(path: Path) -> set[str]:
+    """The packages that a module imports from elsewhere."""
     used = {
-        name.name if isinstance(node, ast.Import) else node.module
+        name.name if isinstance(node, ast.Import) else node.module or ""
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Import | ast.ImportFrom)
         for name in node.names
     }
-    assert not {name for name in used if name and name.split(".")[0] == "docker"}
+    return {name.split(".")[0] for name in used}
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if room(path) != "engine"], ids=str)
+def test_only_the_engine_room_uses_the_docker_sdk(path: Path) -> None:
+    assert "docker" not in others(path)
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if room(path) == "httpd"], ids=str)
+def test_what_httpd_does_is_told_without_docker_sockets_or_certificates(path: Path) -> None:
+    assert imported(path) <= {"httpd", "outcome"}
+    touching = {"cryptography", "docker", "http", "OpenSSL", "requests", "socket", "ssl", "subprocess", "urllib"}
+    assert others(path).isdisjoint(touching)
 
 
 def test_the_judgement_touches_nothing() -> None:

@@ -7,8 +7,8 @@ import click
 from docs.made.pages import PICTURES
 from harness.demo.scene import OK, STRANGER
 from harness.demo.tour import tour
+from harness.engine import ServerError
 from harness.outcome import Verdict
-from harness.server import ServerError
 
 
 def take() -> dict[str, bytes]:

@@ -17,8 +17,8 @@ from rich.table import Table
 from harness.bench import certificates, probes, servers, sites, verdict
 from harness.bench.rig import CORES, material
 from harness.bench.row import Row
-from harness.server import ServerError, sweep
-from harness.server.layout import ConfigurationError
+from harness.engine import ServerError, sweep
+from harness.httpd.layout import ConfigurationError
 
 VERSION = 1
 _SITES = (1, 10, 100, 1000)

@@ -10,8 +10,8 @@ from pathlib import Path
 import trustme
 
 from harness.bench.row import Row, middle, spread
+from harness.engine import ServerError
 from harness.pki import Authority
-from harness.server import ServerError
 
 _NAMES = ("localhost", "client@example.org")
 _KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")

@@ -11,11 +11,11 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from harness.bench.rig import CORES, NAME, PATH, Material, deployed, loader, s_time
 from harness.bench.row import Row, middle, spread
+from harness.engine import ServerError
+from harness.engine.reference import PORT
 from harness.outcome import TLS_VERSIONS, Outcome, Tls
 from harness.pki import Identity, PrivateKey
-from harness.probe import Client, Door, probe
-from harness.server import ServerError
-from harness.server.httpd import PORT
+from harness.probe import Client, Endpoint, probe
 
 _JOBS = 8
 """As many probes at the same time as `verify` makes."""
@@ -53,7 +53,9 @@ class _Knock:
 
     def __init__(self, port: int, server: bytes, certificate: bytes, key: bytes) -> None:
         self._parts = port, server, certificate, key
-        self._door = Door(("127.0.0.1", port), NAME, PORT, PATH, frozenset([x509.load_pem_x509_certificate(server)]))
+        self._door = Endpoint(
+            ("127.0.0.1", port), NAME, PORT, PATH, frozenset([x509.load_pem_x509_certificate(server)])
+        )
         private = cast("PrivateKey", load_pem_private_key(key, None))
         self._client = Client(Identity(x509.load_pem_x509_certificate(certificate), private))
 

@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from cryptography.hazmat.primitives.serialization import Encoding
-from docker.models.containers import Container
 
+from harness.engine import Container, ServerError, image
+from harness.engine.reference import HOME, PORT, published, reference_container
 from harness.pki import Authority, Identity
-from harness.server import ServerError, image
-from harness.server.httpd import HOME, PORT, published, stage
 
 CORES = len(os.sched_getaffinity(0))
 NAME = "localhost"
@@ -118,7 +117,7 @@ def loaded(given: Material) -> Iterator[dict[str, Loaded]]:
     with contextlib.ExitStack() as stack:
         found: dict[str, Loaded] = {}
         for name, (folder, arguments) in commands.items():
-            on = stack.enter_context(stage(image(folder)))
+            on = stack.enter_context(reference_container(image(folder)))
             server = on.container(*arguments)
             on.put(given.files, through=server)
             server.start()
@@ -131,7 +130,7 @@ def loaded(given: Material) -> Iterator[dict[str, Loaded]]:
 @contextlib.contextmanager
 def deployed(given: Material) -> Iterator[int]:
     """Start the reference deployment as a user runs it; yields its port on 127.0.0.1."""
-    with stage(image("httpd")) as on:
+    with reference_container(image("httpd")) as on:
         server = on.container(ports=True)
         on.put(given.files, through=server)
         server.start()
@@ -141,7 +140,7 @@ def deployed(given: Material) -> Iterator[int]:
 @contextlib.contextmanager
 def loader(given: Material, network: str) -> Iterator[Container]:
     """Start a container that waits for commands in the network of another, or of this machine ("host")."""
-    with stage(image("bench")) as on:
+    with reference_container(image("bench")) as on:
         container = on.container("sleep", "600", network=network)
         on.put(given.files, through=container)
         container.start()

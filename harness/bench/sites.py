@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from harness.bench.row import Row, growth
-from harness.server import ServerError
-from harness.verify import REFERENCE, Run, Subject, verify
+from harness.engine import ServerError
+from harness.verify import REFERENCE, Run, Target, verify
 
 CASES = ("validity.expired", "absent.none", "revocation.revoked_leaf")
 
@@ -37,7 +37,7 @@ def verified(count: int) -> Run:
     """Verify that many sites."""
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "httpd.conf").write_text(several((REFERENCE.configuration / "httpd.conf").read_text(), count))
-        run = verify(Subject(Path(folder), f"{count} sites", REFERENCE.depth), only=lambda case: case.id in CASES)
+        run = verify(Target(Path(folder), f"{count} sites", REFERENCE.depth), only=lambda case: case.id in CASES)
     if run.verdict() != "pass" or len(run.sites) != count:
         raise ServerError(f"The verification of {count} sites went wrong: {run.verdict()} {run.trouble or ''}")
     return run

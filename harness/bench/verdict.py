@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from harness.bench.row import Row, middle, spread
-from harness.server import ServerError, image
+from harness.engine import ServerError, image
 from harness.verify import Run, verify
 
 _GOALS = {"total": 3.0, "pki": 0.5}

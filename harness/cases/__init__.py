@@ -7,10 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from harness.outcome import TLS_VERSIONS, Expectation, Tls
-from harness.pki.run import Pki
+from harness.pki.testbed import TestPki
 from harness.probe import SITE, Client
 
-Build = Callable[[Pki], Client | None]
+Build = Callable[[TestPki], Client | None]
 """Makes the client of a case; None where there is nothing at a place that it would show."""
 
 

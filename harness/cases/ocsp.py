@@ -9,7 +9,7 @@ from harness.cases import case
 from harness.outcome import refused
 from harness.pki import Authority
 from harness.pki.ocsp import Register
-from harness.pki.run import Pki, outdated, silent
+from harness.pki.testbed import TestPki, outdated, silent
 from harness.probe import Client
 
 _ENABLE = "SSLOCSPEnable"
@@ -19,7 +19,7 @@ _NOT_TRUSTED = refused("handshake_failure", x509_error=50, ah="AH01925")
 
 
 @case(_REVOKED, source="RFC 6960 2.2", directive=_ENABLE)
-def revoked_leaf(pki: Pki) -> Client:
+def revoked_leaf(pki: TestPki) -> Client:
     """A certificate that the responder calls revoked, whatever a CRL may say."""
     identity = pki.identity()
     pki.revoke_by_responder(identity)
@@ -27,15 +27,15 @@ def revoked_leaf(pki: Pki) -> Client:
 
 
 @case(_REVOKED, source="RFC 6960 2.2", directive=_ENABLE, depth=2)
-def revoked_intermediate(pki: Pki) -> Client:
+def revoked_intermediate(pki: TestPki) -> Client:
     """A good certificate below an intermediate that the responder calls revoked: `SSLOCSPEnable leaf` misses it."""
     intermediate = pki.intermediate()
-    pki.revoke_by_responder(intermediate, pki.upper)
+    pki.revoke_by_responder(intermediate, pki.issuing_parent)
     return Client(pki.identity(intermediate))
 
 
 @case(refused("handshake_failure", x509_error=50, ah="AH03239"), source="RFC 6960 2.2", directive=_ENABLE)
-def unknown(pki: Pki) -> Client:
+def unknown(pki: TestPki) -> Client:
     """A certificate that its authority's responder has never heard of, as one made with a stolen signing key."""
     identity = pki.identity()
     pki.forget(identity)
@@ -43,19 +43,19 @@ def unknown(pki: Pki) -> Client:
 
 
 @case(refused("handshake_failure", x509_error=50, ah="AH02273"), source="RFC 6960 4.2.2.1", directive=_ENABLE)
-def outdated_answer(pki: Pki) -> Client:
+def outdated_answer(pki: TestPki) -> Client:
     """A certificate that was good two days ago: the answer's own time has run out."""
     return Client(pki.identity(pki.authority(answers=outdated)))
 
 
 @case(refused("handshake_failure", x509_error=50, ah="AH01980"), source="SSLOCSPEnable", directive=_ENABLE)
-def no_answer(pki: Pki) -> Client:
+def no_answer(pki: TestPki) -> Client:
     """A certificate of which the responder says nothing: whether it was revoked, nobody can tell."""
     return Client(pki.identity(pki.authority(answers=silent)))
 
 
 @case(refused("handshake_failure", x509_error=50, ah="AH01918"), source="SSLOCSPEnable", directive=_ENABLE)
-def no_responder_named(pki: Pki) -> Client:
+def no_responder_named(pki: TestPki) -> Client:
     """A certificate that does not say where its responder is: `no_ocsp_for_cert_ok` lets it in.
 
     Asked only where `SSLOCSPDefaultResponder` does not say it either.
@@ -64,13 +64,13 @@ def no_responder_named(pki: Pki) -> Client:
 
 
 @case(_NOT_TRUSTED, source="RFC 6960 3.2, 4.2.2.2", directive=_NO_VERIFY)
-def answer_by_stranger(pki: Pki) -> Client:
+def answer_by_stranger(pki: TestPki) -> Client:
     """A certificate whose good status was signed by somebody of another authority."""
     return Client(pki.identity(pki.authority(answers=_by_stranger)))
 
 
 @case(_NOT_TRUSTED, source="RFC 6960 4.2.2.2", directive=_NO_VERIFY)
-def answer_by_client(pki: Pki) -> Client:
+def answer_by_client(pki: TestPki) -> Client:
     """A certificate whose good status was signed by another client of the same authority, who is no responder."""
     return Client(pki.identity(pki.authority(answers=_by_client)))
 

@@ -5,14 +5,14 @@ from dataclasses import replace
 from harness.cases import case
 from harness.outcome import refused
 from harness.pki import KeyType, generate, mismatched_key, tampered_body, tampered_signature
-from harness.pki.run import Pki
+from harness.pki.testbed import TestPki
 from harness.probe import Client
 
 _FORGED = refused("decrypt_error", x509_error=7)
 
 
 @case(refused("decrypt_error", text="bad signature"), source="RFC 8446 4.4.3, RFC 5246 7.4.8")
-def someone_elses_key(pki: Pki) -> Client:
+def someone_elses_key(pki: TestPki) -> Client:
     """Somebody else's good certificate without the key to it: CertificateVerify is signed with another.
 
     A certificate is public; what proves who knocks is the signature over the handshake.
@@ -22,14 +22,14 @@ def someone_elses_key(pki: Pki) -> Client:
 
 
 @case(_FORGED, source="RFC 5280 6.1.3 (a)(1)")
-def tampered_certificate_signature(pki: Pki) -> Client:
+def tampered_certificate_signature(pki: TestPki) -> Client:
     """A certificate with one bit of the authority's signature changed."""
     identity = pki.identity()
     return Client(replace(identity, certificate=tampered_signature(identity.certificate)))
 
 
 @case(_FORGED, source="RFC 5280 6.1.3 (a)(1)")
-def tampered_certificate_body(pki: Pki) -> Client:
+def tampered_certificate_body(pki: TestPki) -> Client:
     """A certificate whose subject was changed after the authority had signed it."""
     identity = pki.identity()
     return Client(replace(identity, certificate=tampered_body(identity.certificate)))

@@ -5,7 +5,7 @@ from cryptography import x509
 from harness.cases import case
 from harness.outcome import admitted, refused
 from harness.pki import Authority
-from harness.pki.run import DAY, Pki, Revoked, absent, stale
+from harness.pki.testbed import DAY, Revoked, TestPki, absent, stale
 from harness.probe import Client
 
 _CHECK = "SSLCARevocationCheck"
@@ -13,7 +13,7 @@ _REVOKED = refused("certificate_revoked", x509_error=23)
 
 
 @case(_REVOKED, source="RFC 5280 6.3", directive=_CHECK)
-def revoked_leaf(pki: Pki) -> Client:
+def revoked_leaf(pki: TestPki) -> Client:
     """A certificate that is on its authority's CRL."""
     identity = pki.identity()
     pki.revoke(identity)
@@ -21,39 +21,39 @@ def revoked_leaf(pki: Pki) -> Client:
 
 
 @case(_REVOKED, source="RFC 5280 6.3", directive=_CHECK, depth=2)
-def revoked_intermediate(pki: Pki) -> Client:
+def revoked_intermediate(pki: TestPki) -> Client:
     """A good certificate below an intermediate that is on the root's CRL: `SSLCARevocationCheck leaf` misses it."""
     intermediate = pki.intermediate()
-    pki.revoke(intermediate, pki.upper)
+    pki.revoke(intermediate, pki.issuing_parent)
     return Client(pki.identity(intermediate))
 
 
 @case(refused("certificate_unknown", x509_error=12), source="RFC 5280 6.3.3 (a)", directive=_CHECK)
-def crl_expired(pki: Pki) -> Client:
+def crl_expired(pki: TestPki) -> Client:
     """A certificate whose authority's CRL is out of date: whether it was revoked since, nobody can tell."""
     return Client(pki.identity(pki.authority(crls=stale)))
 
 
 @case(refused("bad_certificate", x509_error=11), source="RFC 5280 5.1.2.4", directive=_CHECK)
-def crl_not_yet_valid(pki: Pki) -> Client:
+def crl_not_yet_valid(pki: TestPki) -> Client:
     """A certificate whose authority's CRL is dated tomorrow."""
     return Client(pki.identity(pki.authority(crls=_tomorrow)))
 
 
 @case(refused("unknown_ca", x509_error=3), source="SSLCARevocationCheck", directive=_CHECK, depth=2)
-def crl_missing_for_intermediate(pki: Pki) -> Client:
+def crl_missing_for_intermediate(pki: TestPki) -> Client:
     """A good certificate below an intermediate of which the server has no CRL: `no_crl_for_cert_ok` lets it in."""
     return Client(pki.identity(pki.intermediate(crls=absent)))
 
 
 @case(refused("decrypt_error", x509_error=8), source="RFC 5280 6.3.3 (g)", directive=_CHECK)
-def crl_by_wrong_issuer(pki: Pki) -> Client:
+def crl_by_wrong_issuer(pki: TestPki) -> Client:
     """A certificate whose authority's CRL was signed by somebody else under the same name."""
     return Client(pki.identity(pki.authority(crls=_forged)))
 
 
 @case(admitted(), source="RFC 5280 6.3", directive=_CHECK, depth=2)
-def not_revoked(pki: Pki) -> Client:
+def not_revoked(pki: TestPki) -> Client:
     """A certificate below an intermediate, both authorities with a current CRL that lists others."""
     intermediate = pki.intermediate()
     pki.revoke(pki.identity(intermediate), intermediate)
@@ -61,7 +61,7 @@ def not_revoked(pki: Pki) -> Client:
 
 
 @case(admitted(), source="RFC 5280 5.3.1", directive=_CHECK)
-def released_from_hold(pki: Pki) -> Client:
+def released_from_hold(pki: TestPki) -> Client:
     """A certificate that an earlier CRL had on hold and the current one no longer lists."""
     authority = pki.authority(crls=_released)
     identity = pki.identity(authority)

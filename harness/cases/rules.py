@@ -8,67 +8,67 @@ is as good as another (`or`, several `Require` in one section), no single one is
 from harness.cases import case
 from harness.outcome import refused_anyhow, refused_by_rule
 from harness.pki import Identity
-from harness.pki.model import Part
-from harness.pki.run import Pki
+from harness.pki.template import Part
+from harness.pki.testbed import TestPki
 from harness.probe import Client
 
 
 @case(refused_by_rule(), source="Require, SSLRequire, SSL_CLIENT_S_DN", directive="Require")
-def another_subject(pki: Pki) -> Client | None:
+def another_subject(pki: TestPki) -> Client | None:
     """A certificate of the right authority that has nothing of what the rules at this place want."""
     return _if_any(pki.stranger())
 
 
 @case(refused_by_rule(), source="Require expr, SSL_CLIENT_S_DN_O", directive="Require")
-def another_organisation(pki: Pki) -> Client | None:
+def another_organisation(pki: TestPki) -> Client | None:
     """A certificate with all that the rules want but for the organisation (O), which is another."""
     return _if_any(pki.lacking(Part.ORGANISATION))
 
 
 @case(refused_by_rule(), source="Require expr, SSL_CLIENT_S_DN_OU", directive="Require")
-def another_unit(pki: Pki) -> Client | None:
+def another_unit(pki: TestPki) -> Client | None:
     """A certificate with all that the rules want but for the organisational unit (OU), which is another."""
     return _if_any(pki.lacking(Part.UNIT))
 
 
 @case(refused_by_rule(), source="Require expr, SSL_CLIENT_S_DN_CN, FakeBasicAuth", directive="Require")
-def another_common_name(pki: Pki) -> Client | None:
+def another_common_name(pki: TestPki) -> Client | None:
     """A certificate with all that the rules want but for the common name (CN), which is another."""
     return _if_any(pki.lacking(Part.COMMON_NAME))
 
 
 @case(refused_by_rule(), source="Require expr, SSL_CLIENT_S_DN_Email, SSL_CLIENT_SAN_Email_n", directive="Require")
-def another_email(pki: Pki) -> Client | None:
+def another_email(pki: TestPki) -> Client | None:
     """A certificate with all that the rules want but for the email address, which is another."""
     return _if_any(pki.lacking(Part.EMAIL))
 
 
 @case(refused_by_rule(), source="Require expr, SSL_CLIENT_S_DN", directive="Require")
-def another_attribute(pki: Pki) -> Client | None:
+def another_attribute(pki: TestPki) -> Client | None:
     """A certificate with all that the rules want but for other attributes of the subject (C, ST, L, UID and such)."""
     return _if_any(pki.lacking(Part.ATTRIBUTE))
 
 
 @case(refused_by_rule(), source="Require expr, SSL_CLIENT_I_DN", directive="Require")
-def another_issuer(pki: Pki) -> Client | None:
+def another_issuer(pki: TestPki) -> Client | None:
     """A certificate with all that the rules want, by another authority that the server trusts as well."""
     return _if_any(pki.lacking(Part.ISSUER))
 
 
 @case(refused_by_rule(), source="Require expr, SSL_CLIENT_SAN_DNS_n, SSL_CLIENT_SAN_OTHER_msUPN_n", directive="Require")
-def another_alternative_name(pki: Pki) -> Client | None:
+def another_alternative_name(pki: TestPki) -> Client | None:
     """A certificate with all that the rules want but for the alternative name (subjectAltName), which it lacks."""
     return _if_any(pki.lacking(Part.ALTERNATIVE_NAME))
 
 
 @case(refused_by_rule(), source="Require expr, PeerExtList", directive="Require")
-def without_extension(pki: Pki) -> Client | None:
+def without_extension(pki: TestPki) -> Client | None:
     """A certificate with all that the rules want but for the extension, which it lacks."""
     return _if_any(pki.lacking(Part.EXTENSION))
 
 
 @case(refused_by_rule(), source="Require expr, regular expressions without ^, $ or \\.", directive="Require")
-def similar_name(pki: Pki) -> Client | None:
+def similar_name(pki: TestPki) -> Client | None:
     """A certificate whose subject only resembles what the rules want: "xAcmex", or a letter where theirs has a dot.
 
     Asked only where an expression is not closed at its ends, or has a dot that stands for any letter. No configuration
@@ -82,7 +82,7 @@ def _if_any(identity: Identity | None) -> Client | None:
 
 
 @case(refused_anyhow(), source="SSLCACertificateFile, SSL_CLIENT_I_DN", directive="SSLCACertificateFile")
-def another_authority(pki: Pki) -> Client | None:
+def another_authority(pki: TestPki) -> Client | None:
     """A good certificate of an authority that the server trusts, but not of the one whose clients may enter here.
 
     Asked only where a policy names that authority, once for each of the others that the server trusts. Whether it is

@@ -5,72 +5,72 @@ from cryptography import x509
 from harness.cases import case
 from harness.outcome import admitted
 from harness.pki import KeyType
-from harness.pki.run import Pki
+from harness.pki.testbed import TestPki
 from harness.probe import Client
 
 
 @case(admitted(), source="RFC 5280 6.1")
-def p256(pki: Pki) -> Client:
+def p256(pki: TestPki) -> Client:
     """A client certificate straight below the trusted root, with a key on P-256: the everyday case, and the control."""
     return Client(pki.identity())
 
 
 @case(admitted(), source="RFC 5480", everywhere=False)
-def p384(pki: Pki) -> Client:
+def p384(pki: TestPki) -> Client:
     """The same with a key on P-384."""
     return Client(pki.identity(key=KeyType.P_384))
 
 
 @case(admitted(), source="RFC 8017")
-def rsa_2048(pki: Pki) -> Client:
+def rsa_2048(pki: TestPki) -> Client:
     """The same with an RSA key of 2048 bits."""
     return Client(pki.identity(key=pki.key(KeyType.RSA_2048)))
 
 
 @case(admitted(), source="RFC 8017")
-def rsa_3072(pki: Pki) -> Client:
+def rsa_3072(pki: TestPki) -> Client:
     """The same with an RSA key of 3072 bits."""
     return Client(pki.identity(key=pki.key(KeyType.RSA_3072)))
 
 
 @case(admitted(), source="RFC 8017")
-def rsa_4096(pki: Pki) -> Client:
+def rsa_4096(pki: TestPki) -> Client:
     """The same with an RSA key of 4096 bits."""
     return Client(pki.identity(key=pki.key(KeyType.RSA_4096)))
 
 
 @case(admitted(), source="RFC 8410, RFC 8422", everywhere=False)
-def ed25519(pki: Pki) -> Client:
+def ed25519(pki: TestPki) -> Client:
     """The same with an Ed25519 key."""
     return Client(pki.identity(key=KeyType.ED25519))
 
 
 @case(admitted(), source="FIPS 204, RFC 9881", tls=("1.3",), everywhere=False)
-def ml_dsa_65(pki: Pki) -> Client:
+def ml_dsa_65(pki: TestPki) -> Client:
     """The same with an ML-DSA-65 key, which withstands a quantum computer; TLS 1.2 has no code point for it."""
     return Client(pki.identity(key=KeyType.ML_DSA_65))
 
 
 @case(admitted(), source="RFC 5280 6.1", directive="SSLVerifyDepth", depth=2)
-def through_one(pki: Pki) -> Client:
+def through_one(pki: TestPki) -> Client:
     """A certificate below an intermediate, which the client sends along."""
     return Client(pki.identity(pki.intermediate()))
 
 
 @case(admitted(), source="RFC 5280 6.1", directive="SSLVerifyDepth", depth=3)
-def through_two(pki: Pki) -> Client:
+def through_two(pki: TestPki) -> Client:
     """A certificate below two intermediates, which the client sends along."""
     return Client(pki.identity(pki.intermediate(pki.intermediate())))
 
 
 @case(admitted(), source="RFC 5280 4.1.2.6, 4.2.1.6")
-def san_only(pki: Pki) -> Client:
+def san_only(pki: TestPki) -> Client:
     """A certificate with an empty subject: its name stands in a critical subjectAltName alone."""
     return Client(pki.identity(subject=x509.Name([]), names=("client@example.test",)))
 
 
 @case(admitted(), source="openssl-x509(1), OpenSSL 3.0: -req -set_serial 01")
-def tutorial_v1(pki: Pki) -> Client:
+def tutorial_v1(pki: TestPki) -> Client:
     """What the tutorial's commands made for years: X.509 version 1, serial number 1, no extension at all.
 
     Nothing limits what such a certificate is for. httpd lets it in all the same.
@@ -80,7 +80,7 @@ def tutorial_v1(pki: Pki) -> Client:
 
 
 @case(admitted(), source="openssl-x509(1), OpenSSL 3.5: -req -set_serial 01")
-def tutorial_v3(pki: Pki) -> Client:
+def tutorial_v3(pki: TestPki) -> Client:
     """What the tutorial's commands make today: version 3, serial number 1, key identifiers and nothing else."""
     authority = pki.authority(key_usage=None)
     plain = {"basic_constraints": None, "key_usage": None, "extended_key_usage": ()}
@@ -88,7 +88,7 @@ def tutorial_v3(pki: Pki) -> Client:
 
 
 @case(admitted(), source="RFC 8446 4.2.6, SSLVerifyClient", tls=("1.3",))
-def browser(pki: Pki) -> Client:
+def browser(pki: TestPki) -> Client:
     """A client that, like every browser, cannot be asked for a certificate after the handshake.
 
     `SSLVerifyClient require` at a Location asks only then, and such a client gets 403, whatever it has.

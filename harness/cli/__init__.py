@@ -21,12 +21,12 @@ from harness.cli.ending import EXIT, no_traceback
 from harness.cli.expression import matcher
 from harness.cli.pki import pki
 from harness.outcome import TLS_VERSIONS, Tls
-from harness.pki.model import client_like
+from harness.pki.template import client_like
 from harness.report import FORMATS
 from harness.report.table import show
-from harness.verify.comparison import compare as compare_configurations
+from harness.verify.diff import compare as compare_configurations
+from harness.verify.live import verify_running
 from harness.verify.policy import read as read_policy
-from harness.verify.running import verify_running
 
 _FILE = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
 _REPORT = click.File("w", encoding="utf-8", lazy=False)
@@ -134,9 +134,9 @@ def verify(
             run = verify_running(server.places, server.lent, **common)
         else:
             known = client_like(like) if like else ()
-            subject = _subject(config, compose_file, service)
+            target = _subject(config, compose_file, service)
             own: dict[str, Any] = {"of_image": image, "urls": urls, "seed": seed, "keep": keep, "like": known}
-            run = verification.verify(subject, **own, **common)
+            run = verification.verify(target, **own, **common)
     show(run, console, strict=strict)
     for name, file in files.items():
         file.write(FORMATS[name](run, strict))
@@ -157,17 +157,17 @@ def compare(old: Path, new: Path, image: str | None, jobs: int, no_color: bool) 
     """
     plain = no_color or bool(os.environ.get("NO_COLOR")) or os.environ.get("CI") == "true"
     console = Console(no_color=plain, highlight=False)
-    subjects = (verification.of(old), verification.of(new))
+    subjects = (verification.Target.from_path(old), verification.Target.from_path(new))
     with no_traceback(), _progress(console, silent=plain) as progress:
         found = compare_configurations(*subjects, of_image=image, jobs=jobs, progress=progress)
     show_comparison(found, console)
     sys.exit(EXIT[found.verdict()])
 
 
-def _subject(config: Path | None, compose_file: Path | None, service: str | None) -> verification.Subject:
+def _subject(config: Path | None, compose_file: Path | None, service: str | None) -> verification.Target:
     if compose_file:
-        return verification.of_service(compose_file, service, str(config) if config else None)
-    return verification.of(config) if config else verification.REFERENCE
+        return verification.Target.from_compose(compose_file, service, str(config) if config else None)
+    return verification.Target.from_path(config) if config else verification.REFERENCE
 
 
 @main.command()

@@ -8,7 +8,7 @@ from rich.markup import escape
 from rich.padding import Padding
 
 from harness.outcome import TLS_VERSIONS
-from harness.verify.comparison import Comparison, Visit
+from harness.verify.diff import Access, Comparison
 
 _CLOSING = {
     "pass": "[bold green]PASS[/]: nobody new gets in, and nobody with a good certificate is kept out.",
@@ -36,7 +36,7 @@ def show(found: Comparison, console: Console) -> None:
     console.print(_CLOSING[found.verdict()])
 
 
-def _places(visits: Iterable[Visit]) -> Iterator[tuple[str, list[str]]]:
+def _places(visits: Iterable[Access]) -> Iterator[tuple[str, list[str]]]:
     """Yield each place with who came there, over which versions where it was not both."""
     for url, here in groupby(visits, key=lambda one: one.url):
         who = []

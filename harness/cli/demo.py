@@ -14,12 +14,12 @@ from harness import demo as shown
 from harness.cli.ending import EXIT, no_traceback
 from harness.cli.pki import options
 from harness.cli.pki.secret import ask, secret
+from harness.demo.browser import Name
 from harness.demo.clients import Clients, from_file
 from harness.demo.page import CLOSING, render
 from harness.demo.scene import SCENES, Scene
 from harness.outcome import Verdict
 from harness.pki.files import PkiError
-from harness.server.browser import Name
 
 _REPORT = click.File("w", encoding="utf-8", lazy=False)
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import click
 
+from harness.engine import ServerError
+from harness.httpd.layout import ConfigurationError
 from harness.pki.files import PkiError
-from harness.server import ServerError
-from harness.server.layout import ConfigurationError
 from harness.verify.plan import NothingToDoError
 from harness.verify.policy import PolicyError
 

@@ -12,10 +12,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, pkcs12
 
 from harness.cli.pki.secret import secret
+from harness.httpd.site import Site
 from harness.pki import Authority, Identity, PrivateKey
 from harness.pki.files import PkiError
-from harness.server.sites import Site
-from harness.verify.running import Lent, site_at
+from harness.verify.live import Credentials, site_at
 
 _URL = re.compile(r"https://(?P<name>[A-Za-z0-9._-]+)(?::(?P<port>\d{1,5}))?(?P<path>/\S*)?")
 _FILE = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
@@ -35,7 +35,7 @@ class Running:
     """The places to knock at, and what was lent for it."""
 
     places: tuple[Site, ...]
-    lent: Lent
+    lent: Credentials
 
 
 def options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -73,13 +73,13 @@ def _server(urls: tuple[str, ...], files: dict[str, Path | None]) -> Running:
     if ca_key and ca:
         above = tuple(one for one in authorities if one.issuer != one.subject)
         issuer = Authority(authorities[0], _key(ca_key, ca, authorities[0], password), above)
-    lent = Lent(
+    credentials = Credentials(
         client=_identity(client, key, password) if client else None,
         authority=authorities[0] if authorities else None,
         issuer=issuer,
         server_ca=files["server_ca"],
     )
-    return Running(tuple(_site(number, url) for number, url in enumerate(dict.fromkeys(urls), 1)), lent)
+    return Running(tuple(_site(number, url) for number, url in enumerate(dict.fromkeys(urls), 1)), credentials)
 
 
 def _password(file: Path | None) -> bytes | None:

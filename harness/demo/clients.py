@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, pkcs12
 
 from harness.pki import Authority, serial
 from harness.pki.files import PkiError
-from harness.pki.run import DAY
+from harness.pki.testbed import DAY
 
 NAMES = ("anna", "bert")
 

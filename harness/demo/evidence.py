@@ -3,9 +3,9 @@
 import re
 from dataclasses import dataclass
 
+from harness.demo.accessibility_tree import Dialog, Page
+from harness.httpd import log as error_log
 from harness.outcome import Outcome
-from harness.server import log as error_log
-from harness.server.screen import Dialog, Page
 
 KNOWN = "You are known here"
 """The title of the page that names the visitor."""

@@ -5,13 +5,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+from harness.demo.browser import Name, browser_session
 from harness.demo.clients import Clients, made_up
 from harness.demo.scene import SCENES, Scene
 from harness.demo.visit import Site, Tell, Visit, visit
+from harness.engine import image, sweep
+from harness.engine.reference import reference_container
 from harness.outcome import Outcome, Verdict
-from harness.server import image, sweep
-from harness.server.browser import Name, desk
-from harness.server.httpd import stage
 
 Told = Callable[[int, Scene], Tell]
 """Called when a visit begins, with its number; what it returns is called with a sentence for each step of it."""
@@ -52,7 +52,7 @@ def tour(
     tag = image("httpd")
     sweep()
     visits: list[Visit] = []
-    with stage(tag) as on, desk(on.label, browser, memory=memory) as at:
+    with reference_container(tag) as on, browser_session(on.label, browser, memory=memory) as at:
         site = Site(on, at, clients or made_up())
         for configuration, some in groupby(scenes, lambda scene: scene.configuration):
             with site.running(configuration) as read_log:

@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from harness.demo.accessibility_tree import Dialog, Page, Screen
+from harness.demo.browser import BrowserSession
 from harness.demo.clients import Clients, hidden
 from harness.demo.evidence import Evidence
 from harness.demo.scene import REFERENCE, Scene, judge
+from harness.engine import ServerError
+from harness.engine.reference import PORT, ReferenceContainer
 from harness.outcome import Verdict
 from harness.pki import Authority
-from harness.server import ServerError
-from harness.server.browser import Desk
-from harness.server.httpd import PORT, Stage
-from harness.server.screen import Dialog, Page, Screen
 
 URL = f"https://localhost:{PORT}/"
 _READY = b"resuming normal operations"
@@ -50,8 +50,8 @@ class Visit:
 class Site:
     """The reference deployment as it is visited from a desk."""
 
-    stage: Stage
-    desk: Desk
+    reference: ReferenceContainer
+    session: BrowserSession
     clients: Clients
     server_root: Authority = field(default_factory=lambda: Authority.root(subject="The site's own authority"))
 
@@ -75,9 +75,9 @@ class Site:
             "pki/crl.pem": self.clients.crls,
         }
         options = ("-f", configuration, "-c", "LogLevel warn ssl:debug")
-        container = self.stage.container(*options, network=self.desk.network)
+        container = self.reference.container(*options, network=self.session.network)
         try:
-            self.stage.put(files, container)
+            self.reference.put(files, container)
             container.start()
             while _READY not in container.logs():
                 container.reload()
@@ -96,42 +96,42 @@ def visit(site: Site, scene: Scene, read_log: Callable[[], str], tell: Tell) -> 
     Raises:
         ServerError: the browser did not show what a person would have to see; that is no verdict.
     """
-    desk, clients, pictures = site.desk, site.clients, list[Picture]()
+    session, clients, pictures = site.session, site.clients, list[Picture]()
     before = len(read_log())
-    tell(f"{desk.name} opens {URL}" + "".join(f", with {name}.pfx imported" for name in scene.visitors))
+    tell(f"{session.name} opens {URL}" + "".join(f", with {name}.pfx imported" for name in scene.visitors))
     imported = {name: clients.pfx[name] for name in scene.visitors}
-    desk.open(URL, site.authority, imported, clients.password)
+    session.open(URL, site.authority, imported, clients.password)
     dialog = None
-    shown = desk.wait("the dialog or a page", _dialog_or_page)
+    shown = session.wait("the dialog or a page", _dialog_or_page)
     if isinstance(shown, Dialog):
         dialog = shown
         tell("it asks: " + ", ".join(f"{offer.subject} (serial number {offer.serial})" for offer in dialog.offers))
         if scene.chooses:
-            dialog = _choose(desk, dialog, clients.serials[scene.chooses])
-        pictures.append(Picture(f"The browser asks which certificate to send: {_chosen(scene)}", desk.picture()))
+            dialog = _choose(session, dialog, clients.serials[scene.chooses])
+        pictures.append(Picture(f"The browser asks which certificate to send: {_chosen(scene)}", session.picture()))
         tell(_chosen(scene))
-        desk.press("Return" if scene.chooses else "Escape")
-        shown = desk.wait("a page", _page)
+        session.press("Return" if scene.chooses else "Escape")
+        shown = session.wait("a page", _page)
     assert isinstance(shown, Page)
-    evidence = _settled(dialog, shown, desk, lambda: read_log()[before:])
+    evidence = _settled(dialog, shown, session, lambda: read_log()[before:])
     verdict, words = judge(scene, clients.serials, evidence)
     if verdict is Verdict.LOCKED_OUT and not dialog:
         words = " ".join([words, *filter(None, (hidden(clients, name) for name in scene.visitors))])
-    pictures.append(Picture(f"What is shown then: {evidence.browsers_words or evidence.page.title}", desk.picture()))
-    desk.close()
+    pictures.append(Picture(f"What is shown then: {evidence.browsers_words or evidence.page.title}", session.picture()))
+    session.close()
     tell(f"{verdict}: {words}")
     return Visit(scene, evidence, verdict, words, tuple(pictures))
 
 
-def _choose(desk: Desk, dialog: Dialog, serial: str) -> Dialog:
+def _choose(session: BrowserSession, dialog: Dialog, serial: str) -> Dialog:
     """Move to an offer as a person does, and see that the dialog has it chosen."""
     offered = [offer.serial for offer in dialog.offers]
     if dialog.chosen is None or serial not in offered:
         return dialog
     steps = offered.index(serial) - offered.index(dialog.chosen.serial)
     if steps:
-        desk.press(*["Down" if steps > 0 else "Up"] * abs(steps))
-    return desk.wait(f"that the certificate {serial} is chosen", lambda screen: _with(screen.dialog, serial))
+        session.press(*["Down" if steps > 0 else "Up"] * abs(steps))
+    return session.wait(f"that the certificate {serial} is chosen", lambda screen: _with(screen.dialog, serial))
 
 
 def _chosen(scene: Scene) -> str:
@@ -153,7 +153,7 @@ def _page(screen: Screen) -> Page | None:
     return page if page and not screen.dialog and page.title not in _EMPTY_TABS else None
 
 
-def _settled(dialog: Dialog | None, page: Page, desk: Desk, read_log: Callable[[], str]) -> Evidence:
+def _settled(dialog: Dialog | None, page: Page, session: BrowserSession, read_log: Callable[[], str]) -> Evidence:
     """Look until screen and log agree: a page takes a moment to be read in full, and the log to be written."""
     deadline = time.monotonic() + _SETTLE
     while True:
@@ -161,4 +161,4 @@ def _settled(dialog: Dialog | None, page: Page, desk: Desk, read_log: Callable[[
         if evidence.conclusive or time.monotonic() > deadline:
             return evidence
         time.sleep(0.1)
-        page = _page(desk.screen()) or page
+        page = _page(session.screen()) or page

@@ -2,12 +2,12 @@
 
 import time
 
+from harness.demo.browser import Name, browser_session
 from harness.demo.clients import Clients, made_up
 from harness.demo.evidence import requests
 from harness.demo.visit import URL, Site, Tell
-from harness.server import image, sweep
-from harness.server.browser import Name, desk
-from harness.server.httpd import stage
+from harness.engine import image, sweep
+from harness.engine.reference import reference_container
 
 _PAUSE = 0.5
 """Seconds between two looks at the log."""
@@ -23,7 +23,7 @@ def watch(browser: Name, tell: Tell, *, port: int = 0, clients: Clients | None =
     """
     tag = image("httpd")
     sweep()
-    with stage(tag) as on, desk(on.label, browser, watch=port) as at:
+    with reference_container(tag) as on, browser_session(on.label, browser, watch=port) as at:
         site = Site(on, at, clients or made_up())
         with site.running() as read_log:
             tell(f"Open this in your browser: {at.address}")

@@ -79,7 +79,7 @@ class Client:
 
 
 @dataclass(frozen=True)
-class Door:
+class Endpoint:
     """Where to knock: a published address, the name asked for (SNI and Host), the path, and the certificates that
     only the server under test can have. Without them, the door has no TLS."""
 
@@ -90,28 +90,28 @@ class Door:
     servers: frozenset[x509.Certificate]
 
 
-def probe(door: Door, client: Client, tls: Tls, mark: str) -> Observation:
-    """Connect, shake hands, ask for the page, and read to the end; `mark` goes with the request as `X-MTLS-Probe`.
+def probe(endpoint: Endpoint, client: Client, tls: Tls, probe_id: str) -> Observation:
+    """Connect, shake hands, ask for the page, and read to the end; `probe_id` goes with the request as `X-MTLS-Probe`.
 
     Never raises for what a server or a network can do: a failure is an observation.
     """
     start = time.perf_counter()
     context = context_for(client, tls)
     try:
-        session = _session(context, door, client) if client.resumes else None
-        connection = _connection(context, door, client)
+        session = _session(context, endpoint, client) if client.resumes else None
+        connection = _connection(context, endpoint, client)
     except OSError as error:
         return Observation(Outcome.NO_ANSWER, False, _since(start), error=str(error))
     if session:
         connection.set_session(session)
     try:
-        failure = shake_hands(connection)
+        failure = handshake(connection)
         # TLS 1.2 has checked the server's signature before the client shows its certificate, TLS 1.3 at the end.
         shown = connection.get_peer_certificate(as_cryptography=True)
-        proven = (tls == "1.2" or failure is None) and shown in door.servers
+        proven = (tls == "1.2" or failure is None) and shown in endpoint.servers
         answer = b""
         if failure is None:
-            answer, failure = _ask(connection, _request(door, client, mark))
+            answer, failure = _ask(connection, _request(endpoint, client, probe_id))
     finally:
         connection.close()
     alert = alert_of(failure)
@@ -122,24 +122,24 @@ def probe(door: Door, client: Client, tls: Tls, mark: str) -> Observation:
     return Observation(outcome, proven, _since(start), alert, status, lost)
 
 
-def _connection(context: SSL.Context, door: Door, client: Client) -> SSL.Connection:
-    connection = SSL.Connection(context, connect(door.address))
+def _connection(context: SSL.Context, endpoint: Endpoint, client: Client) -> SSL.Connection:
+    connection = SSL.Connection(context, connect(endpoint.address))
     connection.set_connect_state()
     # pyOpenSSL has no word of its own for it.
     lib.SSL_set_post_handshake_auth(connection._ssl, int(client.post_handshake))
     if client.asks_for is not None:
-        connection.set_tlsext_host_name((door.name if client.asks_for == SITE else client.asks_for).encode())
+        connection.set_tlsext_host_name((endpoint.name if client.asks_for == SITE else client.asks_for).encode())
     return connection
 
 
-def _session(context: SSL.Context, door: Door, client: Client) -> SSL.Session | None:
+def _session(context: SSL.Context, endpoint: Endpoint, client: Client) -> SSL.Session | None:
     """Visit the neighbour whose session is to be resumed; TLS 1.3 hands it out after the handshake. None where the
     neighbour lets nobody in."""
     first = replace(client, asks_for=client.resumes, host=client.resumes)
-    connection = _connection(context, door, first)
+    connection = _connection(context, endpoint, first)
     try:
-        if shake_hands(connection) is None:
-            _ask(connection, _request(door, first, "before"))
+        if handshake(connection) is None:
+            _ask(connection, _request(endpoint, first, "before"))
             # What is not ended in order OpenSSL does not resume.
             connection.shutdown()
             return connection.get_session()
@@ -181,7 +181,7 @@ def connect(address: tuple[str, int]) -> socket.socket:
     return connection
 
 
-def shake_hands(connection: SSL.Connection) -> Exception | None:
+def handshake(connection: SSL.Connection) -> Exception | None:
     """Shake hands; returns what went wrong."""
     try:
         connection.do_handshake()
@@ -190,15 +190,15 @@ def shake_hands(connection: SSL.Connection) -> Exception | None:
     return None
 
 
-def knock_without_tls(door: Door, client: Client, mark: str) -> Observation:
+def probe_without_tls(endpoint: Endpoint, client: Client, probe_id: str) -> Observation:
     """Ask for the page in the clear.
 
     Nothing proves which server answered but that it is the one published there.
     """
     start = time.perf_counter()
     try:
-        with connect(door.address) as connection:
-            connection.sendall(_request(door, client, mark))
+        with connect(endpoint.address) as connection:
+            connection.sendall(_request(endpoint, client, probe_id))
             answer = b""
             while chunk := connection.recv(65536):
                 answer += chunk
@@ -214,16 +214,16 @@ _USUAL = ("User-Agent: mtls-harness", "Accept: */*")
 """What every client says: many servers turn away who does not."""
 
 
-def _request(door: Door, client: Client, mark: str) -> bytes:
+def _request(endpoint: Endpoint, client: Client, probe_id: str) -> bytes:
     query = "?" + quote(client.query, "=&+/:") if client.query else ""
     # As browsers do, without the port where it is the scheme's own (RFC 9110 section 4.2.3).
     written = client.host and re.search(r":\d+$", client.host)
-    port = "" if written or door.port == (443 if door.servers else 80) else f":{door.port}"
+    port = "" if written or endpoint.port == (443 if endpoint.servers else 80) else f":{endpoint.port}"
     given = {name.title() for name, _ in client.headers}
     lines = [
-        f"{client.method} {client.via}{door.path}{query} {client.http}",
-        f"Host: {client.host or door.name}{port}",
-        f"X-MTLS-Probe: {mark}",
+        f"{client.method} {client.via}{endpoint.path}{query} {client.http}",
+        f"Host: {client.host or endpoint.name}{port}",
+        f"X-MTLS-Probe: {probe_id}",
         *(line for line in _USUAL if line.partition(":")[0] not in given),
         "Connection: close",
     ]

@@ -1,6 +1,6 @@
 """In which order does a person read the findings?"""
 
-from harness.server.sites import Site
+from harness.httpd.site import Site
 from harness.verify import Finding, Run
 
 _WORST_FIRST = ("error", "warning", "note")

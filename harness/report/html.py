@@ -85,7 +85,7 @@ def _families(run: Run) -> Families:
     for number, result in enumerate(run.results):
         case = result.knock.case
         cells = families.setdefault(case.family, {}).setdefault(case.id, {})
-        cells[result.knock.door] = (number, result)
+        cells[result.knock.control_key] = (number, result)
     return families
 
 
@@ -105,9 +105,9 @@ def _sent(result: Result) -> list[str]:
 
 def _said(result: Result) -> str:
     """Put what httpd logged into one line."""
-    if result.said.identity:
-        return f"let in the certificate with serial {result.said.identity}"
-    reason = result.said.reason
+    if result.logged.identity:
+        return f"let in the certificate with serial {result.logged.identity}"
+    reason = result.logged.reason
     if reason is None:
         return "let in without a certificate" if result.observed.status else "nothing of this client"
     error = f", X509_V_ERR {reason.x509_error}" if reason.x509_error is not None else ""

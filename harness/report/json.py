@@ -3,8 +3,8 @@
 import json
 from typing import Any
 
+from harness.httpd.site import Site
 from harness.report.meaning import why
-from harness.server.sites import Site
 from harness.verify import Finding, Result, Run
 
 VERSION = 1
@@ -20,7 +20,7 @@ def as_data(run: Run, *, strict: bool = False) -> dict[str, Any]:
     return {
         "version": VERSION,
         "verdict": run.verdict(strict=strict),
-        "subject": {"config": run.subject.name, "image": run.image, **run.versions},
+        "subject": {"config": run.target.name, "image": run.image, **run.versions},
         "sites": [_site(site) for site in run.sites],
         "results": [_result(result) for result in run.results],
         "findings": [_finding(finding) for finding in run.findings],
@@ -45,7 +45,7 @@ def _site(site: Site) -> dict[str, Any]:
 
 
 def _result(result: Result) -> dict[str, Any]:
-    knock, seen, reason = result.knock, result.observed, result.said.reason
+    knock, seen, reason = result.knock, result.observed, result.logged.reason
     return {
         "case": knock.case.id,
         "site": knock.site.id,
@@ -54,7 +54,7 @@ def _result(result: Result) -> dict[str, Any]:
         "outcome": seen.outcome,
         "alert": seen.alert,
         "status": seen.status,
-        "identity": result.said.identity,
+        "identity": result.logged.identity,
         "reason": {"ah": reason.ah, "x509_error": reason.x509_error} if reason else None,
         "verdict": result.verdict,
         "duration_ms": seen.duration_ms,

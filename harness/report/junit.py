@@ -12,13 +12,13 @@ def render(run: Run, _strict: bool) -> str:
     """Write a suite a site and a test a probe; what could not be judged is an error, never a pass or a skip."""
     report = JUnitXml("mtls-harness")
     for site in run.sites:
-        suite = TestSuite(f"{run.subject.name} {site.url}")
+        suite = TestSuite(f"{run.target.name} {site.url}")
         for result in run.results:
             if result.knock.site.id == site.id:
                 suite.add_testcase(_test(result))
         report.add_testsuite(suite)
     if run.trouble:
-        suite = TestSuite(run.subject.name)
+        suite = TestSuite(run.target.name)
         test = TestCase("the run as a whole")
         test.result = [Error(run.trouble, "inconclusive")]
         suite.add_testcase(test)
@@ -30,7 +30,7 @@ def render(run: Run, _strict: bool) -> str:
 def _test(result: Result) -> TestCase:
     knock = result.knock
     test = TestCase(f"TLS {knock.tls}", f"{knock.case.id}", result.observed.duration_ms / 1000)
-    message = f"{knock.case.summary} Expected {knock.expected}, got {result.told()}"
+    message = f"{knock.case.summary} Expected {knock.expected}, got {result.evidence()}"
     if result.verdict is Verdict.INCONCLUSIVE:
         test.result = [Error(message, str(result.verdict))]
     elif result.verdict in _FAILED:

@@ -10,12 +10,12 @@ from harness.verify import Result, Run
 
 def lines(run: Run) -> list[str]:
     """Write the observed table: a line a site, case and version of TLS, sorted; no times, no serial numbers."""
-    return sorted({_line(result) for result in (*run.results, *run.strangers)})
+    return sorted({_line(result) for result in (*run.results, *run.unauthenticated)})
 
 
 def is_whole(run: Run) -> bool:
     """Whether it could be told of everybody whether he got in: what is less makes no record, and matches none."""
-    answered = all(entry.observed.outcome is not Outcome.NO_ANSWER for entry in run.strangers)
+    answered = all(entry.observed.outcome is not Outcome.NO_ANSWER for entry in run.unauthenticated)
     return answered and not run.trouble and all(entry.verdict is not Verdict.INCONCLUSIVE for entry in run.results)
 
 
@@ -39,7 +39,7 @@ def _line(result: Result) -> str:
 
 
 def _became(result: Result) -> str:
-    status = result.observed.status if result.said.status is None else result.said.status
+    status = result.observed.status if result.logged.status is None else result.logged.status
     of = f" ({status // 100}xx)" if status else ""
     if result.observed.outcome is Outcome.ADMITTED:
         return f"admitted as {_whom(result)}{of}"
@@ -48,6 +48,6 @@ def _became(result: Result) -> str:
 
 def _whom(result: Result) -> str:
     certificates = result.knock.client.certificates
-    if result.said.identity is None:
+    if result.logged.identity is None:
         return "nobody"
-    return "itself" if certificates and result.said.identity == serial(certificates[0]) else "somebody else"
+    return "itself" if certificates and result.logged.identity == serial(certificates[0]) else "somebody else"

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from harness.httpd.layout import MAIN_FILES
 from harness.report.meaning import why
-from harness.server.layout import MAIN_FILES
-from harness.verify import Finding, Run, Subject
+from harness.verify import Finding, Run, Target
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 _FINGERPRINT = "mtlsHarness/v1"
@@ -19,7 +19,7 @@ _FINGERPRINT = "mtlsHarness/v1"
 def render(run: Run, _strict: bool) -> str:
     """Write the findings as SARIF 2.1.0 (OASIS, errata 01): locations are relative to the repository's root."""
     rules = sorted({finding.id for finding in run.findings})
-    root = _root(run.subject)
+    root = _root(run.target)
     notifications = [{"level": "error", "message": {"text": run.trouble}}] if run.trouble else []
     log = {
         "$schema": _SCHEMA,
@@ -60,10 +60,10 @@ def _rule(finding: str) -> dict[str, Any]:
 
 
 def _result(run: Run, finding: Finding, rule: int, root: Path) -> dict[str, Any]:
-    place = _place(run.subject, finding, root)
+    place = _place(run.target, finding, root)
     url = next((site.url for site in run.sites if site.id == finding.site), "")
-    elsewhere = place and finding.file and place[0] != run.subject.path(finding.file)
-    where = f" ({run.subject.locate(finding.file, finding.line)})" if elsewhere else ""
+    elsewhere = place and finding.file and place[0] != run.target.path(finding.file)
+    where = f" ({run.target.locate(finding.file, finding.line)})" if elsewhere else ""
     parts = (f"{url}:" if url else "", finding.message, why(finding.id), f"{finding.remedy}{where}")
     return {
         "ruleId": finding.id,
@@ -81,20 +81,20 @@ def _location(path: Path, line: int, root: Path) -> dict[str, Any]:
     return {"physicalLocation": {"artifactLocation": artifact, "region": {"startLine": line}}}
 
 
-def _place(subject: Subject, finding: Finding, root: Path) -> tuple[Path, int] | None:
+def _place(target: Target, finding: Finding, root: Path) -> tuple[Path, int] | None:
     """Find the line in the repository. For what has none there the subject's main file answers; a server that is
     running has no file at all."""
-    path = subject.path(finding.file)
+    path = target.path(finding.file)
     if path.is_file() and path.is_relative_to(root):
         return path, max(finding.line, 1)
-    config = subject.configuration.resolve()
+    config = target.configuration.resolve()
     main = next((config / name for name in MAIN_FILES if (config / name).is_file()), config)
-    return (main, subject.line) if main.is_file() else None
+    return (main, target.line) if main.is_file() else None
 
 
-def _root(subject: Subject) -> Path:
+def _root(target: Target) -> Path:
     """The repository that CONFIG lies in, else the folder that CONFIG lies in."""
-    config = subject.configuration.resolve()
+    config = target.configuration.resolve()
     return next((folder for folder in (config, *config.parents) if (folder / ".git").exists()), config.parent)
 
 

@@ -8,10 +8,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from harness.httpd.site import Site
 from harness.outcome import Outcome, Verdict
 from harness.report.grouped import grouped
 from harness.report.meaning import why
-from harness.server.sites import Site
 from harness.verify import Finding, Result, Run
 
 _SIGNS = {
@@ -61,7 +61,7 @@ def show(run: Run, console: Console, *, strict: bool = False) -> None:
 
 
 def _show(finding: Finding, run: Run, console: Console) -> None:
-    place = run.subject.locate(finding.file, finding.line)
+    place = run.target.locate(finding.file, finding.line)
     console.print(f"[{_LEVELS[finding.level]}]{finding.level}[/] {escape(place)}", soft_wrap=True)
     for text in (finding.message, why(finding.id), finding.remedy):
         console.print(escape(_indented(text, console.width)))
@@ -121,7 +121,7 @@ def _table(results: Sequence[Result], url: str) -> Table:
 
 def _outcome(results: list[Result]) -> str:
     seen = " / ".join(dict.fromkeys(_seen(result) for result in results))
-    reasons = [result.said.reason for result in results if result.said.reason]
+    reasons = [result.logged.reason for result in results if result.logged.reason]
     if not reasons:
         return seen
     reason = reasons[-1]

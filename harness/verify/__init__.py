@@ -1,9 +1,9 @@
 """Who gets in at an httpd, and who does not?"""
 
-from harness.verify.findings import Finding
+from harness.verify.finding import Finding
 from harness.verify.judgement import Result
 from harness.verify.policy import NO_POLICY, Policy, PolicyError
-from harness.verify.run import REFERENCE, Progress, Run, Subject, of, of_service, verify
+from harness.verify.run import REFERENCE, Progress, Run, Target, verify
 
 __all__ = [
     "NO_POLICY",
@@ -14,8 +14,6 @@ __all__ = [
     "Progress",
     "Result",
     "Run",
-    "Subject",
-    "of",
-    "of_service",
+    "Target",
     "verify",
 ]

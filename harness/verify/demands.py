@@ -8,11 +8,11 @@ from typing import Any
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from harness.pki.model import ATTRIBUTES, NOBODY, Part, part_of, part_of_name
-from harness.server.conditions import MARK, parted
-from harness.server.configuration import Directive
-from harness.server.expressions import search, texts
-from harness.server.guard import USERS, Guard
+from harness.httpd.conditions import MARK, split_by_variable
+from harness.httpd.directive import Directive
+from harness.httpd.guard import USERS, Guard
+from harness.httpd.pcre import search, texts
+from harness.pki.template import ATTRIBUTES, NOBODY, Part, part_of, part_of_name
 from harness.verify.normal import normal
 from harness.verify.rules import QUOTED, USER, denies, hinges_on, is_certain, is_turned
 from harness.verify.users import members, user
@@ -69,7 +69,7 @@ class Demands:
     unread: list[Directive] = field(default_factory=list)
 
     def model(self) -> dict[str, Any]:
-        """The same for a `Model`."""
+        """The same for a `ClientTemplate`."""
         made = (_extension(number, value) for number, value in self.extensions.items())
         return {
             "subject": tuple(self.subject.items()),
@@ -107,7 +107,7 @@ def demands(guard: Guard, given: Callable[[str], bytes]) -> Demands:
         if hinges_on(guard, rule) and not anybody and "||" not in QUOTED.sub("", rest):
             read.needed |= {part for part in parts if part}
         read.certain |= bool(parts) and not anybody and not either and is_certain(guard, rule)
-    if guard.fakes:
+    if guard.fake_basic_auth:
         parts = [_take_attribute(read.subject, *one) for one in _attributes(user(guard, given) or "")]
         if any(hinges_on(guard, rule) for rule in guard.rules if rule.arguments.startswith(USERS)):
             read.needed |= {part for part in parts if part}
@@ -134,7 +134,7 @@ def _expression(rule: Directive) -> str:
 
 def _of_several(text: str, pattern: str) -> str:
     """The expression of a RewriteCond about several variables in one text: each as it is in one that is wanted."""
-    parts = parted(text, pattern[1:] if pattern.startswith("=") else _matching(pattern) or "")
+    parts = split_by_variable(text, pattern[1:] if pattern.startswith("=") else _matching(pattern) or "")
     return " && ".join(f"{variable} == '{part}'" for variable, part in parts) or text
 
 
@@ -142,7 +142,7 @@ def _spelled_out(guard: Guard, rule: Directive) -> Directive:
     """What a rule asks for, where that is a variable which an expression sets (`SetEnvIfExpr`)."""
     kind, *names = rule.words() if rule.name.lower() == "require" else [""]
     setting = (
-        entry for entry in guard.said if entry.name.lower() == "setenvifexpr" and names[:1] == entry.words()[1:2]
+        entry for entry in guard.directives if entry.name.lower() == "setenvifexpr" and names[:1] == entry.words()[1:2]
     )
     found = next(setting, None) if kind.lower() == "env" and len(names) == 1 else None
     return replace(rule, arguments=found.words()[0]) if found else rule

@@ -3,10 +3,10 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from harness.outcome import NO_CERTIFICATE, Expectation, Observation, Outcome, Reason, Record, Tls, Verdict, judge
+from harness.httpd.log import Log
+from harness.outcome import NO_CERTIFICATE, Expectation, LogEntry, Observation, Outcome, Reason, Tls, Verdict, judge
 from harness.pki import serial
-from harness.server.log import Log
-from harness.verify.plan import CONTROL, UNWANTED, Knock
+from harness.verify.plan import CONTROL, UNWANTED, PlannedProbe
 from harness.verify.rules import knows_nobody
 
 OTHER_VERSION = "protocol_version"
@@ -24,9 +24,9 @@ _BY_RULE = {NO_PASSWORD, 403}
 class Result:
     """A probe and what was made of it."""
 
-    knock: Knock
+    knock: PlannedProbe
     observed: Observation
-    said: Record
+    logged: LogEntry
     verdict: Verdict
 
     @property
@@ -38,9 +38,9 @@ class Result:
             return "note"
         return "error" if self.knock.promised else "warning"
 
-    def told(self) -> str:
+    def evidence(self) -> str:
         """The evidence in one line."""
-        reason = self.said.reason
+        reason = self.logged.reason
         parts = (
             str(self.observed.outcome),
             f"alert {self.observed.alert}" if self.observed.alert else None,
@@ -54,83 +54,87 @@ class Result:
 
 
 @dataclass(frozen=True)
-class Weighed:
-    """All results, and those of the controls that did not get in: at a door that is `shut` no refusal means anything;
-    at one that is `locked_otherwise` the control's certificate was verified, and a rule about something else kept it
-    out."""
+class Judgements:
+    """All results, and those of the controls that did not get in: at a door that is `controls_refused` no refusal means
+    anything; at one that is `controls_refused_by_other_rule` the control's certificate was verified, and a rule about
+    something else kept it out."""
 
     results: tuple[Result, ...]
-    shut: tuple[Result, ...]
-    locked_otherwise: tuple[Result, ...]
+    controls_refused: tuple[Result, ...]
+    controls_refused_by_other_rule: tuple[Result, ...]
 
 
-def weigh(knocks: Sequence[Knock], controls: Sequence[Knock], observed: Mapping[str, Observation], log: Log) -> Weighed:
+def judge_all(
+    knocks: Sequence[PlannedProbe], controls: Sequence[PlannedProbe], observed: Mapping[str, Observation], log: Log
+) -> Judgements:
     """Judge every probe by both sides' evidence."""
     sent = {serial(certificate) for knock in (*knocks, *controls) for certificate in knock.client.certificates}
     shared = _shared((*knocks, *controls))
-    said = {knock.mark: _record(knock, observed[knock.mark], log, sent, shared) for knock in (*knocks, *controls)}
-    answers: dict[tuple[str, Tls], Record] = {}
-    shut: dict[tuple[str, Tls], Knock] = {}
+    logged = {
+        knock.probe_id: _log_entry(knock, observed[knock.probe_id], log, sent, shared) for knock in (*knocks, *controls)
+    }
+    answers: dict[tuple[str, Tls], LogEntry] = {}
+    controls_refused: dict[tuple[str, Tls], PlannedProbe] = {}
     for knock in controls:
-        seen = _outcome(knock, observed[knock.mark], said[knock.mark], None)
+        seen = _outcome(knock, observed[knock.probe_id], logged[knock.probe_id], None)
         if seen.outcome is Outcome.ADMITTED and seen.server_proven:
-            answers[knock.door] = said[knock.mark]
+            answers[knock.control_key] = logged[knock.probe_id]
         else:
-            shut.setdefault(knock.door, knock)
+            controls_refused.setdefault(knock.control_key, knock)
     otherwise = {
-        door: knock
-        for door, knock in shut.items()
-        if (answers or _wants_password(knock, said[knock.mark]))
-        and _is_locked_otherwise(knock, observed[knock.mark], said[knock.mark])
+        key: knock
+        for key, knock in controls_refused.items()
+        if (answers or _wants_password(knock, logged[knock.probe_id]))
+        and _is_refused_by_other_rule(knock, observed[knock.probe_id], logged[knock.probe_id])
     }
 
-    proven = {knock.site.id for knock in (*knocks, *controls) if observed[knock.mark].server_proven}
+    proven = {knock.site.id for knock in (*knocks, *controls) if observed[knock.probe_id].server_proven}
 
-    def result(knock: Knock) -> Result:
-        seen = _outcome(knock, observed[knock.mark], said[knock.mark], answers.get(knock.door))
+    def result(knock: PlannedProbe) -> Result:
+        seen = _outcome(knock, observed[knock.probe_id], logged[knock.probe_id], answers.get(knock.control_key))
         if knock.case.id == UNWANTED or seen.alert == OTHER_VERSION:
             verdict = spoken(knock.expected, seen, proven=knock.site.id in proven)
-            return Result(knock, seen, said[knock.mark], verdict)
+            return Result(knock, seen, logged[knock.probe_id], verdict)
         verdict = judge(
             knock.expected,
             knock.tls,
             seen,
-            said[knock.mark],
+            logged[knock.probe_id],
             serial=_serial(knock),
-            control_admitted=knock.door not in shut or knock.door in otherwise,
+            control_admitted=knock.control_key not in controls_refused or knock.control_key in otherwise,
             in_handshake=knock.in_handshake,
         )
         # It kept its certificate to itself: the server takes no signatures of its kind.
         if verdict is Verdict.LOCKED_OUT and not knock.case.everywhere and not log.saw(filter(None, [_serial(knock)])):
             verdict = Verdict.OTHERWISE
-        return _own_fault(Result(knock, seen, said[knock.mark], verdict))
+        return _own_fault(Result(knock, seen, logged[knock.probe_id], verdict))
 
-    asked = [knock for knock in knocks if knock.door not in otherwise or not knock.case.expected.admitted]
-    return Weighed(
+    asked = [knock for knock in knocks if knock.control_key not in otherwise or not knock.case.expected.admitted]
+    return Judgements(
         tuple(map(result, asked)),
-        tuple(result(knock) for door, knock in shut.items() if door not in otherwise),
+        tuple(result(knock) for key, knock in controls_refused.items() if key not in otherwise),
         tuple(map(result, otherwise.values())),
     )
 
 
-def _wants_password(knock: Knock, said: Record) -> bool:
+def _wants_password(knock: PlannedProbe, logged: LogEntry) -> bool:
     """Whether a client that the handshake let in is asked for a password then."""
-    return knock.in_handshake and said.status == NO_PASSWORD
+    return knock.in_handshake and logged.status == NO_PASSWORD
 
 
-def _is_locked_otherwise(knock: Knock, seen: Observation, said: Record) -> bool:
+def _is_refused_by_other_rule(knock: PlannedProbe, seen: Observation, logged: LogEntry) -> bool:
     """Whether a good client's certificate was verified, and only a rule that is not about certificates kept it out."""
     return (
         not knock.expected.by_rule
         and seen.server_proven
-        and (said.identity == _serial(knock) or knock.site.guard.verify_client == "none")
-        and said.status in _BY_RULE
-        and said.reason is None
+        and (logged.identity == _serial(knock) or knock.site.guard.verify_client == "none")
+        and logged.status in _BY_RULE
+        and logged.reason is None
         and all(rule.name.lower() == "sslverifyclient" for rule in knock.site.guard.rules)
     )
 
 
-def _outcome(knock: Knock, seen: Observation, said: Record, control: Record | None) -> Observation:
+def _outcome(knock: PlannedProbe, seen: Observation, logged: LogEntry, control: LogEntry | None) -> Observation:
     """Put together what the client saw and what httpd logged of its request; `control` is what it logged of the
     control's, where that was let through.
 
@@ -139,18 +143,18 @@ def _outcome(knock: Knock, seen: Observation, said: Record, control: Record | No
     the log shows that the server under test answered.
     """
     if not knock.site.tls:
-        seen = replace(seen, server_proven=said.status is not None)
-    status = said.status if seen.status is None else seen.status
+        seen = replace(seen, server_proven=logged.status is not None)
+    status = logged.status if seen.status is None else seen.status
     if status is None:
         return seen
     # A redirect comes before the guards of a place, but not before the handshake.
-    passed = said.passed or (knock.in_handshake and 300 <= status < 400) or (said.status is None and status < 400)
-    if control and not said.passed and said.instead is not None and said.instead == control.file:
+    passed = logged.passed or (knock.in_handshake and 300 <= status < 400) or (logged.status is None and status < 400)
+    if control and not logged.passed and logged.instead is not None and logged.instead == control.file:
         return replace(seen, outcome=Outcome.ADMITTED, error="refused, and answered by the same page all the same")
     if not passed or (status in _DENIALS and control is not None and status != control.status):
         return seen if seen.status is None else replace(seen, outcome=Outcome.REFUSED_BY_HTTP)
     # A rule may serve another page to who was not verified: the place is what the control was given there.
-    if control and control.file == knock.site.file != said.file and said.file is not None:
+    if control and control.file == knock.site.file != logged.file and logged.file is not None:
         return replace(seen, outcome=Outcome.REFUSED_BY_HTTP, error="answered by another page")
     lost = "the request was carried out, only its answer was lost" if seen.status is None else None
     return replace(seen, outcome=Outcome.ADMITTED, error=lost)
@@ -169,12 +173,12 @@ def spoken(expected: Expectation, seen: Observation, *, proven: bool) -> Verdict
 def _own_fault(result: Result) -> Result:
     """The control itself is locked out where httpd gives a reason that lies in the configuration, or a rule that must
     let it in does not."""
-    said = result.said
+    logged = result.logged
     if result.knock.case.id != CONTROL or result.verdict is not Verdict.INCONCLUSIVE:
         return result
-    reason = said.reason or Reason()
+    reason = logged.reason or Reason()
     by_configuration = reason.ah in _BY_CONFIGURATION_SAYS or reason.x509_error in _BY_CONFIGURATION
-    known = result.knock.expected.by_rule and said.identity is not None
+    known = result.knock.expected.by_rule and logged.identity is not None
     known |= any(map(knows_nobody, result.knock.site.guard.rules))
     by_rule = known and result.observed.outcome is Outcome.REFUSED_BY_HTTP
     return replace(result, verdict=Verdict.LOCKED_OUT) if by_configuration or by_rule else result
@@ -188,7 +192,7 @@ _BY_CONFIGURATION_SAYS = {"AH02040", "AH10158", "AH01918", "AH01919", "AH01920"}
 """httpd's messages that say the same: of the depth, of a certificate or a responder that it cannot ask for."""
 
 
-def _shared(knocks: Iterable[Knock]) -> set[str]:
+def _shared(knocks: Iterable[PlannedProbe]) -> set[str]:
     """Find the serial numbers that tell nothing: those of authorities that clients of several cases are below."""
     cases: dict[str, set[str]] = {}
     for knock in knocks:
@@ -197,19 +201,21 @@ def _shared(knocks: Iterable[Knock]) -> set[str]:
     return {number for number, who in cases.items() if len(who) > 1}
 
 
-def _record(knock: Knock, seen: Observation, log: Log, sent: Collection[str], shared: Collection[str]) -> Record:
+def _log_entry(
+    knock: PlannedProbe, seen: Observation, log: Log, sent: Collection[str], shared: Collection[str]
+) -> LogEntry:
     """Find what httpd wrote of this probe; `sent` are the serial numbers of all certificates of the run, `shared` those
     that say nothing of one client."""
-    if knock.mark in log.requests:
-        return log.requests[knock.mark]
+    if knock.probe_id in log.requests:
+        return log.requests[knock.probe_id]
     serials = {serial(certificate) for certificate in knock.client.certificates}.difference(shared)
     if seen.outcome is Outcome.REFUSED_IN_HANDSHAKE and not log.saw(serials):
         # The client sent no certificate, whatever it had; or httpd gave up at a root, before it saw any that was sent.
         looked_at = seen.alert not in NO_CERTIFICATE.values()
-        return Record(reason=log.reason_without(sent, knock.server_name, certificate=looked_at))
-    return Record(reason=log.reason_for(serials, knock.server_name))
+        return LogEntry(reason=log.reason_without(sent, knock.server_name, certificate=looked_at))
+    return LogEntry(reason=log.reason_for(serials, knock.server_name))
 
 
-def _serial(knock: Knock) -> str | None:
+def _serial(knock: PlannedProbe) -> str | None:
     certificates = knock.client.certificates
     return serial(certificates[0]) if certificates else None

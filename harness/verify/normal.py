@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from harness.server.conditions import MARK
+from harness.httpd.conditions import MARK
 
 _TOKEN = re.compile(
     rf"(['\"])(?:\\.|(?!\1).)*\1|%\{{[^}}]*\}}|\{{[^}}]*\}}|[=!]~\s*m?({MARK})(?:\\.|(?!\2).)*\2i?"

@@ -4,19 +4,19 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from harness.cases import Case, catalogue
+from harness.httpd.directive import Directive
+from harness.httpd.guard import Guard
+from harness.httpd.site import Site
 from harness.outcome import Expectation, Tls, admitted, refused_anyhow
-from harness.pki.run import Pki
+from harness.pki.testbed import TestPki
 from harness.probe import ALIAS, NEIGHBOUR, SITE, Client
-from harness.server.configuration import Directive
-from harness.server.guard import Guard
-from harness.server.sites import Site
 from harness.verify.policy import NO_POLICY, Policy, Promise
 from harness.verify.rules import leaves_it, reads, writers
 from harness.verify.written import Changes, customary, together, written
 
 CONTROL = "valid.p256"
 """The good client that must get in at every site before any refusal there means something."""
-STRANGER = "absent.none"
+UNAUTHENTICATED = "absent.none"
 """The client without a certificate: who knocks where the configuration promises nothing."""
 UNWANTED = "protocol.unwanted_version"
 """The good client that speaks a version which a policy does not want."""
@@ -26,7 +26,7 @@ _WRITTEN = "absent.with_header"
 """The clients that write what a rule asks for, each something else."""
 _ANOTHER_HOST = "routing.another_host"
 """The client whose request names a host that is not here: the default virtual host of the port answers it."""
-_IN_THE_CLEAR = {STRANGER, "absent.with_post", _WRITTEN, _ANOTHER_HOST}
+_IN_THE_CLEAR = {UNAUTHENTICATED, "absent.with_post", _WRITTEN, _ANOTHER_HOST}
 """Those who knock without TLS, where something is promised: a redirect may be for some of them only."""
 _CHECK = "SSLCARevocationCheck"
 _REVOKED = {"revocation", "ocsp"}
@@ -43,21 +43,21 @@ class NothingToDoError(Exception):
 
 
 @dataclass(frozen=True)
-class Knock:
+class PlannedProbe:
     """One probe that is planned: the case, the site, the protocol version, who knocks, and the mark he leaves.
 
     `promised` says whether the configuration or a policy claims the outcome that is `expected`: what the case expects,
-    or what the policy makes of it here. `because` is the line that asks for what the client writes, where he does.
+    or what the policy makes of it here. `triggered_by` is the line that asks for what the client writes, where he does.
     """
 
     case: Case
     site: Site
     tls: Tls
     client: Client
-    mark: str
+    probe_id: str
     promised: bool
     expected: Expectation
-    because: Directive | None = None
+    triggered_by: Directive | None = None
 
     @property
     def server_name(self) -> str | None:
@@ -70,7 +70,7 @@ class Knock:
         return self.site.guard.in_handshake and self.server_name in (self.site.name, *self.site.aliases)
 
     @property
-    def door(self) -> tuple[str, Tls]:
+    def control_key(self) -> tuple[str, Tls]:
         """What a control speaks for: the site and the protocol version."""
         return self.site.id, self.tls
 
@@ -83,7 +83,7 @@ class Planner:
     else what the policy says, or what the configuration claims.
     """
 
-    pki: Callable[[Site], Pki]
+    pki: Callable[[Site], TestPki]
     places: Sequence[Site]
     versions: Sequence[Tls]
     everything: bool
@@ -92,47 +92,49 @@ class Planner:
     _kinds: dict[str, int] = field(default_factory=dict)
     _customary: dict[str, Changes] = field(default_factory=dict)
 
-    def plan(self, places: Iterable[Site], *, only: Callable[[Case], bool] = lambda _case: True) -> list[Knock]:
+    def plan(self, places: Iterable[Site], *, only: Callable[[Case], bool] = lambda _case: True) -> list[PlannedProbe]:
         """Plan every case that can be asked at each of these sites."""
         return [
             knock
             for site in places
             for case in filter(only, catalogue())
-            if _can_be_asked(case, self.pki(site), site) and _is_asked(case, self.policy.of(site))
+            if _can_be_asked(case, self.pki(site), site) and _is_asked(case, self.policy.promise_for(site))
             for tls in self._over(case, site)
             for knock in self._knocks(case, site, tls)
         ]
 
-    def controls(self, places: Iterable[Site]) -> list[Knock]:
+    def controls(self, places: Iterable[Site]) -> list[PlannedProbe]:
         """Plan the control at every site over every version, where anybody may enter at all."""
         (control,) = (case for case in catalogue() if case.id == CONTROL)
-        open_to_some = [site for site in places if not _closed(self.policy.of(site))]
+        open_to_some = [site for site in places if not _closed(self.policy.promise_for(site))]
         over = ((site, tls) for site in open_to_some for tls in self._over(control, site))
         return [knock for site, tls in over for knock in self._knocks(control, site, tls)]
 
-    def strangers(self, places: Iterable[Site]) -> list[Knock]:
+    def unauthenticated(self, places: Iterable[Site]) -> list[PlannedProbe]:
         """Plan who comes without a certificate, over the first version alone where there is no TLS."""
 
-        def asked(knock: Knock) -> bool:
+        def asked(knock: PlannedProbe) -> bool:
             if knock.site.tls:
-                return knock.case.id == STRANGER
-            return knock.tls == self.versions[0] and (knock.case.id == STRANGER or knock.site.guard.claim is not None)
+                return knock.case.id == UNAUTHENTICATED
+            return knock.tls == self.versions[0] and (
+                knock.case.id == UNAUTHENTICATED or knock.site.guard.requirement is not None
+            )
 
         return list(filter(asked, self.plan(places, only=lambda case: case.id in _IN_THE_CLEAR)))
 
-    def must_speak(self, knock: Knock) -> bool:
+    def must_speak(self, knock: PlannedProbe) -> bool:
         """Whether the policy wants this version of TLS here: else a server that does not speak it breaks no promise."""
-        promise = self.policy.of(knock.site)
+        promise = self.policy.promise_for(knock.site)
         return promise is not None and knock.tls in promise.tls
 
     def _over(self, case: Case, site: Site) -> Iterator[Tls]:
         """Yield the versions that are wanted at the site; for the client that speaks the others, those."""
-        promise = self.policy.of(site)
+        promise = self.policy.promise_for(site)
         wanted = promise.tls if promise and promise.tls else self.versions
         return (tls for tls in case.tls if tls in self.versions and (tls in wanted) != (case.id == UNWANTED))
 
-    def _knocks(self, case: Case, site: Site, tls: Tls) -> Iterator[Knock]:
-        promise, guard = self.policy.of(site), site.guard
+    def _knocks(self, case: Case, site: Site, tls: Tls) -> Iterator[PlannedProbe]:
+        promise, guard = self.policy.promise_for(site), site.guard
         said = self.everything or _says(promise, case)
         claimed = not said and _promises(guard, case, self.pki(site)) and not leaves_it(guard)
         of_readers = claimed and not reads(guard)
@@ -140,7 +142,7 @@ class Planner:
         for client, because in self._clients(case, site):
             self.count += 1
             promised = said or (of_readers if client.method == "GET" else claimed)
-            yield Knock(case, site, tls, client, f"probe-{self.count}", promised, expected, because)
+            yield PlannedProbe(case, site, tls, client, f"probe-{self.count}", promised, expected, because)
 
     def _clients(self, case: Case, site: Site) -> Iterator[tuple[Client, Directive | None]]:
         """Build the client of a case, or one for each thing that a line asks for: that with the line."""
@@ -180,7 +182,9 @@ class Planner:
         given = together([{"headers": client.headers}, self._customs(site)])
         wanted = given.pop("method", method)
         method = wanted if method == "GET" else method
-        return replace(client, **given, method=method, address=pki.model.address, user=client.user or pki.model.user)
+        return replace(
+            client, **given, method=method, address=pki.template.address, user=client.user or pki.template.user
+        )
 
     def _customs(self, site: Site) -> Changes:
         """What whoever comes to this site has to write."""
@@ -221,11 +225,11 @@ def _kind(site: Site) -> str:
 
 def _expected(case: Case, site: Site, promise: Promise | None) -> Expectation:
     """What must become of a client: what the policy makes of the case."""
-    if promise and promise.admit == "anyone" and case.id == STRANGER:
+    if promise and promise.admit == "anyone" and case.id == UNAUTHENTICATED:
         return admitted()
     if _closed(promise) and case.id != UNWANTED:
         return refused_anyhow()
-    by_rule = promise is not None and (site.guard.closed or bool(promise.subject))
+    by_rule = promise is not None and (site.guard.denies_all or bool(promise.subject))
     return admitted(by_rule=True) if by_rule and case.expected.admitted else case.expected
 
 
@@ -240,7 +244,7 @@ def _is_asked(case: Case, promise: Promise | None) -> bool:
     if promise is None:
         return True
     if promise.admit == "anyone":
-        return case.id == STRANGER
+        return case.id == UNAUTHENTICATED
     return case.family not in _REVOKED or case.expected.admitted or _finds(promise.revocation, case)
 
 
@@ -259,7 +263,7 @@ def _says(promise: Promise | None, case: Case) -> bool:
     return promise.admit != "clients" or case.id != "valid.browser"
 
 
-def _promises(guard: Guard, case: Case, pki: Pki) -> bool:
+def _promises(guard: Guard, case: Case, pki: TestPki) -> bool:
     """Whether the configuration claims what the case expects: that it looks for revoked certificates, and for these;
     that browsers get in; that a rule does not see to it whom a public authority has certified; that an expression is
     closed at its ends: it may be meant open."""
@@ -268,7 +272,7 @@ def _promises(guard: Guard, case: Case, pki: Pki) -> bool:
     if case.id == "rules.similar_name":
         return False
     if case.id == "chain.public_authority":
-        return not pki.model.demanding
+        return not pki.template.demanding
     if case.id == "ocsp.no_responder_named":
         return "no_ocsp_for_cert_ok" not in guard.arguments("SSLOCSPEnable")
     if case.family == "ocsp":
@@ -282,19 +286,19 @@ def _promises(guard: Guard, case: Case, pki: Pki) -> bool:
     return not ("no_crl_for_cert_ok" in guard.arguments(_CHECK) and case.id in _WITHOUT_CRL)
 
 
-def _can_be_asked(case: Case, pki: Pki, site: Site) -> bool:
+def _can_be_asked(case: Case, pki: TestPki, site: Site) -> bool:
     """A chain that the server never promised to accept shows nothing, nor does the one way to look for revoked
     certificates where the other was chosen, nor a host that another site answers for."""
     guard = site.guard
     return (
         (case.id != _ANOTHER_HOST or site.is_default)
-        and case.depth <= 1 + pki.room
+        and case.depth <= 1 + pki.intermediates_allowed
         and (case.family != "ocsp" or (guard.means_ocsp and _by_responder(case, guard)))
         and (case.family != "revocation" or not guard.means_ocsp or not _CRLS.isdisjoint(guard.in_force))
     )
 
 
-def _suits(case: Case, client: Client, pki: Pki) -> bool:
+def _suits(case: Case, client: Client, pki: TestPki) -> bool:
     """Whether a client that must get in has what this place asks of every client: an extension, a name, its issuer's
     name. The control is asked all the same."""
     return case.id == CONTROL or not case.expected.admitted or all(map(pki.suits, client.certificates[:1]))

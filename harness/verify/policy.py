@@ -12,8 +12,8 @@ from typing import Any, NoReturn
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
+from harness.httpd.site import Site, Sites
 from harness.outcome import TLS_VERSIONS, Tls
-from harness.server.sites import Site, Sites
 
 ADMIT = ("anyone", "clients", "nobody")
 REVOCATION = ("chain", "leaf", "soft", "none")
@@ -67,13 +67,13 @@ class Policy:
     name: str = ""
     promises: tuple[Promise, ...] = ()
 
-    def of(self, site: Site) -> Promise | None:
+    def promise_for(self, site: Site) -> Promise | None:
         """What is promised of a site; None where the policy does not speak of it."""
         return next((promise for promise in self.promises if promise.matches(site)), None)
 
-    def opens(self, site: Site) -> bool:
+    def is_public(self, site: Site) -> bool:
         """Whether anybody may enter."""
-        promise = self.of(site)
+        promise = self.promise_for(site)
         return promise is not None and promise.admit == "anyone"
 
     def paths(self, name: str, port: int, tls: bool) -> Iterator[str]:
@@ -81,7 +81,7 @@ class Policy:
         found = (promise.path(name, port, tls) for promise in self.promises)
         return (path for path in found if path is not None)
 
-    def over(self, found: Sites) -> Sites:
+    def apply_to(self, found: Sites) -> Sites:
         """Lay the policy over what the configuration claims: a site that it speaks of is a site with a claim.
 
         Raises:
@@ -92,7 +92,7 @@ class Policy:
 
     def claimed(self, found: Sites) -> Sites:
         """Give a claim to every site that the policy speaks of."""
-        return replace(found, places=tuple(_claimed(site) if self.of(site) else site for site in found.places))
+        return replace(found, places=tuple(_claimed(site) if self.promise_for(site) else site for site in found.places))
 
     def check(self, places: Sequence[Site], *, unseen: Sequence[str] = ()) -> None:
         """See whether every promise is about a site, and says nothing of what is `unseen`: keys by their names.
@@ -100,7 +100,7 @@ class Policy:
         Raises:
             PolicyError: one is not, or does. What nobody knocks at would count as proved.
         """
-        met = {self.of(site) for site in places}
+        met = {self.promise_for(site) for site in places}
         for promise in self.promises:
             if promise not in met:
                 self._reject(promise.line, _about_nothing(promise, places))
@@ -150,7 +150,7 @@ def _about_nothing(promise: Promise, places: Sequence[Site]) -> str:
 
 def _claimed(site: Site) -> Site:
     """The section stands for the policy where the configuration itself claims nothing."""
-    return replace(site, guard=replace(site.guard, claim=site.guard.claim or site.guard.section))
+    return replace(site, guard=replace(site.guard, requirement=site.guard.requirement or site.guard.section))
 
 
 # --- the file -------------------------------------------------------------------------------------------------------

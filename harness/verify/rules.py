@@ -4,10 +4,10 @@ import ipaddress
 import re
 from collections.abc import Iterator
 
-from harness.server.conditions import DECIDING, as_test, flags, passes, tells
-from harness.server.configuration import Directive, walk
-from harness.server.guard import USERS, Guard
-from harness.server.sections import inner
+from harness.httpd.conditions import DECIDING, cond_pattern, flags, forwards_identity, passes
+from harness.httpd.directive import Directive, walk
+from harness.httpd.guard import USERS, Guard
+from harness.httpd.section import inner
 
 ANYBODY = "anon"
 """The provider of passwords (mod_authn_anon) for which any will do."""
@@ -30,7 +30,7 @@ def denies(guard: Guard, rule: Directive) -> bool:
     """Whether a rule says who is not to get in, or is to be served by another: a good client has nothing of it."""
     if rule.name.lower() == "rewritecond":
         *_, last = block(guard, rule)
-        _, wanted = as_test(rule)
+        _, wanted = cond_pattern(rule)
         if is_turned(guard, rule):
             return not _NEGATIVE.search(QUOTED.sub("", rule.words()[1]))
         return wanted and (_forbids(last) or not ("E" in flags(last) or _forbids_later(guard, rule)))
@@ -68,7 +68,7 @@ def is_certain(guard: Guard, rule: Directive) -> bool:
         return hinges_on(guard, rule) or all(any(map(entry.arguments.__contains__, known)) for entry in conditions)
     if rule.name.lower() != "require" or hinges_on(guard, rule):
         return hinges_on(guard, rule)
-    limits = (entry for entry in guard.said if entry.name.lower() == "limitexcept")
+    limits = (entry for entry in guard.directives if entry.name.lower() == "limitexcept")
     if any(rule is entry for limit in limits for entry in walk(limit)):
         return True
     others = (entry for entry in walk(deciding(guard)) if entry.name.lower() == "require")
@@ -87,7 +87,7 @@ def knows_nobody(rule: Directive) -> bool:
 
 def hinges_on(guard: Guard, rule: Directive) -> bool:
     """Whether nobody gets in whom this one rule does not let in: no other is as good as it, and none undoes it."""
-    if guard.any_will_do:
+    if guard.satisfy_any:
         return False
     if rule.name.lower() == "sslrequire" or (rule.name.lower() == "if" and turns_away(rule)):
         return True
@@ -100,7 +100,7 @@ def hinges_on(guard: Guard, rule: Directive) -> bool:
 def redirect(guard: Guard) -> Directive | None:
     """Find the line that sends to the site with TLS who comes without, or the first condition of that; None where there
     is none."""
-    for entry in guard.said:
+    for entry in guard.directives:
         name = entry.name.lower()
         if name.startswith(("redirect", "rewriterule")) and "https:" in entry.arguments and "P" not in flags(entry):
             return block(guard, entry)[0]
@@ -115,10 +115,10 @@ def address(guard: Guard) -> str:
             inside = networks(rule)
             if inside or rule.arguments.lower().startswith("local"):
                 return _of(inside[0]) if inside else _LOCAL
-    allowed = [network for entry in guard.said if entry.name.lower() == "allow" for network in networks(entry)]
-    if allowed and not guard.any_will_do:
+    allowed = [network for entry in guard.directives if entry.name.lower() == "allow" for network in networks(entry)]
+    if allowed and not guard.satisfy_any:
         return _of(allowed[0])
-    spoken_of = [network for entry in guard.said for network in networks(entry)]
+    spoken_of = [network for entry in guard.directives for network in networks(entry)]
     tried = map(ipaddress.ip_address, _OUTSIDE)
     return str(next((one for one in tried if not any(one in network for network in spoken_of)), _OUTSIDE[0]))
 
@@ -130,8 +130,8 @@ def _of(network: _Network) -> str:
 
 def by_address(guard: Guard) -> Iterator[Directive]:
     """Yield the rules by which an address is as good as a certificate."""
-    if guard.any_will_do:
-        yield from (entry for entry in guard.said if entry.name.lower() == "allow" and networks(entry))
+    if guard.satisfy_any:
+        yield from (entry for entry in guard.directives if entry.name.lower() == "allow" and networks(entry))
     entries = [*walk(deciding(guard))]
     for rule in _about_addresses(guard):
         counts = any(rule is one for one in entries)
@@ -144,9 +144,9 @@ def user(guard: Guard) -> str | None:
     it is not a file that knows him."""
     basic = [word.lower() for word in guard.arguments("AuthType")] == ["basic"]
     by_any = ANYBODY in guard.arguments("AuthBasicProvider")
-    if guard.fakes or not basic or not (by_any or guard.has("AuthUserFile")) or not _wants_certificate(guard):
+    if guard.fake_basic_auth or not basic or not (by_any or guard.has("AuthUserFile")) or not _wants_certificate(guard):
         return None
-    for rule in guard.said:
+    for rule in guard.directives:
         if rule.name.lower() != "require" or any(rule is one for one in guard.rules):
             continue  # What stands for a certificate.
         kind, *names = [*rule.words(), ""]
@@ -158,7 +158,7 @@ def user(guard: Guard) -> str | None:
 def writers(guard: Guard) -> str | None:
     """The method of those who need what the rules want, where these let anybody read on purpose: by `Limit` and
     `LimitExcept`, `Require method`, or a condition on the method; None where they do not."""
-    for entry in guard.said:
+    for entry in guard.directives:
         name, words = entry.name.lower(), [word.upper() for word in entry.words()]
         asks = any(rule in walk(entry) for rule in guard.rules)
         others = (method for method in _WRITING if method not in words)
@@ -182,7 +182,7 @@ def reads(guard: Guard) -> bool:
 
 def _of_writers(whole: list[Directive]) -> str | None:
     """A method by which a RewriteRule forbids something, where by a condition of its own it does not to who reads."""
-    of_methods = [as_test(entry) for entry in whole[:-1] if entry.words()[:1] == ["%{REQUEST_METHOD}"]]
+    of_methods = [cond_pattern(entry) for entry in whole[:-1] if entry.words()[:1] == ["%{REQUEST_METHOD}"]]
 
     def forbids(method: str) -> bool:
         return _forbids(whole[-1]) and all(passes(test, method) for test in of_methods)
@@ -194,15 +194,15 @@ def leaves_it(guard: Guard) -> bool:
     """Whether httpd only asks for a certificate, and tells the application behind it who came."""
     if guard.rules or not guard.verify_client.startswith("optional"):
         return False
-    told = [*filter(tells, guard.said)]
+    told = [*filter(forwards_identity, guard.directives)]
     # Where a rule asks for such a header, httpd decides, and by what the client wrote: it is set too late for a rule.
     headers = [word.lower() for entry in told for word in entry.words()[1:2]]
-    rules = [entry.arguments.lower() for entry in guard.said if entry.name.lower() in DECIDING]
+    rules = [entry.arguments.lower() for entry in guard.directives if entry.name.lower() in DECIDING]
     return bool(told) and not any(header in rule for header in headers for rule in rules)
 
 
 def _about_addresses(guard: Guard) -> Iterator[Directive]:
-    for entry in guard.said:
+    for entry in guard.directives:
         if entry.name.lower() == "require":
             what = entry.arguments.lower().removeprefix("not ")
             if what.startswith(_ABOUT_ADDRESSES):

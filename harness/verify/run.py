@@ -7,39 +7,40 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Self
 
 from cryptography import x509
 
 from harness.cases import Case, catalogue
+from harness.engine import ServerError, image, sweep
+from harness.engine.compose import service
+from harness.engine.images import IMAGES, given
+from harness.engine.sandbox import Httpd, sandbox
+from harness.engine.service import configuration as configuration_of
+from harness.httpd.conditions import flags
+from harness.httpd.directive import Directive
+from harness.httpd.htaccess import coverage_gaps
+from harness.httpd.layout import CoverageGap, Layout
+from harness.httpd.layout import read as layout
+from harness.httpd.log import read
+from harness.httpd.site import Site, sites
 from harness.outcome import TLS_VERSIONS, Observation, Outcome, Tls, Verdict
-from harness.pki.run import slow_keys
-from harness.probe import Door, knock_without_tls, probe
-from harness.server import ServerError, image, sweep
-from harness.server.compose import service
-from harness.server.conditions import flags
-from harness.server.configuration import Directive
-from harness.server.images import IMAGES, given
-from harness.server.layout import Layout, Unseen
-from harness.server.layout import read as layout
-from harness.server.log import read
-from harness.server.overrides import unseen
-from harness.server.service import configuration as configuration_of
-from harness.server.sites import Site, sites
-from harness.server.workbench import Httpd, workbench
-from harness.verify.findings import (
+from harness.pki.testbed import slow_keys
+from harness.probe import Endpoint, probe, probe_without_tls
+from harness.verify.finding import (
     Finding,
     about_nothing,
-    by_chance,
-    exposed,
+    excessive_depth,
     findings,
-    generous,
     not_examined,
     not_told_apart,
+    public_sites,
+    untestable_grants,
 )
-from harness.verify.judgement import NO_PASSWORD, OTHER_VERSION, Result, weigh
-from harness.verify.material import Material
-from harness.verify.plan import Knock, NothingToDoError, Planner
+from harness.verify.judgement import NO_PASSWORD, OTHER_VERSION, Result, judge_all
+from harness.verify.plan import NothingToDoError, PlannedProbe, Planner
 from harness.verify.policy import NO_POLICY, Policy
+from harness.verify.provision import Provisioner
 from harness.verify.rules import by_address
 from harness.verify.untried import Lets, untried
 
@@ -55,7 +56,7 @@ def quiet(_step: str, _done: int, _total: int) -> None:
 
 
 @dataclass(frozen=True)
-class Subject:
+class Target:
     """What is proved: a configuration, and what to call it.
 
     `depth` is how deep a chain it promises to accept; None where its own claims are all that is promised. Of a Compose
@@ -68,6 +69,24 @@ class Subject:
     laid_out: Layout | None = None
     image: str | None = None
     line: int = 1
+
+    @classmethod
+    def from_path(cls, config: Path) -> Self:
+        """Take a user's configuration; what stands in it is named by its path from where the user stands."""
+        return cls(config, str(config if config.is_dir() else config.parent))
+
+    @classmethod
+    def from_compose(cls, file: Path, name: str | None, config: str | None = None) -> Self:
+        """Take what a Compose service runs; `config` is the path of its configuration inside, where httpd does not
+        tell.
+
+        Raises:
+            ConfigurationError: the Compose file, the service's name or its configuration cannot be used.
+            ServerError: Compose, the engine or the image.
+        """
+        found = service(file, name)
+        laid_out = configuration_of(found, config)
+        return cls(file, f"{file}, service {found.name}", None, laid_out, found.image, found.line)
 
     def locate(self, file: str, line: int) -> str:
         """Name a line of the configuration by its file's path from where the user stands; the subject where there is
@@ -83,33 +102,16 @@ class Subject:
         return (folder / file).resolve()
 
 
-REFERENCE = Subject(IMAGES / "httpd" / "conf", "images/httpd/conf", depth=3)
+REFERENCE = Target(IMAGES / "httpd" / "conf", "images/httpd/conf", depth=3)
 """The reference deployment: what `compose.yaml` runs. It promises the whole catalogue."""
-
-
-def of(config: Path) -> Subject:
-    """Take a user's configuration; what stands in it is named by its path from where the user stands."""
-    return Subject(config, str(config if config.is_dir() else config.parent))
-
-
-def of_service(file: Path, name: str | None, config: str | None = None) -> Subject:
-    """Take what a Compose service runs; `config` is the path of its configuration inside, where httpd does not tell.
-
-    Raises:
-        ConfigurationError: the Compose file, the service's name or its configuration cannot be used.
-        ServerError: Compose, the engine or the image.
-    """
-    found = service(file, name)
-    laid_out = configuration_of(found, config)
-    return Subject(file, f"{file}, service {found.name}", None, laid_out, found.image, found.line)
 
 
 @dataclass(frozen=True)
 class Run:
-    """A finished run. `strangers` are those who knocked where nothing is promised. `trouble` says why nothing can be
-    concluded, None where all is well; `timing_s` is in seconds."""
+    """A finished run. `unauthenticated` are those who knocked where nothing is promised. `trouble` says why nothing can
+    be concluded, None where all is well; `timing_s` is in seconds."""
 
-    subject: Subject
+    target: Target
     image: str
     versions: Mapping[str, str]
     sites: tuple[Site, ...]
@@ -117,7 +119,7 @@ class Run:
     findings: tuple[Finding, ...]
     trouble: str | None
     timing_s: Mapping[str, float]
-    strangers: tuple[Result, ...] = ()
+    unauthenticated: tuple[Result, ...] = ()
 
     def verdict(self, *, strict: bool = False) -> str:
         """`pass`, `fail` or `inconclusive`; with `strict`, warnings count as errors do.
@@ -132,7 +134,7 @@ class Run:
 
 
 def verify(
-    subject: Subject = REFERENCE,
+    target: Target = REFERENCE,
     *,
     policy: Policy = NO_POLICY,
     of_image: str | None = None,
@@ -155,38 +157,38 @@ def verify(
         NothingToDoError: nothing is left after `only`, `urls` and `versions`.
     """
     clock = Clock()
-    laid_out = subject.laid_out or layout(subject.configuration)
+    laid_out = target.laid_out or layout(target.configuration)
     progress("images", 0, 1)
-    chosen = of_image or subject.image
+    chosen = of_image or target.image
     tag = given(chosen) if chosen else image("httpd")
     sweep()
-    with workbench(tag, laid_out, keep=keep) as bench:
+    with sandbox(tag, laid_out, keep=keep) as bench:
         progress("configuration", 0, 1)
         configuration = bench.effective()
-        found = policy.over(
+        found = policy.apply_to(
             sites(
                 configuration,
                 complete=not laid_out.is_snippet,
-                stand_ins=laid_out.stand_ins,
-                only_here=laid_out.only_here,
+                port_substitutes=laid_out.port_substitutes,
+                loopback_only=laid_out.loopback_only,
                 further=policy.paths,
             )
         )
         clock.lap("engine")
         progress("certificates", 0, 1)
-        material = Material(bench, configuration, slow_keys(), subject.depth, tuple(like), policy)
-        planner = Planner(material.pki, found.places, versions, everything=subject.depth is not None, policy=policy)
+        provisioner = Provisioner(bench, configuration, slow_keys(), target.depth, tuple(like), policy)
+        planner = Planner(provisioner.pki, found.places, versions, everything=target.depth is not None, policy=policy)
         places = tuple(site for site in found.places if not urls or site.url in urls)
         planned = _planned(places, planner, only)
-        material.check_issuer()
+        provisioner.check_issuer()
         if not planned.knocks:
             raise NothingToDoError(_nothing(found.places))
-        material.issue_servers(found.places)
-        files, answers = material.files(found.places), material.answers(found.places)
+        provisioner.issue_servers(found.places)
+        files, answers = provisioner.files(found.places), provisioner.answers(found.places)
         clock.lap("pki")
         progress("server", 0, 1)
         with bench.running(files, found, answers=answers, keep=keep) as httpd:
-            prober = _Prober(httpd, material.servers(), jobs)
+            prober = _Prober(httpd, provisioner.servers(), jobs)
             observed = prober.wait(planned.before or planned.knocks[:1])
             clock.lap("engine")
             planned, missed = planned.where_spoken(observed, planner)
@@ -196,52 +198,54 @@ def verify(
             ended = httpd.state()
             log = read(httpd.finish(keep=keep))
     clock.lap("engine")
-    weighed = weigh([*missed, *planned.knocks, *planned.shut_to_all], (*planned.before, *planned.after), observed, log)
-    open_to_all = weigh(planned.strangers, (), observed, log).results
-    redirected = {entry.knock.door: entry for entry in weighed.shut if _is_redirect(entry)}
-    results = tuple(entry for entry in weighed.results if entry.knock.door not in redirected)
-    locked_out = [entry for entry in weighed.shut if entry.verdict is Verdict.LOCKED_OUT]
-    puzzling = [entry for entry in weighed.shut if entry not in locked_out and not _is_redirect(entry)]
+    judgements = judge_all(
+        [*missed, *planned.knocks, *planned.shut_to_all], (*planned.before, *planned.after), observed, log
+    )
+    open_to_all = judge_all(planned.unauthenticated, (), observed, log).results
+    redirected = {entry.knock.control_key: entry for entry in judgements.controls_refused if _is_redirect(entry)}
+    results = tuple(entry for entry in judgements.results if entry.knock.control_key not in redirected)
+    locked_out = [entry for entry in judgements.controls_refused if entry.verdict is Verdict.LOCKED_OUT]
+    puzzling = [entry for entry in judgements.controls_refused if entry not in locked_out and not _is_redirect(entry)]
     trouble = ended or (_shut(puzzling[0]) if puzzling else None)
-    let_in = {one.knock.site.id for one in results if one.verdict is Verdict.INTRUDER and not one.said.identity}
+    let_in = {one.knock.site.id for one in results if one.verdict is Verdict.INTRUDER and not one.logged.identity}
     # Where only some cases are asked, nothing is said of the others.
     asked = all(only(case) for case in catalogue() if case.family == "absent")
-    guarded = [site for site in planned.guarded if asked and not policy.opens(site)]
+    guarded = [site for site in planned.guarded if asked and not policy.is_public(site)]
     ways_in = [(site, *untried(site.guard, site.path)) for site in guarded]
-    doubtful = [
+    undecided_sites = [
         (site, rule)
         for site, lets, rules in ways_in
         if lets is Lets.NOBODY_KNOWS or (lets is Lets.IF_WRITTEN and site.id not in let_in)
         for rule in rules
     ]
-    by_rule = by_chance(doubtful)
+    by_rule = untestable_grants(undecided_sites)
     not_seen = (
-        *(*laid_out.unseen, *unseen(configuration, laid_out.files), *found.unseen),
+        *(*laid_out.coverage_gaps, *coverage_gaps(configuration, laid_out.files), *found.coverage_gaps),
         *map(_before_the_guard, redirected.values()),
-        *map(_unread, material.unread),
-        *(_unknown_users(site) for site in planned.guarded if material.stand_in(site)),
+        *map(_unread, provisioner.unread),
+        *(_unknown_users(site) for site in planned.guarded if provisioner.stand_in(site)),
         *(_by_address(rule) for site in planned.guarded for rule in by_address(site.guard)),
         *(_by_address(rule) for _, lets, rules in ways_in if lets is Lets.FROM_SOMEWHERE for rule in rules),
-        *map(_locked_otherwise, weighed.locked_otherwise),
+        *map(_refused_by_other_rule, judgements.controls_refused_by_other_rule),
     )
     return Run(
-        subject=subject,
+        target=target,
         image=tag,
         versions=log.versions,
         sites=places,
         results=results,
         findings=(
-            *findings((*results, *locked_out), subject.depth),
-            *exposed(open_to_all, [site for site in places if not policy.opens(site)]),
-            *not_told_apart(site for site in planned.guarded if material.blind(site)),
-            *generous(results),
+            *findings((*results, *locked_out), target.depth),
+            *public_sites(open_to_all, [site for site in places if not policy.is_public(site)]),
+            *not_told_apart(site for site in planned.guarded if provisioner.blind(site)),
+            *excessive_depth(results),
             *by_rule,
             *about_nothing(found.idle),
             *not_examined(not_seen),
         ),
-        trouble=f"{trouble}\nThe log's last words:\n{log.last_words}" if trouble else _doubt(subject, by_rule),
+        trouble=f"{trouble}\nThe log's last words:\n{log.last_words}" if trouble else _doubt(target, by_rule),
         timing_s=clock.times(),
-        strangers=open_to_all,
+        unauthenticated=open_to_all,
     )
 
 
@@ -251,33 +255,35 @@ class _Planned:
     to get in, and where anybody may, only who has no certificate."""
 
     guarded: list[Site]
-    before: list[Knock]
-    knocks: list[Knock]
-    after: list[Knock]
-    shut_to_all: list[Knock]
-    strangers: list[Knock]
+    before: list[PlannedProbe]
+    knocks: list[PlannedProbe]
+    after: list[PlannedProbe]
+    shut_to_all: list[PlannedProbe]
+    unauthenticated: list[PlannedProbe]
 
-    def where_spoken(self, observed: Mapping[str, Observation], planner: Planner) -> tuple["_Planned", list[Knock]]:
+    def where_spoken(
+        self, observed: Mapping[str, Observation], planner: Planner
+    ) -> tuple["_Planned", list[PlannedProbe]]:
         """Leave out the doors whose version of TLS the server does not speak; returns also the controls that missed one
         which the policy wants."""
-        closed = {knock.door for knock in self.before if observed[knock.mark].alert == OTHER_VERSION}
-        missed = [knock for knock in self.before if knock.door in closed and planner.must_speak(knock)]
+        closed = {knock.control_key for knock in self.before if observed[knock.probe_id].alert == OTHER_VERSION}
+        missed = [knock for knock in self.before if knock.control_key in closed and planner.must_speak(knock)]
         before, knocks, after = (
-            [one for one in some if one.door not in closed] for some in (self.before, self.knocks, self.after)
+            [one for one in some if one.control_key not in closed] for some in (self.before, self.knocks, self.after)
         )
         return replace(self, before=before, knocks=knocks, after=after), missed
 
-    def in_order(self, seed: int | None) -> list[Knock]:
+    def in_order(self, seed: int | None) -> list[PlannedProbe]:
         """All but the controls, as they were planned or in the order that the seed makes."""
-        order = [*self.knocks, *self.shut_to_all, *self.strangers]
+        order = [*self.knocks, *self.shut_to_all, *self.unauthenticated]
         if seed is not None:
             random.Random(seed).shuffle(order)  # noqa: S311 - nothing here is a secret
         return order
 
 
 def _planned(places: Sequence[Site], planner: Planner, only: Callable[[Case], bool]) -> _Planned:
-    claimed = [site for site in places if site.guard.claim]
-    guarded = [site for site in claimed if site.tls and (planner.policy.of(site) or not site.guard.closed)]
+    claimed = [site for site in places if site.guard.requirement]
+    guarded = [site for site in claimed if site.tls and (planner.policy.promise_for(site) or not site.guard.denies_all)]
     asked = {site.id for site in guarded}
     return _Planned(
         guarded,
@@ -285,8 +291,8 @@ def _planned(places: Sequence[Site], planner: Planner, only: Callable[[Case], bo
         before=planner.controls(guarded),
         after=planner.controls(guarded),
         # Where nobody gets in, a good client shows nothing, nor where nobody can be known.
-        shut_to_all=planner.strangers(site for site in claimed if site.id not in asked),
-        strangers=planner.strangers(site for site in places if not site.guard.claim),
+        shut_to_all=planner.unauthenticated(site for site in claimed if site.id not in asked),
+        unauthenticated=planner.unauthenticated(site for site in places if not site.guard.requirement),
     )
 
 
@@ -296,38 +302,40 @@ _BY_WORD = {"gone": "410"}
 
 def _is_redirect(result: Result) -> bool:
     """Whether a Redirect answers before any guard: also by a status that says that nothing is there."""
-    status, said = result.observed.status, result.knock.site.guard.said
+    status, said = result.observed.status, result.knock.site.guard.directives
     answers = {_BY_WORD.get(entry.value, entry.value) for entry in said if entry.name.lower().startswith("redirect")}
     for rule in (entry for entry in said if entry.name.lower() == "rewriterule"):
         answers |= {*re.findall(r"\bR=(\d+)", rule.arguments), *(["410"] if "G" in flags(rule) else [])}
     return status is not None and (300 <= status < 400 or str(status) in answers)
 
 
-def _before_the_guard(control: Result) -> Unseen:
+def _before_the_guard(control: Result) -> CoverageGap:
     site = control.knock.site
     what = f"what is guarded at {site.url}: httpd redirects before it asks the guard"
-    return Unseen(what, site.guard.section.file, site.guard.section.line)
+    return CoverageGap(what, site.guard.section.file, site.guard.section.line)
 
 
-def _locked_otherwise(control: Result) -> Unseen:
+def _refused_by_other_rule(control: Result) -> CoverageGap:
     site = control.knock.site
     where = site.guard.responsible("Require")
     what = f"whether a good client gets in at {site.url}: beside his certificate, something else is wanted of him"
-    return Unseen(what, where.file, where.line)
+    return CoverageGap(what, where.file, where.line)
 
 
-def _by_address(rule: Directive) -> Unseen:
+def _by_address(rule: Directive) -> CoverageGap:
     what = f"who needs no certificate by `{rule.name} {rule.arguments}`: every client here comes from elsewhere"
-    return Unseen(what, rule.file, rule.line, "If they are meant to get in by their address, nothing.")
+    return CoverageGap(what, rule.file, rule.line, "If they are meant to get in by their address, nothing.")
 
 
-def _unknown_users(site: Site) -> Unseen:
+def _unknown_users(site: Site) -> CoverageGap:
     where = site.guard.responsible("AuthUserFile")
-    return Unseen(f"which users {where.arguments} knows: here it knows the good client alone", where.file, where.line)
+    return CoverageGap(
+        f"which users {where.arguments} knows: here it knows the good client alone", where.file, where.line
+    )
 
 
-def _unread(rule: Directive) -> Unseen:
-    return Unseen(
+def _unread(rule: Directive) -> CoverageGap:
+    return CoverageGap(
         f"whom `{rule.name} {rule.arguments}` refuses, since not all that it wants can be read",
         rule.file,
         rule.line,
@@ -335,19 +343,19 @@ def _unread(rule: Directive) -> Unseen:
     )
 
 
-def _doubt(subject: Subject, found: Sequence[Finding]) -> str | None:
+def _doubt(target: Target, found: Sequence[Finding]) -> str | None:
     """Say that a way in was not tried: whatever else was seen, it is no pass."""
-    lines = " and ".join(subject.locate(entry.file, entry.line) for entry in found)
+    lines = " and ".join(target.locate(entry.file, entry.line) for entry in found)
     return f"Whether somebody without a certificate gets in by {lines} cannot be told." if found else None
 
 
 def _nothing(places: Sequence[Site]) -> str:
-    if not any(site.guard.claim for site in places):
+    if not any(site.guard.requirement for site in places):
         return (
             "The configuration asks for a client certificate nowhere, so it promises nothing that could be proved. "
             "Write `SSLVerifyClient require` in the virtual host that only clients with a certificate are to enter."
         )
-    if all(site.guard.closed for site in places if site.guard.claim):
+    if all(site.guard.denies_all for site in places if site.guard.requirement):
         return (
             "Nobody is let in at any place that was found, so it cannot be proved that good clients are.\n"
             "If some are, name a place of theirs by --policy FILE, as docs/policy.md says."
@@ -367,7 +375,7 @@ class _Prober:
     servers: frozenset[x509.Certificate]
     jobs: int
 
-    def wait(self, knocks: Sequence[Knock]) -> dict[str, Observation]:
+    def wait(self, knocks: Sequence[PlannedProbe]) -> dict[str, Observation]:
         """Probe until the server answers at all; raises ServerError when it has died or stays silent."""
         deadline = time.monotonic() + _START
         while self._one(knocks[0]).outcome is Outcome.NO_ANSWER:
@@ -377,31 +385,31 @@ class _Prober:
             time.sleep(0.01)
         return self.probe(knocks)
 
-    def probe(self, knocks: Sequence[Knock], progress: Progress = quiet) -> dict[str, Observation]:
+    def probe(self, knocks: Sequence[PlannedProbe], progress: Progress = quiet) -> dict[str, Observation]:
         """Make all these probes in parallel."""
         return in_parallel(self._one, knocks, self.jobs, progress)
 
-    def _one(self, knock: Knock) -> Observation:
+    def _one(self, knock: PlannedProbe) -> Observation:
         site = knock.site
         servers = self.servers if site.tls else frozenset()
         # For a folder's index mod_dir asks the guard once more, with GET: a second lock that other pages do not have.
         path = site.page if site.tls and not site.guard.in_handshake else site.path
-        door = Door(("127.0.0.1", self.httpd.ports[site.listener]), site.name, site.port, path, servers)
+        endpoint = Endpoint(("127.0.0.1", self.httpd.ports[site.listener]), site.name, site.port, path, servers)
         return (
-            probe(door, knock.client, knock.tls, knock.mark)
+            probe(endpoint, knock.client, knock.tls, knock.probe_id)
             if site.tls
-            else knock_without_tls(door, knock.client, knock.mark)
+            else probe_without_tls(endpoint, knock.client, knock.probe_id)
         )
 
 
 def in_parallel(
-    one: Callable[[Knock], Observation], knocks: Sequence[Knock], jobs: int, progress: Progress
+    one: Callable[[PlannedProbe], Observation], knocks: Sequence[PlannedProbe], jobs: int, progress: Progress
 ) -> dict[str, Observation]:
     """Make probes, so many at a time; returns what was observed of each by its mark."""
     observed = {}
     with ThreadPoolExecutor(max_workers=jobs) as workers:
         for knock, observation in zip(knocks, workers.map(one, knocks), strict=True):
-            observed[knock.mark] = observation
+            observed[knock.probe_id] = observation
             progress("probes", len(observed), len(knocks))
     return observed
 

@@ -10,11 +10,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-from harness.server.conditions import CONDITIONS, OPERATORS, as_expression, as_test, flags, joined, passes
-from harness.server.configuration import Directive
-from harness.server.expressions import search
-from harness.server.guard import Guard
-from harness.server.sections import inner
+from harness.httpd.conditions import CONDITIONS, OPERATORS, as_expression, cond_pattern, flags, or_groups, passes
+from harness.httpd.directive import Directive
+from harness.httpd.guard import Guard
+from harness.httpd.pcre import search
+from harness.httpd.section import inner
 from harness.verify.normal import Comparison, Expression, read
 from harness.verify.rules import QUOTED, READING, authorizes, block, deciding, turns_away, turns_down
 
@@ -75,7 +75,7 @@ class _Reading:
         found, bars, past = self._merged(), [Lets.YES], Lets.NO
         for chain in self._chains():
             found = self._chosen(chain, found)
-        for entry in self.guard.said:
+        for entry in self.guard.directives:
             name = entry.name.lower()
             if name == "sslrequire":
                 bars.append(self._holds(entry, read(entry.arguments)))
@@ -144,7 +144,9 @@ class _Reading:
         if name in self.asked:
             return Lets.NO
         self.asked.add(name)
-        found = [self._sets(one) for one in self.guard.said if re.search(rf"\b{re.escape(name)}\b", one.arguments)]
+        found = [
+            self._sets(one) for one in self.guard.directives if re.search(rf"\b{re.escape(name)}\b", one.arguments)
+        ]
         self.asked.remove(name)
         known = [one for one in found if one is not None]
         return max(known) if known else self._unknown(entry, Lets.NOBODY_KNOWS)
@@ -166,14 +168,14 @@ class _Reading:
     @functools.cached_property
     def _taken_away(self) -> set[str]:
         """The headers that nobody can write, since httpd takes away or sets them before it looks (`early`)."""
-        words = [entry.words() for entry in self.guard.said if entry.name.lower() == "requestheader"]
+        words = [entry.words() for entry in self.guard.directives if entry.name.lower() == "requestheader"]
         return {said[1].lower() for said in words if said[-1] == "early" and said[0].lower() in {"set", "unset"}}
 
     def _conditions(self, conditions: Sequence[Directive], *, negated: bool = False) -> Lets:
         """Whether the conditions of a RewriteRule hold, or (`negated`) do not: any of those that `OR` joins, and all
         else."""
         any_of, all_of = (min, max) if negated else (max, min)
-        found = [any_of(self._condition(one, negated=negated) for one in group) for group in joined(conditions)]
+        found = [any_of(self._condition(one, negated=negated) for one in group) for group in or_groups(conditions)]
         return all_of(found, default=Lets.NO if negated else Lets.YES)
 
     def _condition(self, condition: Directive, *, negated: bool) -> Lets:
@@ -183,7 +185,7 @@ class _Reading:
         value = re.sub(r"%\{(?:SSL:)?SSL_CLIENT_(\w+)\}", lambda found: _of_nobody(found[1]), text)
         value = value.replace("%{REQUEST_URI}", self.path)
         if value != text and "%{" not in value:
-            return Lets.YES if passes(as_test(condition), value) != negated else Lets.NO
+            return Lets.YES if passes(cond_pattern(condition), value) != negated else Lets.NO
         return self._depends(condition, text)
 
     def _holds(self, entry: Directive, expression: Expression) -> Lets:

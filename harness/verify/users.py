@@ -6,7 +6,7 @@
 import re
 from collections.abc import Callable
 
-from harness.server.guard import Guard
+from harness.httpd.guard import Guard
 from harness.verify.rules import ANYBODY, USER
 
 _Given = Callable[[str], bytes]
@@ -25,7 +25,7 @@ def user(guard: Guard, given: _Given) -> str | None:
 def stand_in(guard: Guard, given: _Given) -> str | None:
     """The user that a password file has to know which CONFIG does not hold, where users are made of certificates: one
     that a rule or its group names, or any; None where CONFIG holds the file, or there is none."""
-    if not guard.fakes or not guard.has("AuthUserFile") or any(map(given, guard.arguments("AuthUserFile"))):
+    if not guard.fake_basic_auth or not guard.has("AuthUserFile") or any(map(given, guard.arguments("AuthUserFile"))):
         return None
     named = [name for rule in guard.rules if rule.name.lower() == "require" for name in rule.words()[1:]]
     return next((name for name in (*named, *members(guard, given)) if name.startswith("/")), f"/CN={USER}")
@@ -56,7 +56,7 @@ def passwords(guard: Guard, given: _Given) -> tuple[str, ...]:
     """
     if ANYBODY in guard.arguments("AuthBasicProvider"):
         return tuple(USER if name == "*" else name for name in guard.arguments("Anonymous")[:1])
-    if not guard.fakes:
+    if not guard.fake_basic_auth:
         return ()
     lines = [line for path in guard.arguments("AuthUserFile") for line in given(path).decode(errors="replace").split()]
     known = [(name, secret) for name, _, secret in (line.rpartition(":") for line in lines) if name]

@@ -7,11 +7,11 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from harness.server.conditions import OPERATORS, as_expression, as_test, parted, passes
-from harness.server.configuration import Directive
-from harness.server.expressions import search, texts
-from harness.server.guard import Guard
-from harness.server.sites import Site
+from harness.httpd.conditions import OPERATORS, as_expression, cond_pattern, passes, split_by_variable
+from harness.httpd.directive import Directive
+from harness.httpd.guard import Guard
+from harness.httpd.pcre import search, texts
+from harness.httpd.site import Site
 from harness.verify.rules import READING, block, by_address, denies, hinges_on, networks, turns_away, turns_down
 
 Changes = dict[str, Any]
@@ -59,16 +59,16 @@ def written(site: Site) -> list[_Written]:
     copies = dict(_copies(guard))
     applications = "://" in site.content
     found: list[_Written] = []
-    for entry in guard.said:
+    for entry in guard.directives:
         found += [(entry, change) for change in _asked(entry, copies, applications=applications)]
     others = (f"{name}:443", f"{name}.", name.upper())
     found = [(entry, change | _at_a_port(change, name)) for entry, change in found]
     found += [(entry, {"host": other}) for entry, change in found if "host" in change for other in others]
     # Unless UseCanonicalPhysicalPort is on, the port is the one that the client names in its Host header.
-    of_ports = [entry for entry in guard.said if "%{SERVER_PORT}" in entry.arguments]
+    of_ports = [entry for entry in guard.directives if "%{SERVER_PORT}" in entry.arguments]
     ports = [(entry, port) for entry in of_ports for port in (*_PORT.findall(entry.arguments), "81", "443")]
     found += [(entry, {"host": f"{name}:{port}"}) for entry, port in ports]
-    for entry in guard.said:
+    for entry in guard.directives:
         if entry.name.lower() == "remoteipheader" and entry.words():
             addresses = (network[0] for rule in by_address(guard) for network in networks(rule))
             found += [(entry, {"headers": ((entry.words()[0], str(address)),)}) for address in addresses]
@@ -87,7 +87,7 @@ def customary(site: Site) -> Changes:
     """What whoever comes has to write, whatever his certificate: where a rule lets in nobody who does not."""
     guard = site.guard
     told: list[tuple[str | None, str]] = []
-    for entry in guard.said:
+    for entry in guard.directives:
         if entry.name.lower() == "allowmethods":
             told += [("method", method.upper()) for method in entry.words()]
         elif _is_for_all(guard, entry):
@@ -106,7 +106,7 @@ def _is_for_all(guard: Guard, entry: Directive) -> bool:
     """Whether a rule lets in nobody who does not write what it asks for."""
     if entry.name.lower() == "rewritecond":
         *conditions, rule = block(guard, entry)
-        tests = [as_test(one) for one in conditions]
+        tests = [cond_pattern(one) for one in conditions]
         without = len(tests) == 1 and (not tests[0][1] or passes(tests[0], ""))
         return without and turns_down(rule)
     if turns_away(entry):
@@ -116,7 +116,7 @@ def _is_for_all(guard: Guard, entry: Directive) -> bool:
 
 def _rules(guard: Guard) -> Iterator[list[Directive]]:
     """Yield what is asked together: a directive, or the conditions of a RewriteRule."""
-    for entry in guard.said:
+    for entry in guard.directives:
         yield block(guard, entry) if entry.name.lower() == "rewriterule" else [entry]
 
 
@@ -136,7 +136,7 @@ def together(parts: Iterable[Changes]) -> Changes:
 
 def _copies(guard: Guard) -> Iterator[tuple[str, str]]:
     """Yield the variables that hold what a header says, and the header's name."""
-    for entry in guard.said:
+    for entry in guard.directives:
         words = entry.words()
         if entry.name.lower() in {"setenvif", "setenvifnocase"} and len(words) > 2:
             yield from ((word.partition("=")[0], words[0]) for word in words[2:] if "$" in word)
@@ -183,8 +183,10 @@ def _of_expression(text: str, copies: Mapping[str, str]) -> Iterator[tuple[str |
 
 def _of_condition(condition: Directive, text: str, copies: Mapping[str, str]) -> Iterator[tuple[str | None, str]]:
     """Read what a RewriteCond asks of a text that is made of variables, and of nothing else that counts."""
-    for value in _examples(as_test(condition)[0]):
-        parts = [(re.fullmatch(rf"%\{{{_NAMED}\}}", variable), part) for variable, part in parted(text, value)]
+    for value in _examples(cond_pattern(condition)[0]):
+        parts = [
+            (re.fullmatch(rf"%\{{{_NAMED}\}}", variable), part) for variable, part in split_by_variable(text, value)
+        ]
         if all(one for one, _ in parts):
             yield from ((_header(one["variable"], copies), part) for one, part in parts if one)
 

@@ -6,8 +6,8 @@ from cryptography.x509.oid import NameOID
 from harness.cases import Case, case, catalogue
 from harness.outcome import admitted, refused
 from harness.pki import Authority
-from harness.pki.model import Model, Part
-from harness.pki.run import Pki, public_roots
+from harness.pki.template import ClientTemplate, Part
+from harness.pki.testbed import TestPki, public_roots
 from harness.probe import Client
 
 CATALOGUE = catalogue()
@@ -17,7 +17,7 @@ DEMANDED = (
 )
 ROOT = Authority.root(subject="Example root").certificate
 # Whatever a case asks for is there.
-MODEL = Model(
+MODEL = ClientTemplate(
     subject=tuple((kind, "DE") for kind in DEMANDED),
     needed=frozenset(Part),
     similar=((NameOID.ORGANIZATION_NAME, "xDEx"),),
@@ -25,7 +25,7 @@ MODEL = Model(
     users=("guest",),
     authority=ROOT.subject,
 )
-PKI = Pki(3, model=MODEL)
+PKI = TestPki(3, template=MODEL)
 
 
 def test_ids_are_unique() -> None:
@@ -54,7 +54,7 @@ def test_a_case_says_what_it_is_and_makes_a_client_of_its_own_each_time(entry: C
 
 
 def test_a_case_that_could_not_be_judged_is_not_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
-    def nameless(_pki: Pki) -> Client:
+    def nameless(_pki: TestPki) -> Client:
         return Client()
 
     import harness.cases.absent as family

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.server.engine import LABEL, engine
+from harness.engine.client import LABEL, engine
 from tests.configurations.corpus import Configuration, corpus
 
 CORPUS = {str(entry): entry for entry in corpus()}

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.server import engine, image
-from harness.server.images import base
+from harness.engine import engine, image
+from harness.engine.images import base
 
 
 def command(*arguments: str, prefix: tuple[str, ...] = (), **environment: str) -> subprocess.CompletedProcess[str]:

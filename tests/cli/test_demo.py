@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from harness.server.engine import LABEL, engine
+from harness.engine.client import LABEL, engine
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
 PASSWORD = "import me"

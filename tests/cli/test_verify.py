@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from harness.server.engine import LABEL, engine, sweep
+from harness.engine.client import LABEL, engine, sweep
 
 pytestmark = pytest.mark.engine
 VERIFY = [sys.executable, "-m", "harness", "verify"]

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.server import LABEL, base, engine
-from harness.server.engine import discard, owner
+from harness.engine import LABEL, base, engine
+from harness.engine.client import discard, owner
 
 ROOT = Path(__file__).parents[2]
 TOOLS = ROOT / "build" / "compose-2"

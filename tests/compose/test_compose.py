@@ -15,9 +15,9 @@ import pytest
 import requests
 
 from harness import deployment
+from harness.engine import LABEL, base, engine, image
 from harness.pki import AUTHORITY, CLIENT, SERVER
 from harness.pki.store import Store
-from harness.server import LABEL, base, engine, image
 
 ROOT = Path(__file__).parents[2]
 

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 import yaml
 
+from harness.engine import LABEL, engine, image
+from harness.engine.compose import service
+from harness.engine.service import configuration
 from harness.pki import Authority
-from harness.server import LABEL, engine, image
-from harness.server.compose import service
-from harness.server.service import configuration
 from tests.configurations.corpus import corpus
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]

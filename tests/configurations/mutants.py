@@ -16,9 +16,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress
 
-from harness.server import ServerError
-from harness.server.layout import ConfigurationError
-from harness.verify import Run, of, verify
+from harness.engine import ServerError
+from harness.httpd.layout import ConfigurationError
+from harness.verify import Run, Target, verify
 from harness.verify.plan import NothingToDoError
 from tests.configurations.corpus import Configuration, corpus
 
@@ -168,7 +168,7 @@ def judged(mutant: Mutant) -> Judged:
     with tempfile.TemporaryDirectory() as folder:
         config, file = mutant.parent.lay_out(Path(folder), mutant.text)
         try:
-            run = verify(of(config))
+            run = verify(Target.from_path(config))
         except (ServerError, ConfigurationError, NothingToDoError):
             # It does not start, or promises nothing any more: neither is a pass.
             return Judged(mutant, "detected")
@@ -186,7 +186,7 @@ def _outcome(run: Run, file: str, mutant: Mutant) -> str:
 def false_alarm(parent: Configuration) -> bool:
     """Whether a correct configuration is called anything but correct."""
     with tempfile.TemporaryDirectory() as folder:
-        return verify(of(parent.lay_out(Path(folder))[0])).verdict(strict=True) != "pass"
+        return verify(Target.from_path(parent.lay_out(Path(folder))[0])).verdict(strict=True) != "pass"
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from harness.outcome import Verdict
-from harness.verify import Run, of, verify
+from harness.verify import Run, Target, verify
 from tests.configurations.corpus import Configuration, corpus
 
 pytestmark = pytest.mark.engine
@@ -23,10 +23,10 @@ def wrong(run: Run) -> set[str]:
 
 @pytest.mark.parametrize("entry", CORRECT, ids=str)
 def test_a_correct_configuration_passes(entry: Configuration, tmp_path: Path) -> None:
-    run = verify(of(entry.lay_out(tmp_path)[0]))
+    run = verify(Target.from_path(entry.lay_out(tmp_path)[0]))
     assert [finding for finding in run.findings if finding.level != "note"] == []
     assert run.verdict(strict=True) == "pass", run.trouble
-    guarded = {site.url for site in run.sites if site.guard.claim and site.tls and not site.guard.closed}
+    guarded = {site.url for site in run.sites if site.guard.requirement and site.tls and not site.guard.denies_all}
     named = [finding.message for finding in run.findings if finding.id == "coverage.not_examined"]
     guarded = {url for url in guarded if not any(f" {url}:" in message for message in named)}
     assert {site.url for site in run.sites if _let_in(run, site.id)} == guarded, "every guard let somebody in"
@@ -43,7 +43,7 @@ def _let_in(run: Run, site: str) -> list[str]:
 @pytest.mark.parametrize("entry", BROKEN, ids=str)
 def test_a_broken_configuration_fails_by_its_case_in_its_line(entry: Configuration, tmp_path: Path) -> None:
     config, file = entry.lay_out(tmp_path)
-    run = verify(of(config))
+    run = verify(Target.from_path(config))
     assert run.verdict(strict=True) == "fail", run.trouble
     assert entry.proved_by <= wrong(run)
     assert entry.proved_by

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from docker.models.containers import Container
 
-from harness.server import LABEL, engine, image
-from harness.server.engine import discard, owner
-from harness.verify import of, verify
+from harness.engine import LABEL, engine, image
+from harness.engine.client import discard, owner
+from harness.verify import Target, verify
 from harness.verify.plan import NothingToDoError
 
 pytestmark = pytest.mark.engine
@@ -53,12 +53,12 @@ def line(folder: Path, name: str, text: str) -> int:
 
 def test_as_it_is_installed_it_asks_nobody_for_a_certificate(stock: Path) -> None:
     with pytest.raises(NothingToDoError, match="asks for a client certificate nowhere"):
-        verify(of(stock))
+        verify(Target.from_path(stock))
 
 
 def test_with_the_tutorials_directives_the_same_pages_are_still_open_on_port_80(stock: Path) -> None:
     add(stock, TUTORIAL)
-    run = verify(of(stock))
+    run = verify(Target.from_path(stock))
     found = {(entry.level, entry.id, entry.file, entry.line) for entry in run.findings if entry.level != "note"}
     plain, host = "sites-available/000-default.conf", line(stock, SITE, "<VirtualHost")
     assert found == {
@@ -71,7 +71,7 @@ def test_with_the_tutorials_directives_the_same_pages_are_still_open_on_port_80(
 def test_without_the_plain_site_and_with_crls_it_is_right(stock: Path) -> None:
     add(stock, TUTORIAL + REVOCATION)
     (stock / "sites-enabled" / "000-default.conf").unlink()
-    run = verify(of(stock))
+    run = verify(Target.from_path(stock))
     assert [entry for entry in run.findings if entry.level != "note"] == []
-    assert [(entry.knock.case.id, entry.told()) for entry in run.results if entry.verdict == "inconclusive"] == []
+    assert [(entry.knock.case.id, entry.evidence()) for entry in run.results if entry.verdict == "inconclusive"] == []
     assert run.verdict(strict=True) == "pass", run.trouble

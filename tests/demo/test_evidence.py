@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from harness.demo.accessibility_tree import Dialog, Offer, Page, read
 from harness.demo.evidence import KNOWN, UNKNOWN, Evidence
 from harness.demo.scene import CANCEL, OK, STRANGER, TWO, WELCOMED, Scene, judge
 from harness.outcome import Outcome, Verdict
-from harness.server.screen import Dialog, Offer, Page, read
 
 ANNA, BERT = "5E5D126B33173A325FE928FE860CD76526309CE3", "33E7C7A63361497E17F1CD01BA3FECDB635590EB"
 SERIALS = {"anna": ANNA, "bert": BERT}

@@ -8,16 +8,16 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from harness.demo import Tour, tour
+from harness.demo.browser import Name, browser_session
 from harness.demo.clients import made_up
 from harness.demo.page import render
 from harness.demo.scene import CANCEL, OK, SCENES, STRANGER, TWO, Scene
 from harness.demo.visit import URL, Site, Tell, visit
+from harness.engine import ServerError, image
+from harness.engine.client import LABEL, engine, owned, owner
+from harness.engine.reference import reference_container
 from harness.outcome import Outcome, Verdict
 from harness.pki import Authority
-from harness.server import ServerError, image
-from harness.server.browser import Name, desk
-from harness.server.engine import LABEL, engine, owned, owner
-from harness.server.httpd import stage
 from harness.verify import REFERENCE
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
@@ -97,7 +97,7 @@ def test_a_certificate_of_another_authority_is_hidden_and_the_words_say_why() ->
 
 def test_a_site_that_lets_a_stranger_in_is_caught() -> None:
     text = (REFERENCE.configuration / "httpd.conf").read_text()
-    with stage(image("httpd")) as on, desk(on.label) as at:
+    with reference_container(image("httpd")) as on, browser_session(on.label) as at:
         weak = text.replace("SSLVerifyClient require", "SSLVerifyClient none").encode()
         on.put({"conf/weak.conf": weak}, on.container())
         site = Site(on, at, made_up())
@@ -107,7 +107,7 @@ def test_a_site_that_lets_a_stranger_in_is_caught() -> None:
 
 
 def test_the_identity_page_is_used_with_the_keyboard_alone() -> None:
-    with stage(image("httpd")) as on, desk(on.label) as at:
+    with reference_container(image("httpd")) as on, browser_session(on.label) as at:
         site = Site(on, at, made_up())
         with site.running():
             at.open(URL, site.authority, site.clients.pfx, site.clients.password)
@@ -125,7 +125,7 @@ def test_without_memory_for_a_browser_there_is_no_verdict() -> None:
 
 
 def test_without_a_display_there_is_no_verdict() -> None:
-    with owned() as label, desk(label) as at:
+    with owned() as label, browser_session(label) as at:
         at.open("https://localhost:8443/", made_up().authorities, {}, "none")
         at.container.exec_run(["pkill", "-KILL", "Xvnc"])
         with pytest.raises(ServerError, match=r"container stopped(.|\n)*The virtual display has ended"):
@@ -134,15 +134,18 @@ def test_without_a_display_there_is_no_verdict() -> None:
 
 
 def test_a_file_that_nss_refuses_is_named() -> None:
-    with owned() as label, desk(label) as at:
+    with owned() as label, browser_session(label) as at:
         at.open("https://localhost:8443/", made_up().authorities, {"anna": made_up().pfx["anna"]}, "wrong")
         with pytest.raises(ServerError, match=r"has ended(.|\n)*SEC_ERROR_BAD_PASSWORD"):
             at.wait("a page", lambda _screen: None, seconds=10)
 
 
 def test_a_port_in_use_is_named() -> None:
-    with owned() as label, desk(label, watch=0) as first:
+    with owned() as label, browser_session(label, watch=0) as first:
         port = int(re.findall(r":(\d+)/", first.address)[0])
-        with pytest.raises(ServerError, match=f"port {port} of 127.0.0.1 is in use"), desk(label, watch=port):
+        with (
+            pytest.raises(ServerError, match=f"port {port} of 127.0.0.1 is in use"),
+            browser_session(label, watch=port),
+        ):
             pass
     assert left_behind() == []

@@ -19,10 +19,10 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from docker.models.containers import Container
 from docker.types import Healthcheck
 
+from harness.engine import LABEL, engine, image
+from harness.engine.client import discard, owner
 from harness.pki import Authority, Identity
 from harness.pki.files import write_private
-from harness.server import LABEL, engine, image
-from harness.server.engine import discard, owner
 
 SECOND = 1_000_000_000
 """The engine counts in nanoseconds."""

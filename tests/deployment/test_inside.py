@@ -8,7 +8,7 @@ import pytest
 import testinfra
 from testinfra.host import Host
 
-from harness.server import engine
+from harness.engine import engine
 from tests.deployment.conftest import Site
 
 pytestmark = pytest.mark.engine

@@ -11,7 +11,7 @@ import pytest
 
 from harness.outcome import TLS_VERSIONS, Outcome, Tls
 from harness.pki import Authority, Identity, KeyType, generate, mismatched_key
-from harness.probe import Client, Door, probe
+from harness.probe import Client, Endpoint, probe
 
 ROOT = Authority.root()
 SERVER = ROOT.server(subject="localhost", names=("localhost",))
@@ -59,7 +59,7 @@ def tls_server(folder: Path, identity: Identity, answer: bytes = PAGE) -> Callab
 
 
 def knock(address: tuple[str, int], client: Client, tls: Tls = "1.3") -> tuple[Outcome, bool, str | None, int | None]:
-    seen = probe(Door(address, "localhost", 8443, "/", frozenset([SERVER.certificate])), client, tls, "mark")
+    seen = probe(Endpoint(address, "localhost", 8443, "/", frozenset([SERVER.certificate])), client, tls, "mark")
     return seen.outcome, seen.server_proven, seen.alert, seen.status
 
 

@@ -13,8 +13,8 @@ from click.testing import CliRunner
 from docker.models.containers import Container
 
 from harness.cli import main
-from harness.server import LABEL, engine, image
-from harness.server.engine import discard, owner
+from harness.engine import LABEL, engine, image
+from harness.engine.client import discard, owner
 from tests.deployment.conftest import READY, container, own, wait_for
 
 # Java names no server in the handshake (SNI) whose name has no dot, and the deployment lets in nobody who names none.

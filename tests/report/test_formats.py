@@ -13,7 +13,7 @@ from rich.console import Console
 
 from harness.report import FORMATS
 from harness.report.table import show
-from harness.verify import REFERENCE, Run, Subject, verify
+from harness.verify import REFERENCE, Run, Target, verify
 
 pytestmark = pytest.mark.engine
 
@@ -25,7 +25,7 @@ def failed(tmp_path_factory: pytest.TempPathFactory) -> Run:
     shutil.copytree(REFERENCE.configuration, folder)
     file = folder / "httpd.conf"
     file.write_text(file.read_text().replace("SSLVerifyClient require", "SSLVerifyClient optional"))
-    return verify(Subject(folder, "sites", 3), only=lambda case: case.family in {"absent", "validity"})
+    return verify(Target(folder, "sites", 3), only=lambda case: case.family in {"absent", "validity"})
 
 
 def test_the_table_names_the_intruder_and_the_line(failed: Run) -> None:
@@ -83,7 +83,7 @@ def test_each_cell_of_the_page_opens_to_its_evidence(failed: Run) -> None:
 
 
 def test_the_page_needs_nothing_from_elsewhere_and_runs_no_script(failed: Run) -> None:
-    page = Page(FORMATS["html"](replace(failed, subject=Subject(Path(), "<script>alert(1)</script>", 3)), False))
+    page = Page(FORMATS["html"](replace(failed, target=Target(Path(), "<script>alert(1)</script>", 3)), False))
     assert not {tag for tag, _ in page.elements} & {"script", "img", "link", "iframe", "object"}
     attributes = {name for _, found in page.elements for name in found}
     assert not {name for name in attributes if name in {"src", "href", "style"} or name.startswith("on")}

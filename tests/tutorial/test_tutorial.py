@@ -19,9 +19,9 @@ import requests
 from cryptography import x509
 from docker.models.containers import Container
 
+from harness.engine import LABEL, engine, image
+from harness.engine.client import discard, owner
 from harness.pki.files import write_private
-from harness.server import LABEL, engine, image
-from harness.server.engine import discard, owner
 
 pytestmark = pytest.mark.engine
 

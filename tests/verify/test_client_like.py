@@ -11,7 +11,7 @@ from cryptography.x509.oid import NameOID
 from harness.cli import main
 from harness.outcome import Outcome, Verdict
 from harness.pki import Authority, Identity
-from harness.verify import of, verify
+from harness.verify import Target, verify
 
 pytestmark = pytest.mark.engine
 
@@ -44,7 +44,7 @@ def site(tmp_path: Path) -> Path:
 
 
 def test_a_rule_that_cannot_be_read_is_named_and_gives_no_verdict(site: Path) -> None:
-    run = verify(of(site), only=lambda case: case.id == "absent.none")
+    run = verify(Target.from_path(site), only=lambda case: case.id == "absent.none")
     assert run.verdict() == "inconclusive"
     assert "--client-like" in (run.trouble or "")
     (note,) = (finding for finding in run.findings if finding.id == "coverage.not_examined")
@@ -54,15 +54,19 @@ def test_a_rule_that_cannot_be_read_is_named_and_gives_no_verdict(site: Path) ->
 def test_every_rule_that_cannot_be_read_is_named_with_its_line(site: Path) -> None:
     more = "    <Location /more>\n        SSLRequire %{SSL_CLIENT_V_REMAIN} > 10\n    </Location>\n</VirtualHost>"
     site.write_text(SITE.format("/etc/ssl/ca.crt").replace("</VirtualHost>", more))
-    run = verify(of(site), only=lambda case: case.id == "absent.none")
+    run = verify(Target.from_path(site), only=lambda case: case.id == "absent.none")
     assert [note.line for note in run.findings if note.id == "coverage.not_examined"] == [10, 13]
 
 
 def test_a_client_like_the_one_who_is_let_in_gets_in_and_one_of_another_organisation_does_not(site: Path) -> None:
     like = client(Authority.root(subject="Corp root"), "Acme")
     families = ("rules", "chain", "valid", "validity")
-    run = verify(of(site), only=lambda case: case.family in families, like=(like.certificate, *like.chain))
-    wrong = [(entry.knock.case.id, entry.told()) for entry in run.results if entry.verdict is not Verdict.AS_EXPECTED]
+    run = verify(
+        Target.from_path(site), only=lambda case: case.family in families, like=(like.certificate, *like.chain)
+    )
+    wrong = [
+        (entry.knock.case.id, entry.evidence()) for entry in run.results if entry.verdict is not Verdict.AS_EXPECTED
+    ]
     assert (run.verdict(), wrong) == ("pass", [])
     by_rule = {entry.knock.case.id for entry in run.results if entry.observed.outcome is Outcome.REFUSED_BY_HTTP}
     assert by_rule == {"rules.another_subject", "rules.another_organisation"}
@@ -70,7 +74,9 @@ def test_a_client_like_the_one_who_is_let_in_gets_in_and_one_of_another_organisa
 
 def test_a_client_whom_the_rules_do_not_let_in_proves_nothing(site: Path) -> None:
     like = client(Authority.root(subject="Corp root"), "Another")
-    run = verify(of(site), only=lambda case: case.id == "absent.none", like=(like.certificate, *like.chain))
+    run = verify(
+        Target.from_path(site), only=lambda case: case.id == "absent.none", like=(like.certificate, *like.chain)
+    )
     assert run.verdict() == "inconclusive"
     assert "status 403" in (run.trouble or "")
 

@@ -6,7 +6,7 @@ import pytest
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from harness.pki.model import Part
+from harness.pki.template import Part
 from harness.verify.demands import Demands, demands
 from tests.dump import places
 

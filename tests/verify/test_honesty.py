@@ -7,28 +7,28 @@ from pathlib import Path
 import pytest
 from docker.models.containers import Container
 
+from harness.engine import LABEL, ServerError, engine
+from harness.engine.client import owner
+from harness.httpd.layout import ConfigurationError
 from harness.outcome import Outcome, Verdict
-from harness.server import LABEL, ServerError, engine
-from harness.server.engine import owner
-from harness.server.layout import ConfigurationError
-from harness.verify import REFERENCE, Run, Subject, verify
+from harness.verify import REFERENCE, Run, Target, verify
 
 pytestmark = pytest.mark.engine
 
-Weaken = Callable[[str, str], Subject]
+Weaken = Callable[[str, str], Target]
 
 
 @pytest.fixture
 def weakened(tmp_path: Path) -> Weaken:
     """The reference deployment's configuration with one line replaced by another."""
 
-    def weaken(line: str, by: str) -> Subject:
+    def weaken(line: str, by: str) -> Target:
         shutil.copytree(REFERENCE.configuration, tmp_path / "conf")
         file = tmp_path / "conf" / "httpd.conf"
         text = file.read_text()
         assert text.count(f"    {line}\n") == 1, line
         file.write_text(text.replace(f"    {line}\n", f"    {by}\n"))
-        return Subject(tmp_path / "conf", "weakened", REFERENCE.depth)
+        return Target(tmp_path / "conf", "weakened", REFERENCE.depth)
 
     return weaken
 
@@ -42,13 +42,15 @@ def cases(run: Run, verdict: Verdict) -> set[str]:
     return {result.knock.case.id for result in run.results if result.verdict is verdict}
 
 
-def line_of(subject: Subject, text: str) -> int:
-    lines = (subject.configuration / "httpd.conf").read_text().splitlines()
+def line_of(target: Target, text: str) -> int:
+    lines = (target.configuration / "httpd.conf").read_text().splitlines()
     return next(number for number, line in enumerate(lines, 1) if line.strip().startswith(text))
 
 
 def test_the_reference_deployment_keeps_every_promise(reference: Run) -> None:
-    assert [(entry.knock.case.id, entry.told()) for entry in reference.results if entry.verdict != "as-expected"] == []
+    assert [
+        (entry.knock.case.id, entry.evidence()) for entry in reference.results if entry.verdict != "as-expected"
+    ] == []
     assert (reference.verdict(strict=True), reference.findings, reference.trouble) == ("pass", (), None)
     assert len(reference.results) > 100
 
@@ -106,43 +108,41 @@ def test_every_case_is_probed_over_every_version_that_it_names(reference: Run) -
 def test_a_hole_shows_in_the_right_case_and_line(
     weakened: Weaken, line: str, by: str, intruders: set[str], directive: str
 ) -> None:
-    subject = weakened(line, by)
-    run = verify(subject)
+    target = weakened(line, by)
+    run = verify(target)
     assert intruders <= cases(run, Verdict.INTRUDER)
     assert run.verdict() == "fail"
     errors = [finding for finding in run.findings if finding.level == "error"]
-    assert {(finding.file, finding.line) for finding in errors} == {("httpd.conf", line_of(subject, directive))}
+    assert {(finding.file, finding.line) for finding in errors} == {("httpd.conf", line_of(target, directive))}
     assert intruders <= {case for finding in errors for case in finding.cases}
 
 
 def test_a_chain_that_is_promised_but_refused_is_locked_out(weakened: Weaken) -> None:
-    subject = weakened("SSLVerifyDepth 3", "SSLVerifyDepth 1")
-    run = verify(subject)
+    target = weakened("SSLVerifyDepth 3", "SSLVerifyDepth 1")
+    run = verify(target)
     assert {"valid.through_one", "valid.through_two"} <= cases(run, Verdict.LOCKED_OUT)
     assert cases(run, Verdict.INTRUDER) == set()
     assert run.verdict() == "fail"
-    assert {finding.line for finding in run.findings if finding.level == "error"} == {
-        line_of(subject, "SSLVerifyDepth")
-    }
+    assert {finding.line for finding in run.findings if finding.level == "error"} == {line_of(target, "SSLVerifyDepth")}
 
 
 def test_of_two_holes_each_is_found_in_its_own_line(weakened: Weaken) -> None:
-    subject = weakened("SSLVerifyClient require", "SSLVerifyClient optional")
-    file = subject.configuration / "httpd.conf"
+    target = weakened("SSLVerifyClient require", "SSLVerifyClient optional")
+    file = target.configuration / "httpd.conf"
     file.write_text(file.read_text().replace("SSLCARevocationCheck chain", "SSLCARevocationCheck none"))
-    run = verify(subject, only=lambda case: case.id in {"absent.none", "revocation.revoked_leaf"})
+    run = verify(target, only=lambda case: case.id in {"absent.none", "revocation.revoked_leaf"})
     assert {(finding.cases, finding.line) for finding in run.findings} == {
-        (("absent.none",), line_of(subject, "SSLVerifyClient")),
-        (("revocation.revoked_leaf",), line_of(subject, "SSLCARevocationCheck none")),
+        (("absent.none",), line_of(target, "SSLVerifyClient")),
+        (("revocation.revoked_leaf",), line_of(target, "SSLCARevocationCheck none")),
     }
 
 
 def test_a_control_that_the_configuration_locks_out_is_a_finding(weakened: Weaken) -> None:
-    subject = weakened("SSLVerifyDepth 3", "SSLVerifyDepth 0")
-    run = verify(subject, only=lambda case: case.family == "validity")
+    target = weakened("SSLVerifyDepth 3", "SSLVerifyDepth 0")
+    run = verify(target, only=lambda case: case.family == "validity")
     assert run.verdict() == "fail"
     (finding,) = (finding for finding in run.findings if finding.level == "error")
-    assert (finding.cases, finding.line) == (("valid.p256",), line_of(subject, "SSLVerifyDepth"))
+    assert (finding.cases, finding.line) == (("valid.p256",), line_of(target, "SSLVerifyDepth"))
     assert "AH02040" in finding.message
     refused = [entry for entry in run.results if entry.observed.outcome is Outcome.REFUSED_IN_HANDSHAKE]
     assert refused
@@ -151,8 +151,8 @@ def test_a_control_that_the_configuration_locks_out_is_a_finding(weakened: Weake
 
 def test_a_server_that_refuses_the_control_for_another_reason_proves_nothing(weakened: Weaken) -> None:
     elsewhere = """<Location "/">Require expr "%{REMOTE_ADDR} == '192.0.2.1'"</Location>"""
-    subject = weakened("LuaScope thread", elsewhere.replace(">R", ">\n R").replace("<", "\n<"))
-    run = verify(subject, only=lambda case: case.family == "validity")
+    target = weakened("LuaScope thread", elsewhere.replace(">R", ">\n R").replace("<", "\n<"))
+    run = verify(target, only=lambda case: case.family == "validity")
     assert run.verdict() == "inconclusive"
     assert "did not get in" in (run.trouble or "")
     refused = [entry for entry in run.results if entry.observed.outcome is Outcome.REFUSED_IN_HANDSHAKE]

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from docker.models.containers import Container
 
+from harness.engine import LABEL, engine
+from harness.engine.client import owner
 from harness.outcome import Verdict
-from harness.server import LABEL, engine
-from harness.server.engine import owner
-from harness.verify import of, verify
+from harness.verify import Target, verify
 
 pytestmark = pytest.mark.engine
 
@@ -48,7 +48,7 @@ def test_the_responder_runs_beside_the_server_and_goes_with_the_run(site: Path) 
                     find = ["find", "/etc/ocsp/authorities", "-type", "f", "-perm", "/077"]
                     seen.append(entry.exec_run(find))
 
-    run = verify(of(site), only=lambda case: case.family == "ocsp", progress=look, jobs=1)
+    run = verify(Target.from_path(site), only=lambda case: case.family == "ocsp", progress=look, jobs=1)
     assert (run.verdict(), run.findings) == ("pass", ())
     assert seen == [(0, b"")], "the responder was there, and no file of its own is readable by others"
     assert {entry.id for entry in running()} <= before
@@ -66,7 +66,7 @@ def test_a_responder_that_dies_proves_nothing(site: Path) -> None:
             )
             responder.kill()
 
-    run = verify(of(site), only=lambda case: case.family == "validity", progress=kill_half_way, jobs=1)
+    run = verify(Target.from_path(site), only=lambda case: case.family == "validity", progress=kill_half_way, jobs=1)
     assert run.verdict() == "inconclusive"
     assert "the OCSP responder stopped" in (run.trouble or "")
     refused = [entry for entry in run.results if not entry.knock.case.expected.admitted]
@@ -76,7 +76,7 @@ def test_a_responder_that_dies_proves_nothing(site: Path) -> None:
 
 def test_an_answer_that_nobody_checks_is_found_in_its_line(site: Path) -> None:
     site.write_text(SITE.replace("SSLOCSPEnable on", "SSLOCSPEnable on\n    SSLOCSPNoVerify on"))
-    run = verify(of(site), only=lambda case: case.family == "ocsp")
+    run = verify(Target.from_path(site), only=lambda case: case.family == "ocsp")
     intruders = {result.knock.case.id for result in run.results if result.verdict is Verdict.INTRUDER}
     assert intruders == {"ocsp.answer_by_stranger", "ocsp.answer_by_client"}
     assert [(finding.level, finding.line) for finding in run.findings] == [("error", 9)]

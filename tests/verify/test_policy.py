@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from harness.cases import Case
 from harness.outcome import Verdict
 from harness.pki import Authority
-from harness.verify import Run, of, verify
+from harness.verify import Run, Target, verify
 from harness.verify.policy import PolicyError, read
 from tests.configurations.corpus import corpus
 
@@ -84,7 +84,7 @@ def prove(tmp_path: Path) -> Prove:
         pem = b"".join(one.certificate.public_bytes(Encoding.PEM) for one in (authorities or (STAFF,)))
         (tmp_path / "etc" / "staff.crt").write_bytes(pem)
         (tmp_path / "policy.toml").write_text(policy)
-        return verify(of(config), policy=read(tmp_path / "policy.toml"), only=few)
+        return verify(Target.from_path(config), policy=read(tmp_path / "policy.toml"), only=few)
 
     return verified
 

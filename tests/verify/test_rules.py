@@ -4,7 +4,7 @@ import ipaddress
 
 import pytest
 
-from harness.server.guard import Guard
+from harness.httpd.guard import Guard
 from harness.verify.rules import USER, address, by_address, user
 from tests.dump import places
 

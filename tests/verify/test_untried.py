@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.server.guard import Guard
-from harness.verify import of, verify
+from harness.httpd.guard import Guard
+from harness.verify import Target, verify
 from harness.verify.untried import Lets, untried
 from tests.dump import places
 
@@ -139,8 +139,8 @@ def test_a_way_in_that_is_not_tried_is_no_pass(tmp_path: Path) -> None:
         "</Location>",
     )
     (config := tmp_path / "site.conf").write_text("\n".join(said))
-    run = verify(of(config), only=lambda case: case.family == "absent" or case.id == "valid.p256")
+    run = verify(Target.from_path(config), only=lambda case: case.family == "absent" or case.id == "valid.p256")
     assert run.verdict() == "inconclusive"
     assert "site.conf:4" in (run.trouble or "")
     assert [(entry.level, entry.file, entry.line) for entry in run.findings] == [("warning", "site.conf", 4)]
-    assert verify(of(config), only=lambda case: case.id == "valid.p256").verdict(strict=True) == "pass"
+    assert verify(Target.from_path(config), only=lambda case: case.id == "valid.p256").verdict(strict=True) == "pass"

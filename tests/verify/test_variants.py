@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from harness.engine.images import IMAGES
 from harness.outcome import Outcome, Verdict
-from harness.server.images import IMAGES
-from harness.verify import REFERENCE, Subject, verify
+from harness.verify import REFERENCE, Target, verify
 
-WELCOME = Subject(IMAGES / "httpd" / "variants" / "welcome", "welcome", REFERENCE.depth)
+WELCOME = Target(IMAGES / "httpd" / "variants" / "welcome", "welcome", REFERENCE.depth)
 
 
 def directives(text: str) -> list[str]:
@@ -28,7 +28,7 @@ def test_it_differs_from_the_reference_only_where_it_says_so() -> None:
 @pytest.mark.engine
 def test_who_comes_without_a_certificate_is_refused_by_http_and_nobody_else_gets_in() -> None:
     run = verify(WELCOME)
-    assert [(entry.knock.case.id, entry.told()) for entry in run.results if entry.verdict != "as-expected"] == []
+    assert [(entry.knock.case.id, entry.evidence()) for entry in run.results if entry.verdict != "as-expected"] == []
     assert (run.verdict(strict=True), run.trouble) == ("pass", None)
     # The page and its style sheet are open to all, and the run says so.
     assert {(entry.id, entry.level) for entry in run.findings} == {("exposure.open_to_all", "note")}
@@ -52,6 +52,6 @@ def test_a_weakened_form_of_it_is_caught(tmp_path: Path, text: str, by: str, int
     file = tmp_path / "conf" / "httpd.conf"
     assert file.read_text().count(text) == 1
     file.write_text(file.read_text().replace(text, by))
-    run = verify(Subject(tmp_path / "conf", "weakened", REFERENCE.depth))
+    run = verify(Target(tmp_path / "conf", "weakened", REFERENCE.depth))
     found = {entry.knock.case.id for entry in run.results if entry.verdict is Verdict.INTRUDER}
     assert (run.verdict(), intruder in found) == ("fail", True), found

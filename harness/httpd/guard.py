@@ -1,0 +1,187 @@
+"""What protects one place, and which line lets in there who gets in unverified?"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from harness.httpd.directive import Directive, walk
+from harness.httpd.section import Section, inner
+
+# What a virtual host says that wants to know who its clients are, even where nothing comes of it.
+_INTENT = {
+    *("sslcacertificatefile", "sslcacertificatepath", "sslcadnrequestfile", "sslcadnrequestpath"),
+    *("sslcarevocationfile", "sslcarevocationpath", "sslcarevocationcheck", "sslverifydepth"),
+}
+USERS = ("valid-user", "user ", "group ")
+"""How a Require begins that is about users."""
+_OPENING = {("require", "all granted"), ("allow", "from all")}
+
+
+@dataclass(frozen=True)
+class Guard:
+    """What protects a site: the directives in force, and the virtual host that it belongs to.
+
+    `handshake` is the `SSLVerifyClient` of the virtual host, which the handshake obeys. `requirement` is the directive
+    by which the configuration says that only clients with a certificate get in; None where it says no such thing.
+    `rules` are those that ask for something in the certificate, `sections` those that cover the site, in the order of
+    merging. `granting_directive` is the line that lets in whoever gets in unverified, `way` the Alias or ProxyPass by
+    which a request gets there at all. A guard that is `denies_all` lets in nobody, one that is `intentionally_public`
+    lets in anybody on purpose; `opening` are the sections that say so of their places. `partly_protected` says that
+    what is served is a part of what another guard protects; `bypassed_by` is the line because of which it lies just
+    outside of that: a section that ends before the path, or the way of another virtual host.
+    """
+
+    section: Directive
+    in_force: Mapping[str, Directive]
+    granting_directive: Directive
+    handshake: str = "none"
+    requirement: Directive | None = None
+    rules: tuple[Directive, ...] = ()
+    sections: tuple[Directive, ...] = ()
+    way: Directive | None = None
+    denies_all: bool = False
+    intentionally_public: bool = False
+    opening: tuple[Section, ...] = ()
+    partly_protected: bool = False
+    bypassed_by: Directive | None = None
+
+    @property
+    def verify_client(self) -> str:
+        """`SSLVerifyClient`, httpd's default where it is absent."""
+        return self._value("SSLVerifyClient", "none")
+
+    @property
+    def verify_depth(self) -> int:
+        """`SSLVerifyDepth`, httpd's default where it is absent."""
+        return int(self._value("SSLVerifyDepth", "1"))
+
+    @property
+    def crl_check(self) -> str:
+        """`SSLCARevocationCheck`, httpd's default where it is absent."""
+        return self._value("SSLCARevocationCheck", "none")
+
+    @property
+    def ocsp(self) -> str:
+        """`SSLOCSPEnable`, httpd's default where it is absent."""
+        return self._value("SSLOCSPEnable", "off")
+
+    @property
+    def means_ocsp(self) -> bool:
+        """Whether a responder is to be asked, as any `SSLOCSP…` directive says, even where nothing comes of it."""
+        forgotten = not self.has("SSLOCSPEnable") and any(name.startswith("sslocsp") for name in self.in_force)
+        return self.ocsp != "off" or forgotten
+
+    @property
+    def revocation(self) -> str:
+        """How revoked certificates are looked for: `none`, `leaf` or `chain` by CRL, `ocsp` or `ocsp leaf`, or both."""
+        found = {"off": [], "leaf": ["ocsp leaf"]}.get(self.ocsp, ["ocsp"])
+        return " + ".join([*([self.crl_check] if self.crl_check != "none" or not found else []), *found])
+
+    @cached_property
+    def directives(self) -> tuple[Directive, ...]:
+        """Every directive that is about this place, containers and conditions included."""
+        return tuple(entry for part in self.sections for entry in inner(part))
+
+    @property
+    def satisfy_any(self) -> bool:
+        """Whether an address is as good as what the rules want (`Satisfy any`)."""
+        return self._chooses("Satisfy", "any")
+
+    @property
+    def fake_basic_auth(self) -> bool:
+        """Whether a certificate's subject is made a user (`SSLOptions +FakeBasicAuth`)."""
+        return self._chooses("SSLOptions", "fakebasicauth")
+
+    @property
+    def in_handshake(self) -> bool:
+        """Whether nobody is to get as far as a request without a good certificate."""
+        return self.handshake == "require"
+
+    def has(self, name: str) -> bool:
+        """Whether the directive is in force."""
+        return name.lower() in self.in_force
+
+    def arguments(self, name: str) -> list[str]:
+        """The arguments of a directive in force; none where it is absent."""
+        return self.in_force[name.lower()].words() if self.has(name) else []
+
+    def responsible(self, name: str) -> Directive:
+        """Name the line to change: the directive, or the opening line of the section that lacks it."""
+        return self.in_force.get(name.lower(), self.section)
+
+    def _chooses(self, name: str, option: str) -> bool:
+        return any(option in word.lower() for word in self.arguments(name))
+
+    def _value(self, name: str, default: str) -> str:
+        found = self.arguments(name)
+        return found[0].lower() if found else default
+
+
+def wants_to_know(entry: Directive) -> bool:
+    """Whether a directive only makes sense where clients are asked for a certificate, at least politely."""
+    asks = entry.name.lower() == "sslverifyclient" and entry.value != "none"
+    return asks or entry.name.lower() in _INTENT
+
+
+def by_mistake(guard: Guard, claim: Directive) -> Guard:
+    """Take for a mistake what undoes a guard on purpose, where nothing else is guarded: `claim` is what wants to know
+    who comes."""
+    grants = [entry for section in guard.opening for entry in section.said if _grants(entry)]
+    return replace(
+        guard,
+        requirement=claim,
+        granting_directive=grants[-1] if guard.intentionally_public and grants else guard.granting_directive,
+    )
+
+
+def opens(section: Section) -> bool:
+    """Whether a section lets in anybody, whatever else holds."""
+    return any(map(_grants, section.said))
+
+
+def _grants(entry: Directive) -> bool:
+    return (entry.name.lower(), " ".join(entry.arguments.lower().split())) in _OPENING
+
+
+def replaced(covering: list[Section], in_force: Mapping[str, Directive]) -> list[Directive]:
+    """Find the Require directives that a later section replaces, as it does unless AuthMerging is on."""
+    if "authmerging" in in_force and in_force["authmerging"].value != "off":
+        return []
+    asking = [found for section in covering if (found := [e for e in section.inner() if e.name.lower() == "require"])]
+    return [entry for found in asking[:-1] for entry in found]
+
+
+def _lets_in(condition: Directive) -> bool:
+    """Whether a condition has rules of its own that let anybody in."""
+    return any(entry.name.lower() == "require" and "denied" not in entry.arguments.lower() for entry in walk(condition))
+
+
+def denies_all(covering: list[Section], conditional: Iterable[Directive]) -> bool:
+    """Whether the rules that count, those of the section that is merged last, are that nobody gets in. An If is merged
+    after all sections, wherever it stands (core documentation, "How the sections are merged")."""
+    rules = [said for section in covering if (said := [one for one in section.said if one.name.lower() == "require"])]
+    denied = bool(rules) and [entry.arguments.lower() for entry in rules[-1]] == ["all denied"]
+    return denied and not any(_lets_in(entry) for entry in conditional)
+
+
+def granting_directive(guard: Guard, set_by: Mapping[str, Directive]) -> Directive:
+    """Find the line that lets in who gets in without having been verified; `set_by` is what sets the variables that a
+    rule may ask for."""
+    if guard.bypassed_by:
+        return guard.bypassed_by
+    if guard.satisfy_any:
+        return guard.in_force["satisfy"]
+    if any("or" in word.lower() for word in guard.arguments("AuthMerging")):
+        return guard.in_force["authmerging"]
+    claim = guard.requirement
+    if guard.rules and guard.verify_client == "none":
+        return guard.responsible("SSLVerifyClient")
+    way = guard.way
+    if way and claim and claim.name.lower() == "rewritecond" and way.name.lower() == "rewriterule":
+        # A rule that ends before the one that guards is looked at.
+        return way if (way.file, way.line) < (claim.file, claim.line) else claim
+    if claim is None or claim.name.lower() in {"sslverifyclient", *_INTENT}:
+        return guard.responsible("SSLVerifyClient")
+    undone = claim.name.lower() == "require" and any(claim is entry for entry in guard.directives)
+    found = guard.in_force.get("require", claim) if undone else claim
+    return next((set_by[word] for word in found.words()[1:] if word in set_by), found)

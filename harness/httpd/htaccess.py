@@ -1,0 +1,54 @@
+"""Which .htaccess files have a say, and which may have one and cannot be seen?"""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from harness.httpd.directive import Directive
+from harness.httpd.layout import CoverageGap
+from harness.httpd.section import merged, sections
+
+_NAME = ".htaccess"
+"""What `AccessFileName` is by default."""
+
+
+def overrides(configuration: Directive, files: Iterable[str]) -> Iterator[str]:
+    """Yield those of the files that httpd reads on its way to a folder: by their name, and where AllowOverride lets
+    them have a say."""
+    names = {name for entry in configuration.find("AccessFileName") for name in entry.words()} or {_NAME}
+    for path in files:
+        folder, _, name = path.rpartition("/")
+        if name in names and any(_allowed(levels, folder) for levels in _levels(configuration)):
+            yield path
+
+
+def lines(paths: Iterable[str]) -> list[str]:
+    """The directives by which httpd itself reads these files where they belong, for its dump alone."""
+    return [line for path in paths for line in (f'<Directory "{_folder(path)}">', f'Include "{path}"', "</Directory>")]
+
+
+def coverage_gaps(configuration: Directive, files: Mapping[str, bytes]) -> Iterator[CoverageGap]:
+    """Yield the document roots outside of CONFIG below which such files would have a say."""
+    for levels in _levels(configuration):
+        for entry in levels[-1].find("DocumentRoot"):
+            root = entry.words()[0].rstrip("/")
+            allowed = _allowed(levels, root)
+            if allowed and not any(path.startswith(f"{root}/") for path in files):
+                what = f"the {_NAME} files below {root}, which `{allowed.name} {allowed.arguments}` lets have a say"
+                yield CoverageGap(what, allowed.file, allowed.line)
+
+
+def _folder(path: str) -> str:
+    return path.rpartition("/")[0]
+
+
+def _levels(configuration: Directive) -> Iterator[tuple[Directive, ...]]:
+    yield (configuration,)
+    yield from ((configuration, host) for host in configuration.find("VirtualHost"))
+
+
+def _allowed(levels: tuple[Directive, ...], folder: str) -> Directive | None:
+    """Find the AllowOverride that counts for a folder; None where it is `None`, as it is by default."""
+    found = None
+    for section in merged([section for level in levels for section in sections(level)]):
+        if section.kind == "directory" and section.covers("", folder, None):
+            found = next(section.entry.find("AllowOverride"), found)
+    return None if found is None or found.arguments.lower() == "none" else found

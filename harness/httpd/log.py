@@ -1,0 +1,178 @@
+"""What does httpd's log say of each connection and each request?"""
+
+import re
+from collections import deque
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+from harness.outcome import LogEntry, Reason
+
+ACCESS = "mtls-probe"
+"""Opens each line of the access log that is written for the verifier."""
+INSTEAD = "mtls-instead"
+"""Opens each line about what answered in the place of what was asked for (ErrorDocument)."""
+_CHATTER = re.compile(r"\[\w+:(info|debug)\]")
+
+_LINE = re.compile(
+    r"\[(?:ssl|core):\w+\] \[pid (?P<thread>[^\]]+)\] (?:\S+\.c\(\d+\): )?"
+    r"(?:\[(?:client|remote) (?P<client>[^\] ]+)\] )?(?P<text>.*)"
+)
+_NEW = "AH01964"
+# The subject comes from the client and may hold anything, so only the last of these marks counts.
+_SERIAL = re.compile(r".* / serial: (?P<serial>[0-9A-F]+) / notbefore: ")
+_VERIFICATION = re.compile(r"(?P<ah>AH02276): Certificate Verification: Error \((?P<number>\d+)\): ")
+# Why OCSP could not tell: said before the verification's own error, which then is 50 whatever the reason.
+_APPLICATION_VERIFICATION = 50
+_OCSP = re.compile(
+    r"(?P<ah>AH01918|AH01919|AH01920|AH01921|AH01922|AH01923|AH01924|AH01925|AH02272|AH02273"
+    r"|AH0197[2-9]|AH0198\d|AH0199\d|AH03239(?=: OCSP validation completed, certificate status: unknown)): "
+)
+_REFUSAL = re.compile(r"(?P<ah>AH02032|AH02039|AH02040|AH02261|AH02263|AH10158): ")
+_NAME = re.compile(r"AH0204[34]: (?:SSL|No matching SSL) virtual host for servername (?P<name>\S+) found")
+# Written right after the refusal, by the same thread and without the client's address.
+_LIBRARY = re.compile(r"SSL Library Error: error:[0-9A-F]+:[^:]*:[^:]*:(?P<text>.*?)(?: \(| -- |$)")
+_ACCESS = re.compile(
+    rf"{ACCESS} (?P<client>\S+) (?P<mark>\S+) (?P<status>\d+) (?P<passed>\S+) (?P<verify>FAILED:.*?|\S+) "
+    r"(?P<serial>\S+) \S+/(?P<httpd>\S+) \S+/(?P<openssl>\S+) (?P<instead>\S+) (?P<file>.*)$"
+)
+_INSTEAD = re.compile(rf"{INSTEAD} (?P<mark>\S+) (?P<file>.*)$")
+
+
+@dataclass
+class Connection:
+    """What the error log says of one connection: the server name that the client asked for in the handshake, the serial
+    numbers that were looked at and, if it was refused, why."""
+
+    client: str
+    name: str | None = None
+    serials: set[str] = field(default_factory=set)
+    reason: Reason | None = None
+    ocsp: str | None = None
+
+
+@dataclass(frozen=True)
+class Log:
+    """A whole log: connections in the order in which they came, and what is said of each marked request. `versions` are
+    those that run, of httpd and OpenSSL, `last_words` the last lines that are more than httpd telling what it does."""
+
+    connections: tuple[Connection, ...]
+    requests: Mapping[str, LogEntry]
+    versions: Mapping[str, str]
+    last_words: str = ""
+
+    @cached_property
+    def _came_on(self) -> dict[str, list[Connection]]:
+        """The connections on which each serial number was looked at."""
+        found: dict[str, list[Connection]] = {}
+        for entry in self.connections:
+            for serial in entry.serials:
+                found.setdefault(serial, []).append(entry)
+        return found
+
+    def reason_for(self, serials: Collection[str], name: str | None) -> Reason | None:
+        """Find why the connection that asked for this server name, and on which these certificates came, was refused;
+        None if the log does not say."""
+        came = (entry for serial in serials for entry in self._came_on.get(serial, ()))
+        reasons = {entry.reason for entry in came if entry.name in (name, None)}
+        return reasons.pop() if len(reasons) == 1 else None
+
+    def saw(self, serials: Iterable[str]) -> bool:
+        """Tell whether any of these certificates reached httpd."""
+        return any(serial in self._came_on for serial in serials)
+
+    def reason_without(self, serials: Collection[str], name: str | None, *, certificate: bool) -> Reason | None:
+        """Find why connections that asked for this server name were refused on which none of these certificates was
+        looked at, but some other was (or none at all). They cannot be told apart, nor need they be if all have one
+        reason; None if they have not."""
+        reasons = {
+            entry.reason
+            for entry in self._asked_for.get(name, ())
+            if entry.reason and entry.serials.isdisjoint(serials) and bool(entry.serials) == certificate
+        }
+        return reasons.pop() if len(reasons) == 1 else None
+
+    @cached_property
+    def _asked_for(self) -> dict[str | None, list[Connection]]:
+        """The connections by the server name; those that never came to a handshake say nothing of a client."""
+        found: dict[str | None, list[Connection]] = {}
+        for entry in self.connections:
+            if _OTHER_VERSION not in ((entry.reason and entry.reason.text) or ""):
+                found.setdefault(entry.name, []).append(entry)
+        return found
+
+
+_OTHER_VERSION = "unsupported protocol"
+_LAST = 8
+"""How many lines the last words are."""
+
+
+def read(lines: Iterable[str]) -> Log:
+    """Read the lines of error and access log, as a container hands them out together."""
+    words: deque[str] = deque(maxlen=_LAST)
+    connections: list[Connection] = []
+    current: dict[str, Connection] = {}
+    served: dict[str, str] = {}
+    requests: dict[str, list[tuple[LogEntry, str, Connection | None]]] = {}
+    instead: dict[str, str] = {}
+    versions = {"httpd": "unknown", "openssl": "unknown"}
+    for line in lines:
+        if is_word(line):
+            words.append(line)
+        if found := _ACCESS.search(line):
+            identity = found["serial"] if found["verify"] == "SUCCESS" else None
+            status = int(found["status"])
+            # What comes from a cache has asked no guard; an ErrorDocument may answer well in the place of a refusal.
+            passed = found["passed"] == "passed" or (status < 300 and found["instead"] == "-")
+            record = LogEntry(identity, None, status, passed, found["file"])
+            logged = requests.setdefault(found["mark"], [])
+            logged.append((record, found["client"], current.get(found["client"])))
+            versions = {name: found[name] for name in versions}
+        elif found := _INSTEAD.search(line):
+            instead[found["mark"]] = found["file"]
+        elif found := _LINE.search(line):
+            client = found["client"] or served.get(found["thread"])
+            if client is None:
+                continue
+            served[found["thread"]] = client
+            if client not in current or _NEW in found["text"]:
+                current[client] = Connection(client)
+                connections.append(current[client])
+            _note(current[client], found["text"])
+    # Of the two logs, either may be handed out first.
+    came = {
+        mark: [(record, connection or current.get(client)) for record, client, connection in logged]
+        for mark, logged in requests.items()
+    }
+    own = {mark: replace(_own(logged), instead=instead.get(mark)) for mark, logged in came.items()}
+    return Log(tuple(connections), own, versions, "\n".join(words))
+
+
+def _own(logged: list[tuple[LogEntry, Connection | None]]) -> LogEntry:
+    """Of what is said of one mark, find what is about the client itself: a proxy that asks another virtual host of the
+    same server does it by the client's mark, but without his certificate, and mostly without TLS."""
+    record, connection = max(reversed(logged), key=lambda one: (one[1] is not None, one[0].identity is not None))
+    return replace(record, reason=connection.reason if connection else None)
+
+
+def _note(connection: Connection, text: str) -> None:
+    if serial := _SERIAL.match(text):
+        connection.serials.add(serial["serial"])
+    if found := _NAME.match(text):
+        connection.name = found["name"]
+    elif found := _OCSP.match(text):
+        connection.ocsp = found["ah"]
+    elif found := _VERIFICATION.match(text):
+        number = int(found["number"])
+        untold = number == _APPLICATION_VERIFICATION and connection.ocsp
+        connection.reason = Reason(untold or found["ah"], number)
+    elif connection.reason is None and (found := _REFUSAL.match(text)):
+        connection.reason = Reason(found["ah"])
+    elif (connection.reason is None or connection.reason.ah is None) and (found := _LIBRARY.match(text)):
+        earlier = f"{connection.reason.text}; " if connection.reason else ""
+        connection.reason = Reason(None, None, earlier + found["text"].strip())
+
+
+def is_word(line: str) -> bool:
+    """Whether a line of a log is more than httpd telling what it does."""
+    return not _CHATTER.search(line)

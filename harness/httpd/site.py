@@ -1,0 +1,310 @@
+"""Which places are there to knock at, what guards each, and what does the configuration claim of it?"""
+
+import fnmatch
+import functools
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+from harness.httpd.bypass import below_programs, in_the_clear, left_to_applications
+from harness.httpd.conditions import flags
+from harness.httpd.directive import Directive, walk
+from harness.httpd.guard import Guard, by_mistake, wants_to_know
+from harness.httpd.layout import ConfigurationError, CoverageGap
+from harness.httpd.section import Section, below
+from harness.httpd.url_map import THIS_MACHINE
+from harness.httpd.virtual_host import VirtualHost
+
+_PUBLIC = "/.well-known/"
+"""What is meant for anybody (RFC 8615), such as the answers by which certificates are had (RFC 8555)."""
+_BY_PREFIX = {"alias", "scriptalias", "proxypass"}
+Further = Callable[[str, int, bool], Iterable[str]]
+"""Names further paths to knock at in a virtual host, by its name, its port and whether it speaks TLS."""
+
+
+@dataclass(frozen=True)
+class Site:
+    """One place to knock: the server name asked for, the port, the path, and its guard. `listener` is the port inside
+    the container: another one where that stands for an address.
+
+    `aliases` are the other names that lead there. `content` says what is served: two sites with the same content are
+    two doors to one room. `page` is the path of a page in a place that is a folder. `neighbours` are the names that
+    other virtual hosts have on the same port. `is_default` says that its virtual host answers there to names that no
+    other has.
+    """
+
+    id: str
+    name: str
+    port: int
+    path: str
+    guard: Guard
+    tls: bool = True
+    content: str = ""
+    page: str = ""
+    aliases: tuple[str, ...] = ()
+    neighbours: tuple[str, ...] = ()
+    is_default: bool = True
+    listener: int = 0
+
+    @property
+    def file(self) -> str:
+        """Where its page lies, if it is a file."""
+        return self.content + self.page.removeprefix(self.path)
+
+    @property
+    def url(self) -> str:
+        """As a visitor writes it."""
+        return f"http{'s' if self.tls else ''}://{self.name}:{self.port}{self.path}"
+
+
+@dataclass(frozen=True)
+class Sites:
+    """Every place that was found, what cannot be knocked at, the rules that are about no place that is served, and the
+    ports: those that are listened on, and those that a snippet needs besides."""
+
+    places: tuple[Site, ...]
+    coverage_gaps: tuple[CoverageGap, ...]
+    idle: tuple[Directive, ...]
+    ports: tuple[int, ...]
+    to_open: tuple[int, ...]
+
+
+def sites(
+    configuration: Directive,
+    *,
+    complete: bool = True,
+    port_substitutes: Mapping[int, int] = MappingProxyType({}),
+    loopback_only: Collection[int] = (),
+    further: Further = lambda _name, _port, _tls: (),
+) -> Sites:
+    """Find the places to knock at: in every virtual host its root, each section with a guard of its own, and `further`.
+
+    A place that serves what is guarded elsewhere is a place, too, and shares the claim. Unless the configuration is
+    `complete`, it may be listened on more ports than it says. `port_substitutes` are the ports that stand for an
+    address, `loopback_only` those at which only the machine itself is answered: nobody comes in by them.
+
+    Raises:
+        ConfigurationError: there is none that speaks TLS.
+    """
+    listeners = {port: (entry, protocol) for entry in configuration.find("Listen") for port, protocol in _port(entry)}
+    hosts = [
+        VirtualHost(configuration, host, port_substitutes.get(port, port), port, *listeners.get(port, (None, "")))
+        for host, port in _hosts(configuration, tuple(listeners))
+        if not complete or port in listeners
+    ]
+    to_open = tuple(dict.fromkeys(host.listener for host in hosts if host.listener not in listeners))
+    if not any(host.tls for host in hosts):
+        raise ConfigurationError("It has no virtual host with `SSLEngine on`: there is no door to knock at.")
+    names, coverage_gaps = _names(hosts)
+    hosts = [host for host in hosts if names[host]]
+    more = {host: [url for name in names[host] for url in further(name, host.port, host.tls)] for host in hosts}
+    found = [_site(host, url, names) for host in hosts for url in dict.fromkeys([*host.paths, *more[host]])]
+    claimed = {_place(site.content): site.guard for site in found if site.guard.requirement and site.content}
+    for host in hosts:
+        guards = {_place(host.content(url)): host.guard(url) for url in host.led if url not in host.paths}
+        claimed = {place: guard for place, guard in guards.items() if guard.requirement} | claimed
+    claimed = {behind: guard for place, guard in claimed.items() for behind in _behind(place, names)} | claimed
+    found += _other_doors([host for host in hosts if host.port not in loopback_only], found, claimed, names)
+    found = [site if site.port in loopback_only else _shared(site, claimed) for site in found]
+    if not any(site.guard.requirement for site in found) and (
+        asked := list(filter(wants_to_know, walk(configuration)))
+    ):
+        found = [_by_mistake(site, asked) if site.tls else site for site in found]
+    return Sites(
+        tuple(replace(site, id=f"s{number}") for number, site in enumerate(found, 1)),
+        (*coverage_gaps, *(entry for host in hosts for entry in (*host.coverage_gaps, *left_to_applications(host)))),
+        _idle(hosts),
+        (*listeners, *to_open),
+        to_open,
+    )
+
+
+def _by_mistake(site: Site, asked: Iterable[Directive]) -> Site:
+    """Give a site the claim of what wants to know who comes there, where nothing in all the configuration says more."""
+    own = next((entry for entry in asked if any(entry is one for one in site.guard.directives)), None)
+    return replace(site, guard=by_mistake(site.guard, own)) if own else site
+
+
+def _site(host: VirtualHost, url: str, names: Mapping[VirtualHost, list[str]]) -> Site:
+    name, *aliases = names[host]
+    neighbours = dict.fromkeys(names[other][0] for other in names if other.listener == host.listener and names[other])
+    return Site(
+        "",
+        name,
+        host.port,
+        url,
+        host.guard(url),
+        host.tls,
+        host.content(url),
+        host.page(url),
+        tuple(aliases),
+        tuple(other for other in neighbours if other != name),
+        host is next(other for other in names if other.listener == host.listener),
+        host.listener,
+    )
+
+
+def _names(hosts: Iterable[VirtualHost]) -> tuple[dict[VirtualHost, list[str]], list[CoverageGap]]:
+    """Find by which names each virtual host can be reached: of those with one name the first answers."""
+    reached: dict[VirtualHost, list[str]] = {}
+    coverage_gaps = []
+    taken: dict[int, list[str]] = {}
+    for host in hosts:
+        earlier = taken.setdefault(host.listener, [])
+        names = [name for name in host.names if not any(fnmatch.fnmatchcase(name, one) for one in earlier)]
+        if not names:
+            what = f"a virtual host at port {host.port} that no name leads to: an earlier one has the same"
+            coverage_gaps.append(CoverageGap(what, host.where.file, host.where.line))
+        earlier += host.patterns
+        reached[host] = names
+    return reached, coverage_gaps
+
+
+def _shared(site: Site, claimed: Mapping[str, Guard]) -> Site:
+    """Give a site the claim of the content that it serves, unless it has one of its own."""
+    guard = site.guard
+    if guard.intentionally_public and guard.way:
+        same = claimed.get(_place(site.content))
+        again = same is not None and same.way is not guard.way
+        # A part may be public; not all that is guarded, by another name. And a Require opens nothing that a rewrite
+        # guards: that ends before it.
+        rewritten = guard.way.name.lower() == "rewriterule"
+        before = rewritten and any(rule.name.lower() == "rewritecond" for rule in guard.rules)
+        return replace(site, guard=replace(guard, bypassed_by=guard.way)) if again or before else site
+    if (
+        guard.requirement
+        or guard.intentionally_public
+        or guard.bypassed_by
+        or not site.content
+        or site.path.startswith(_PUBLIC)
+    ):
+        return site
+    here = _place(site.content).rstrip("/")
+    content = next((one for one in claimed if below(here, one.rstrip("/"))), None)
+    if content is None:
+        return site
+    if here != content.rstrip("/") and _opened_below(guard, content):
+        return replace(site, guard=replace(guard, partly_protected=True))
+    other = claimed[content]
+    if guard.way and guard.way is other.way and guard.opening and (other.handshake == "require" or not other.rules):
+        return site  # The whole server's own, such as its icons: public, unless a rule is about it somewhere.
+    own = guard.way is not other.way and guard.section is not other.section
+    if site.tls and own and guard.way and guard.way.name.lower() in _BY_PREFIX:
+        again = other.way is not None and guard.way.words() == other.way.words()
+        if again or here != content.rstrip("/"):
+            # Another virtual host leads to the same, or to a part of it, by a line of its own: it may be meant to.
+            return replace(site, guard=replace(guard, bypassed_by=guard.way))
+    return replace(
+        site,
+        guard=replace(guard, requirement=other.requirement, granting_directive=guard.way or guard.granting_directive),
+    )
+
+
+def _behind(asked: str, names: Mapping[VirtualHost, list[str]]) -> Iterator[str]:
+    """Yield what is served where a proxy asks a virtual host of the same server: by its name, or by this machine's."""
+    found = re.match(r"http(s?)://([^/:]+)(?::(\d+))?(?=/|$)", asked)
+    if not found:
+        return
+    port = int(found[3] or (443 if found[1] else 80))
+    hosts = [host for host in names if host.listener == port and host.tls == bool(found[1])]
+    by_name = [host for host in hosts if any(fnmatch.fnmatchcase(found[2], name) for name in host.patterns)][:1]
+    for host in by_name or (hosts[:1] if found[2] == THIS_MACHINE else []):
+        if content := host.content(asked[found.end() :] or "/"):
+            yield content
+
+
+def _place(content: str) -> str:
+    """Where content lies: what FastCGI is asked for is a file's path."""
+    return re.sub(r"^(?:unix:[^|]*\|)?fcgi://[^/]*", "", content)
+
+
+def _opened_below(guard: Guard, content: str) -> bool:
+    """Whether a section that lets in anybody is about a part of this content, not about all of it."""
+    folder = content.rstrip("/")
+    return any(
+        section.kind != "directory"
+        or section.is_expression
+        or (below(section.text, folder) and section.text.rstrip("/") != folder)
+        for section in guard.opening
+    )
+
+
+def _other_doors(
+    hosts: Sequence[VirtualHost],
+    found: Iterable[Site],
+    claimed: Iterable[str],
+    names: Mapping[VirtualHost, list[str]],
+) -> Iterator[Site]:
+    """Find the other ways to content that is claimed somewhere: an Alias, another virtual host, plain HTTP."""
+    known = {(site.name, site.listener, site.path) for site in found}
+    for host in hosts:
+        below_it = [] if host.tls else [path for _, path, _ in below_programs(host)]
+        for content in claimed:
+            for url in host.urls(content):
+                # A redirect to the site with TLS may be for the folder alone, or leave something out.
+                for path in (url, f"{url}x", *below_it) if url.endswith("/") and not host.tls else (url,):
+                    door = names[host][0], host.listener, path
+                    if door not in known and below(host.content(path), content.rstrip("/") or "/"):
+                        known.add(door)
+                        yield _site(host, path, names)
+    yield from _in_the_clear(hosts, names, known)
+
+
+def _in_the_clear(
+    hosts: Sequence[VirtualHost], names: Mapping[VirtualHost, list[str]], known: set[tuple[str, int, str]]
+) -> Iterator[Site]:
+    """Find what a redirect to the site with TLS may leave out, of what is guarded there."""
+
+    @functools.cache
+    def guarded(path: str) -> dict[str, list[VirtualHost]]:
+        found: dict[str, list[VirtualHost]] = {}
+        for host in hosts:
+            if host.tls:
+                found.setdefault(host.content(path), []).append(host)
+        return found
+
+    for host in hosts:
+        for path, line in () if host.tls else in_the_clear(host):
+            if (names[host][0], host.listener, path) in known:
+                continue
+            if any(one.guard(path).requirement for one in guarded(path).get(host.content(path), ())):
+                site = _site(host, path, names)
+                yield replace(site, guard=replace(site.guard, bypassed_by=line))
+
+
+def _idle(hosts: Iterable[VirtualHost]) -> tuple[Directive, ...]:
+    """Find the rules about certificates that are about no place which any virtual host serves."""
+    busy = {
+        id(section.entry)
+        for host in hosts
+        for section in host.sections
+        if (host.serves(section) or _proxies(section)) and not section.is_misread
+    }
+    idle = {id(rule): rule for host in hosts for entry, rule in host.rules_by_section() if id(entry) not in busy}
+    return tuple(idle.values())
+
+
+def _proxies(section: Section) -> bool:
+    """Whether it is a folder's own rule for what then is no file any more."""
+    inside = section.within is not None and section.within.kind == "directory"
+    return inside and section.entry.name.lower() == "rewriterule" and "P" in flags(section.entry)
+
+
+def _port(entry: Directive) -> Iterator[tuple[int, str]]:
+    address, *protocol = entry.words()
+    yield int(address.rpartition(":")[2]), protocol[0].lower() if protocol else ""
+
+
+def _hosts(configuration: Directive, listened: tuple[int, ...]) -> Iterator[tuple[Directive, int]]:
+    """Yield every virtual host with each port that it answers at, then the main server with those that nobody took."""
+    taken = set()
+    for host in configuration.find("VirtualHost"):
+        for address in dict.fromkeys(host.words()):
+            port = re.search(r":(\d+)$", address)
+            for number in (int(port[1]),) if port else listened:
+                taken.add(number)
+                yield host, number
+    for number in listened or (() if taken else (443,)):
+        if number not in taken:
+            yield configuration, number

@@ -1,0 +1,344 @@
+"""What does one virtual host serve where, and what protects it there?"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import cached_property
+
+from harness.httpd.bypass import Bypass, bypasses
+from harness.httpd.conditions import CONDITIONS, forwards_identity, split_by_path, telling
+from harness.httpd.directive import Directive, walk
+from harness.httpd.guard import USERS, Guard, denies_all, granting_directive, opens, replaced, wants_to_know
+from harness.httpd.layout import SNIPPET, CoverageGap
+from harness.httpd.section import Section, below, inner, join, merged, paths, sections
+from harness.httpd.url_map import Mapping, ways
+
+# What makes a section a place of its own: directives that let in or keep out.
+_GUARDS = {
+    *("sslverifyclient", "sslverifydepth", "sslrequire", "sslrequiressl", "require", "satisfy", "allow", "deny"),
+    *("authtype", "authuserfile", "limit", "limitexcept", "if", "rewritecond", "rewriteengine", "order"),
+}
+# What serves more than can be told beforehand.
+_OPEN_ENDED = {
+    "userdir": "from the folders of each user",
+    "virtualdocumentroot": "a folder for each name that a client asks for",
+    "virtualdocumentrootip": "a folder for each address",
+    "proxyrequests": "which is whatever a client asks of it in this server's name",
+}
+
+
+class VirtualHost:
+    """One virtual host, or the main server, at one port."""
+
+    def __init__(
+        self,
+        configuration: Directive,
+        host: Directive,
+        port: int,
+        listener: int,
+        listen: Directive | None,
+        protocol: str,
+    ) -> None:
+        """Take it from the configuration; `listener` is its port in the container, `listen` what opens that, `protocol`
+        what is said of it there."""
+        self.port = port
+        self.listener = listener
+        self.coverage_gaps: list[CoverageGap] = []
+        main = host is configuration
+        # The main server has no opening line: the first of the user's own stands for it.
+        own = (entry for entry in host.body if entry.file != SNIPPET)
+        self.where = (listen or next(own, host)) if main else host
+        self._body = host
+        self._https = protocol == "https" or port == 443
+        self._levels = (host,) if main else (configuration, host)
+        self._plain = {entry.name.lower(): entry for level in self._levels for entry in level.body if not entry.body}
+        self.ways = [*ways(self._levels, self._root)]
+        self.sections = merged([section for level in self._levels for section in sections(level)])
+        homes = (entry for level in self._levels for entry in level.find("UserDir"))
+        self._homes = next((entry for entry in homes if entry.value not in {"enabled", "disabled"}), None)
+        for name, entry in self._plain.items():
+            if name in _OPEN_ENDED and entry.value not in {"off", "none"} and (name != "userdir" or self._homes):
+                what = f"what `{entry.name} {entry.arguments}` serves, {_OPEN_ENDED[name]}"
+                self.coverage_gaps.append(CoverageGap(what, entry.file, entry.line))
+
+    @cached_property
+    def patterns(self) -> list[str]:
+        """Its names as they stand there, ServerName first; "localhost" where there is none."""
+        given = [*self._body.find("ServerName")] or [self._plain["servername"]] if "servername" in self._plain else []
+        names = [re.sub(r"^\w+://|:\d+$", "", entry.words()[0]).lower() for entry in given[-1:]]
+        aliases = [word.lower() for entry in self._body.find("ServerAlias") for word in entry.words()]
+        return [*(names or ["localhost"]), *aliases]
+
+    @cached_property
+    def names(self) -> list[str]:
+        """A name for each of its patterns."""
+        return list(dict.fromkeys(name.replace("*", "x").replace("?", "x") for name in self.patterns))
+
+    @property
+    def tls(self) -> bool:
+        """Whether it speaks TLS: as it says, or as httpd takes for granted at an https listener."""
+        engine = self._plain.get("sslengine")
+        return engine.value == "on" if engine else self._https
+
+    @cached_property
+    def _root(self) -> str:
+        found = self._plain.get("documentroot")
+        return found.words()[0].rstrip("/") if found else ""
+
+    def content(self, url: str) -> str:
+        """Name what is served at a path: a file's path, or where a proxy asks; "" where nothing is."""
+        if way := self.way(url):
+            return _without_dots(way.content(url))
+        return re.sub("/+", "/", join(self._root, url)) if self._root else ""
+
+    def way(self, url: str) -> Mapping | None:
+        """By which way a path leads to what is served; None where it lies where its URL says."""
+        leading = [way for way in self.ways if way.leads(url)]
+        excepted = next((number for number, way in enumerate(leading) if way.is_exception), len(leading))
+        left = [*leading[:excepted], *(way for way in leading[excepted:] if "://" not in way.target)]
+        return next((way for way in left if not way.is_exception), None)
+
+    def urls(self, content: str) -> Iterator[str]:
+        """Yield the paths at which this content is served."""
+        led = [way.from_the_start for way in self.ways if way.from_the_start and not way.is_exception]
+        yield from _at_which(content, [*led, *([("/", self._root)] if self._root else [])])
+
+    def asking_for(self, name: str) -> Iterator[str]:
+        """Yield the paths at which a proxy is to ask for this, by the name that the configuration has for it."""
+        yield from _at_which(name, [(way.prefix, way.target) for way in self.ways if not way.exact])
+
+    @cached_property
+    def paths(self) -> list[str]:
+        """Its root, a path for every section with a guard of its own, and every way round them: none leads round the
+        handshake."""
+        guarded = [path for _, path in self.covered]
+        around = [] if self._required else self.led
+        return list(dict.fromkeys(["/", *guarded, *self._bypasses, *around]))
+
+    @property
+    def led(self) -> list[str]:
+        """Where its ways begin."""
+        return [place for way in self.ways for place in way.places]
+
+    @cached_property
+    def covered(self) -> list[tuple[Section, str]]:
+        """Every section with a guard of its own, with each of the paths that were made for it."""
+        return [(section, path) for section in self.sections for path in self._paths(section)]
+
+    @cached_property
+    def _bypasses(self) -> dict[str, Bypass]:
+        return {} if self._required else {one.path: one for one in bypasses(self)}
+
+    @property
+    def _required(self) -> bool:
+        """Whether nobody gets as far as a request without a certificate."""
+        return self.tls and self.says("SSLVerifyClient") == "require"
+
+    def says(self, name: str) -> str:
+        """The value of a directive that is about all of it; "" where there is none."""
+        entry = self._plain.get(name.lower())
+        return entry.value if entry else ""
+
+    def _paths(self, section: Section) -> Iterator[str]:
+        if not any(entry.name.lower() in _GUARDS for entry in section.inner()):
+            return
+        if section.kind == "proxy":
+            named = [] if section.is_expression else self.asking_for(section.text.rstrip("*"))
+            led = dict.fromkeys([*(way.prefix for way in self.ways), *named])
+            yield from (path for path in led if self.covers(section, path))
+            return
+        made = [path for path in paths(section, self.urls) if self.covers(section, path)]
+        if not made and section.example() is None:
+            entry = section.entry
+            what = f"<{entry.name} {entry.arguments}>: no path that it covers could be made"
+            self.coverage_gaps.append(CoverageGap(what, entry.file, entry.line))
+        yield from made
+        # A folder's name where a path is meant: a guard for the one is meant for the other.
+        if section.kind == "location" and not section.is_expression and self.asks_in(section):
+            yield from self.urls(section.text)
+            # An application takes the path without the slash at its end for the same; a folder is redirected.
+            short = section.text.rstrip("/")
+            if short != section.text and "://" in self.content(short):
+                yield short
+
+    def page(self, url: str) -> str:
+        """The path of a page that the same guard protects: in a folder its index, else the path itself."""
+        inside = f"{url}index.html"
+        return inside if url.endswith("/") and self.guard(inside).requirement is self.guard(url).requirement else url
+
+    def serves(self, section: Section) -> bool:
+        """Whether anything that a section is about is served here, as far as can be told."""
+        if section.example() is None or (
+            section.kind == "directory" and self._homes and not below(section.text, self._root)
+        ):
+            return True
+        if section.kind == "location" and not section.is_expression and any(self.urls(section.text)):
+            return False
+        return any(self.covers(section, path) for path in (*self.paths, *self.led))
+
+    def rules_by_section(self) -> Iterator[tuple[Directive, Directive]]:
+        """Yield each section that asks for a certificate, with the rule in it that does."""
+        for section in self.sections:
+            if rule := self.asks_in(section):
+                yield section.entry, rule
+
+    def guard(self, url: str) -> Guard:
+        """Tell what protects a path."""
+        covering = self._covering(url)
+        inside = [entry for section in covering for entry in (section.entry, *section.inner())]
+        in_force = self._plain | {entry.name.lower(): entry for entry in inside if not entry.body}
+        parts = (self._own, *(section.entry for section in covering))
+        said = [entry for part in parts for entry in inner(part)]
+        void = replaced(covering, in_force)
+        rules = tuple(entry for entry in said if self._asks(entry) and entry not in void)
+        way = self.way(url)
+        asks = any(map(self._asks, said))
+        beyond = self._bypasses.get(url)
+        claim = (beyond and beyond.rule) or self._claim(url, asks=asks)
+        left_to_others = claim if claim and wants_to_know(claim) and self._is_left_to_others(url) else None
+        guard = Guard(
+            self.where,
+            in_force,
+            in_force.get("sslverifyclient", self.where),
+            (self.tls and self.says("SSLVerifyClient")) or "none",
+            None if left_to_others else claim,
+            rules,
+            parts,
+            way.entry if way else None,
+            denies_all(covering, (entry for entry in said if entry.name.lower() in CONDITIONS)),
+            claim is None and (asks or any(self.asks_in(one) and one.spares(url) for one in self.sections)),
+            tuple(section for section in covering if opens(section)),
+            bypassed_by=beyond.because if beyond else left_to_others,
+        )
+        return replace(guard, granting_directive=granting_directive(guard, self._set_by_certificate))
+
+    def _is_left_to_others(self, url: str) -> bool:
+        """Whether the virtual host only asks for a certificate, and what decides by it are applications elsewhere."""
+        if not self.says("SSLVerifyClient").startswith("optional"):
+            return False
+        return bool(self._applications) and not any(self.covers(section, url) for section in self._applications)
+
+    @cached_property
+    def _applications(self) -> list[Section]:
+        """The sections in which an application is told who came."""
+        return [section for section in self.sections if any(map(forwards_identity, section.inner()))]
+
+    def _covering(self, url: str) -> list[Section]:
+        return [section for section in self.sections if self.covers(section, url)]
+
+    def asked_for(self, url: str) -> Directive | None:
+        """Find what asks for a certificate at a path. A section that lets everybody in undoes it only where it is about
+        less than the one that it undoes; else it is taken for a mistake."""
+        covering = self._covering(url)
+        parts = [(0, self._own), *((self._area(section, url), section.entry) for section in covering)]
+        asking = [(area, entry) for area, part in parts for entry in inner(part) if self._asks(entry)]
+        if not asking:
+            return None
+        area, claim = max(asking, key=lambda one: one[0])
+        open_to_all = [self._area(section, url) for section in covering if opens(section)]
+        return claim if max(open_to_all, default=-1) <= area else None
+
+    def _claim(self, url: str, *, asks: bool) -> Directive | None:
+        """Find what says that a certificate is needed at a path, where something there `asks` for one, or nothing."""
+        if self._required:
+            return self._plain["sslverifyclient"]
+        if asks:
+            return self.asked_for(url)
+        rules = [(section, rule) for section in self.sections if (rule := self.asks_in(section))]
+        meant = [rule for section, rule in rules if not self.serves(section) and url in self.urls(section.text)]
+        if meant or not self.tls or any(self.serves(section) for section, _ in rules):
+            return next(iter(meant), None)
+        # A rule that is about nothing which is served is taken for one about all of it.
+        idle = [rule for section, rule in rules if section.entry in self._body.body]
+        intent = filter(wants_to_know, self._body.body)
+        return next(iter([*idle, *intent]), None)
+
+    @cached_property
+    def _own(self) -> Directive:
+        """What is said of the virtual host as a whole, conditions included."""
+        body = tuple(
+            entry
+            for level in self._levels
+            for entry in split_by_path(level.body)[0]
+            if not entry.body or entry.name.lower() in CONDITIONS
+        )
+        return replace(self._body, body=body)
+
+    def covers(self, section: Section, url: str) -> bool:
+        """Whether a section is about a path."""
+        way = self.way(url)
+        return section.covers(url, self.content(url), way.asked(url) if way else None)
+
+    def _area(self, section: Section, url: str) -> int:
+        """How much of the path a section is about: the longer, the less it covers."""
+        if section.kind == "proxy":
+            return 0
+        if section.kind == "location" and not section.is_expression:
+            return len(section.text.rstrip("/"))
+        if section.kind == "directory" and not section.is_expression:
+            return max(0, len(url.rstrip("/")) - len(self.content(url).rstrip("/")) + len(section.text.rstrip("/")))
+        return len(url)
+
+    def asks_in(self, section: Section) -> Directive | None:
+        """Find what asks for something in the client's certificate in a section."""
+        return next((entry for entry in section.inner() if self._asks(entry)), None)
+
+    def _asks(self, entry: Directive) -> bool:
+        """Whether a directive asks for something in the client's certificate."""
+        name, arguments = entry.name.lower(), entry.arguments.lower()
+        if name == "sslverifyclient":
+            return entry.value == "require"
+        if name == "require":
+            named = arguments.startswith(USERS)
+            if arguments.startswith("env ") and not self._set_by_certificate.keys().isdisjoint(entry.words()[1:]):
+                return True
+            asked = ("ssl-verify-client", "ssl_client", "peerextlist")
+            return any(name in arguments for name in asked) or (self._fakes and named)
+        asks = name in {"sslrequire", "rewritecond", "if", "elseif"} and "ssl_client" in arguments
+        return asks and (entry.file, entry.line) not in self._telling
+
+    @cached_property
+    def _telling(self) -> set[tuple[str, int]]:
+        """Where conditions about a certificate stand that decide about nobody: they only tell who came."""
+        return {(entry.file, entry.line) for level in self._levels for entry in telling(level, self.directives)}
+
+    @cached_property
+    def _set_by_certificate(self) -> dict[str, Directive]:
+        """The environment variables that are set where something is true of the client's certificate, and by what."""
+        asked = ("setenvif", "setenvifexpr", "setenvifnocase")
+        found = (entry for entry in self.directives if entry.name.lower() in asked)
+        return {
+            word.partition("=")[0]: entry
+            for entry in found
+            if "ssl_client" in entry.arguments.lower()
+            for word in entry.words()[1:]
+        }
+
+    @cached_property
+    def _fakes(self) -> bool:
+        """Whether a user's name may stand for a certificate's subject, or for a part of it."""
+        names = (
+            "fakebasicauth" in entry.arguments.lower() or entry.name.lower() == "sslusername"
+            for entry in self.directives
+        )
+        return any(names)
+
+    @cached_property
+    def directives(self) -> list[Directive]:
+        """Every directive that is about it, and about no other virtual host."""
+        bodies = (entry for level in self._levels for entry in level.body if entry.name.lower() != "virtualhost")
+        return [part for entry in bodies for part in (entry, *walk(entry))]
+
+
+def _without_dots(content: str) -> str:
+    """A file's path as httpd opens it, and compares it with the names of folders."""
+    while "://" not in content and (found := re.search(r"/[^/]+/\.\.(?=/|$)", content)):
+        content = content[: found.start()] + content[found.end() :]
+    return content
+
+
+def _at_which(content: str, led: list[tuple[str, str]]) -> Iterator[str]:
+    """Yield the paths that lead to this content; `led` are where each way begins and to what it leads."""
+    for prefix, target in led:
+        if below(content, target.rstrip("/") or "/"):
+            yield join(prefix, content[len(target.rstrip("/")) :])

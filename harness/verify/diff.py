@@ -1,0 +1,215 @@
+"""Who gets in at one configuration, and not at another?
+
+Both are tried with the same kinds of client at the same places, whatever either promises there.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from cryptography import x509
+from cryptography.x509.oid import NameOID
+
+from harness.httpd.site import Site, Sites
+from harness.outcome import TLS_VERSIONS, Outcome, Tls
+from harness.verify.judgement import Result
+from harness.verify.plan import CONTROL, OTHERS
+from harness.verify.policy import Policy, Promise
+from harness.verify.run import Progress, Run, Target, quiet, verify
+
+Attributes = tuple[tuple[x509.ObjectIdentifier, str], ...]
+
+
+@dataclass(frozen=True, order=True)
+class Access:
+    """One kind of client at one place: the site's URL, the case, who issued its certificate and what its subject has,
+    where that is what differs, and the version of TLS. `good` says that nothing is wrong with the certificate."""
+
+    url: str
+    case: str
+    whose: str
+    tls: Tls
+    good: bool = field(compare=False)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What differs: who gets in at the new configuration alone, and at the old one alone; the sites that only one of
+    them has; and what could not be told in one of them."""
+
+    newly: tuple[Access, ...]
+    no_longer: tuple[Access, ...]
+    only_old: tuple[str, ...]
+    only_new: tuple[str, ...]
+    unknown: tuple[Access, ...]
+
+    def verdict(self) -> str:
+        """`fail` where somebody new gets in or somebody with a good certificate no longer does, `inconclusive` where
+        that cannot be told, else `pass`."""
+        if self.newly or any(visit.good for visit in self.no_longer):
+            return "fail"
+        return "inconclusive" if self.unknown else "pass"
+
+
+def compare(
+    old: Target, new: Target, *, of_image: str | None = None, jobs: int = 8, progress: Progress = quiet
+) -> Comparison:
+    """Try both configurations, and see who gets in where.
+
+    Raises:
+        ServerError: no engine, no image, or httpd did not start.
+        ConfigurationError: httpd refuses one of them.
+    """
+
+    def tried(target: Target, everywhere: "_Everywhere") -> Run:
+        return verify(target, policy=everywhere, of_image=of_image, jobs=jobs, progress=progress)
+
+    before = tried(old, _Everywhere())
+    after = tried(new, _Everywhere(places=before.sites, issuers=_issuers(before)))
+    if {site.url for site in after.sites} - {site.url for site in before.sites}:
+        before = tried(old, _Everywhere(places=after.sites, issuers=_issuers(before)))
+    wanted = _subjects(before), _subjects(after)
+    seen = [_Seen(before, after, "")]
+    if wanted[0] != wanted[1]:
+        # What one's rules ask of a subject, the other's may refuse: both kinds of client come to both.
+        seen = []
+        for which, (mine, others) in {"old": wanted, "new": wanted[::-1]}.items():
+            everywhere = _Everywhere(
+                places=(*before.sites, *after.sites), issuers=_issuers(before), subjects=_merged(others, mine)
+            )
+            seen.append(_Seen(tried(old, everywhere), tried(new, everywhere), f"as the {which} rules want it"))
+    return _comparison(seen)
+
+
+@dataclass(frozen=True)
+class _Everywhere(Policy):
+    """Every kind of client is tried at every site, and at those of the other configuration as well; where it can be,
+    with certificates of the same authority and the same subject."""
+
+    places: tuple[Site, ...] = ()
+    issuers: frozenset[x509.Name] = frozenset()
+    subjects: Mapping[str, Attributes] = field(default_factory=dict)
+
+    def promise_for(self, site: Site) -> Promise:
+        return Promise(site.url, "clients", 0, subject=self.subjects.get(site.url, ()))
+
+    def paths(self, name: str, port: int, tls: bool) -> Iterator[str]:
+        return (one.path for one in self.places if (one.name, one.port, one.tls) == (name, port, tls))
+
+    def apply_to(self, found: Sites) -> Sites:
+        return self.claimed(found)
+
+    def issuer(
+        self,
+        promise: Promise | None,  # noqa: ARG002 - here it names none
+        given: Callable[[str], list[x509.Certificate]],  # noqa: ARG002
+        trusted: list[x509.Certificate],
+    ) -> x509.Name | None:
+        names = [certificate.subject for certificate in trusted]
+        return next((name for name in names if name in self.issuers), names[0] if names else None)
+
+
+def _issuers(run: Run) -> frozenset[x509.Name]:
+    return frozenset(certificate.issuer for _, certificate in _controls(run))
+
+
+def _controls(run: Run) -> Iterator[tuple[str, x509.Certificate]]:
+    """Yield the certificate that was good enough for the rules at each site."""
+    for entry in run.results:
+        if entry.knock.case.id == CONTROL and entry.knock.client.identity:
+            yield entry.knock.site.url, entry.knock.client.identity.certificate
+
+
+def _subjects(run: Run) -> dict[str, Attributes]:
+    """What the rules want to see in a subject, at each site where they do."""
+    own = (NameOID.COMMON_NAME, CONTROL)
+    wanted = {url: tuple((entry.oid, str(entry.value)) for entry in one.subject) for url, one in _controls(run)}
+    return {url: rest for url, pairs in wanted.items() if (rest := tuple(pair for pair in pairs if pair != own))}
+
+
+def _names(run: Run) -> dict[str, bytes]:
+    """What they want to see in subjectAltName."""
+    return {
+        url: entry.value.public_bytes()
+        for url, one in _controls(run)
+        for entry in one.extensions
+        if isinstance(entry.value, x509.SubjectAlternativeName)
+    }
+
+
+def _merged(weaker: Mapping[str, Attributes], stronger: Mapping[str, Attributes]) -> dict[str, Attributes]:
+    urls = weaker.keys() | stronger.keys()
+    return {url: tuple((dict(weaker.get(url, ())) | dict(stronger.get(url, ()))).items()) for url in urls}
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What became of the same clients at both; `wanted` says what they were like."""
+
+    before: Run
+    after: Run
+    wanted: str
+
+
+def _comparison(seen: Iterable[_Seen]) -> Comparison:
+    seen = list(seen)
+    old = {site.url for one in seen for site in one.before.sites}
+    new = {site.url for one in seen for site in one.after.sites}
+    newly: set[Access] = set()
+    no_longer: set[Access] = set()
+    unknown: set[Access] = set()
+    for one in seen:
+        before, after = _became(one.before, one.wanted), _became(one.after, one.wanted)
+        for visit in before.keys() | after.keys():
+            # Who does not come to be asked (a deeper chain, another authority) is not expected either.
+            was, now = before.get(visit, False), after.get(visit, False)
+            if was is None or now is None:
+                unknown.add(visit)
+            elif was != now:
+                (newly if now else no_longer).add(visit)
+        unknown |= _unlike_names(one, old & new)
+    return Comparison(
+        newly=tuple(sorted(newly)),
+        no_longer=tuple(sorted(no_longer)),
+        only_old=tuple(sorted(old - new)),
+        only_new=tuple(sorted(new - old)),
+        unknown=tuple(sorted(unknown)),
+    )
+
+
+def _unlike_names(seen: _Seen, urls: Iterable[str]) -> set[Access]:
+    """Clients with the names that the one wants are not tried at the other."""
+    before, after = _names(seen.before), _names(seen.after)
+    unlike = [url for url in urls if before.get(url) != after.get(url)]
+    whose = "with other names in subjectAltName"
+    return {Access(url, CONTROL, whose, tls, good=True) for url in unlike for tls in TLS_VERSIONS}
+
+
+def _became(run: Run, wanted: str) -> dict[Access, bool | None]:
+    """Whether each got in; None where that could not be told. Of several who came as one kind, one is enough."""
+    became: dict[Access, bool | None] = {}
+    for result in (*run.results, *run.unauthenticated):
+        visit, admitted = _access(result, wanted), _admitted(result)
+        became[visit] = admitted if visit not in became else _either(became[visit], admitted)
+    return became
+
+
+def _either(one: bool | None, other: bool | None) -> bool | None:
+    return True if one or other else None if None in (one, other) else False
+
+
+def _admitted(result: Result) -> bool | None:
+    """Whether httpd's own log tells of a refusal, whatever it was for."""
+    seen, logged = result.observed, result.logged
+    if seen.outcome is Outcome.ADMITTED:
+        return True
+    told = logged.reason is not None or logged.status is not None
+    return False if told and seen.outcome is not Outcome.NO_ANSWER else None
+
+
+def _access(result: Result, wanted: str) -> Access:
+    knock = result.knock
+    whose = [wanted] if wanted and knock.case.expected.admitted else []
+    if knock.client.identity and knock.case.id in (CONTROL, OTHERS):
+        whose.append(f"of {knock.client.identity.certificate.issuer.rfc4514_string()}")
+    good = knock.case.expected.admitted or knock.case.expected.by_rule or knock.case.expected.anyhow
+    return Access(knock.site.url, knock.case.id, ", ".join(whose), knock.tls, good)

@@ -1,0 +1,307 @@
+"""Who gets in at a server that is already running, and who does not?
+
+Its log and its configuration are out of reach, so what counts is what the client's side sees: the alert or the status,
+beside a good client that gets in. Who is let in wrongly is proved without that.
+"""
+
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from OpenSSL import SSL
+
+from harness.cases import Case, catalogue
+from harness.engine import ServerError
+from harness.httpd.directive import Directive
+from harness.httpd.guard import Guard
+from harness.httpd.site import Site
+from harness.outcome import TLS_VERSIONS, LogEntry, Observation, Outcome, Tls, Verdict, refused
+from harness.pki import Authority, Identity, KeyType, generate
+from harness.pki.testbed import SlowKeys, TestPki, slow_keys
+from harness.probe import SITE, Endpoint, probe
+from harness.probe.server_handshake import ServerHandshake, is_address, look
+from harness.verify.finding import findings
+from harness.verify.judgement import OTHER_VERSION, Result, spoken
+from harness.verify.plan import CONTROL, UNWANTED, NothingToDoError, PlannedProbe, Planner
+from harness.verify.policy import NO_POLICY, Policy
+from harness.verify.run import Clock, Progress, Run, Target, in_parallel, quiet
+
+_DENIALS = {400, 401, 403, 407, 421, 495, 496}
+"""What servers answer to whom they keep out: httpd by the last but two, nginx by 400, 495 and 496."""
+_WITHOUT_KEY = {
+    *("absent.none", "absent.with_post", "absent.with_unknown_method", "absent.empty_list"),
+    *("absent.empty_list_in_tls_1_2", "routing.no_server_name", "routing.unknown_server_name"),
+    *("chain.self_signed", "chain.unknown_authority"),
+}
+"""The clients that need nothing which a stranger does not have."""
+_IMPOSTOR = "chain.impostor_authority"
+_OF_A_CLIENT = {
+    CONTROL,
+    UNWANTED,
+    "valid.browser",
+    "proof.tampered_certificate_signature",
+    "proof.tampered_certificate_body",
+}
+"""Those that can be made from one good client; with a key on P-256, `_STOLEN` as well."""
+_STOLEN = "proof.someone_elses_key"
+_BY_LIBRARY = {"valid.ml_dsa_65"}
+"""What a server's library may be too old for, which is no fault of who runs it."""
+_NOWHERE = Directive("", "", "", 0)
+_GUARD = Guard(section=_NOWHERE, in_force={}, granting_directive=_NOWHERE, handshake="require", requirement=_NOWHERE)
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """What whoever runs the server lends: a good client, the certificate of the authority whose clients get in, with
+    its key one that can issue them, and the file of those that vouch for the server."""
+
+    client: Identity | None = None
+    authority: x509.Certificate | None = None
+    issuer: Authority | None = None
+    server_ca: Path | None = None
+
+    @property
+    def control(self) -> bool:
+        """Whether there is a client that must get in."""
+        return bool(self.client or self.issuer)
+
+
+class _Stranger(TestPki):
+    """The PKI of somebody who has no key of the server's authority: all that he has of it is what he was lent."""
+
+    def __init__(self, credentials: Credentials, name: x509.Name | None, keys: SlowKeys) -> None:
+        if credentials.authority:
+            root = Authority(credentials.authority, generate(KeyType.P_256))
+        else:
+            root = Authority.root(subject=name or "Verification root")
+        super().__init__(1, keys=keys, root=root)
+        self._client = credentials.client
+
+    def identity(self, under: Authority | None = None, **changes: Any) -> Identity:
+        """Hand out the good client where nothing else is asked for than at most its kind of key."""
+        own = under is None and changes in ({}, {"key": KeyType.P_256})
+        return self._client if self._client and own else super().identity(under, **changes)
+
+
+def site_at(number: int, name: str, port: int, path: str) -> Site:
+    """Describe a place of which nothing is known but where it is; it is meant to let in good clients, no others."""
+    return Site(f"s{number}", name, port, path, _GUARD, is_default=False)
+
+
+def verify_running(
+    places: Sequence[Site],
+    credentials: Credentials,
+    *,
+    policy: Policy = NO_POLICY,
+    only: Callable[[Case], bool] = lambda _case: True,
+    versions: Sequence[Tls] = TLS_VERSIONS,
+    jobs: int = 8,
+    progress: Progress = quiet,
+) -> Run:
+    """Knock at servers that are running, one connection a probe.
+
+    Raises:
+        ServerError: nobody answers, or not the server that `server_ca` vouches for.
+        PolicyError: the policy speaks of another place.
+        NothingToDoError: nothing is left after `only` and `versions`.
+    """
+    clock = Clock()
+    policy.check(places, unseen=("authority", "subject", "revocation"))
+    shown = {
+        (site.name, site.port, tls): _look(site, tls, credentials.server_ca) for site in places for tls in TLS_VERSIONS
+    }
+    clock.lap("engine")
+    keys = slow_keys() if credentials.issuer else SlowKeys(())
+    named = next((name for one in shown.values() for name in one.authorities), None)
+    pki = (
+        TestPki(1 + len(credentials.issuer.chain), keys=keys, root=credentials.issuer)
+        if credentials.issuer
+        else _Stranger(credentials, named, keys)
+    )
+    planner = Planner(lambda _site: pki, places, versions, everything=True, policy=policy)
+    askable = {case.id for case in catalogue() if _can_be_asked(case, credentials, named, keys)}
+    knocks = [
+        _fitted(knock, credentials) for knock in planner.plan(places, only=lambda one: only(one) and one.id in askable)
+    ]
+    if not knocks:
+        raise NothingToDoError("No probe is left to make: of these cases none can be asked of a running server so.")
+    before, after = (list(map(_addressed, planner.controls(places))) if credentials.control else [] for _ in range(2))
+    clock.lap("pki")
+    prober = _Prober(shown, jobs)
+    silent = {(name, port, tls) for (name, port, tls), one in shown.items() if one.alert == OTHER_VERSION}
+    missed = [knock for knock in before if _shown_at(knock) in silent and planner.must_speak(knock)]
+    before, after = ([one for one in some if _shown_at(one) not in silent] for some in (before, after))
+    knocks = [one for one in knocks if _shown_at(one) not in silent or one.case.id == UNWANTED]
+    observed = prober.probe([*missed, *before])
+    observed |= prober.probe(list(map(_addressed, knocks)), progress)
+    observed |= prober.probe(after)
+    clock.lap("probes")
+    answers = _answers((*before, *after), observed)
+    results = tuple(_judged(knock, observed, answers, shown) for knock in (*missed, *knocks))
+    return Run(
+        target=Target(Path(), ", ".join(site.url for site in places)),
+        image="",
+        versions={"httpd": "unknown", "openssl": "unknown"},
+        sites=tuple(places),
+        results=results,
+        findings=findings(results, None),
+        trouble=_trouble(before, answers, observed, credentials),
+        timing_s=clock.times(),
+    )
+
+
+def _look(site: Site, tls: Tls, server_ca: Path | None) -> ServerHandshake:
+    try:
+        shown = look((site.name, site.port), site.name, tls, trusted=server_ca)
+    except (OSError, socket.gaierror) as error:
+        raise ServerError(f"Nobody answers at {site.url}: {error}") from None
+    except SSL.Error:
+        raise ServerError(f"{server_ca} holds no certificate that could vouch for a server.") from None
+    if shown.certificate is None and shown.alert != OTHER_VERSION:
+        raise ServerError(f"What answers at {site.url} shows no certificate: is it a server with TLS?")
+    if server_ca and shown.certificate is not None and shown.x509_error:
+        raise ServerError(
+            f"{server_ca} does not vouch for what answers at {site.url} (X509_V_ERR {shown.x509_error}): it is not"
+            " shown to be the server that is meant."
+        )
+    return shown
+
+
+def _can_be_asked(case: Case, credentials: Credentials, named: x509.Name | None, keys: SlowKeys) -> bool:
+    """Whether a client can be made that the server needs nothing new for: no authority to trust, no CRL."""
+    if not credentials.issuer:
+        if case.id == _STOLEN:
+            key = credentials.client and credentials.client.certificate.public_key()
+            return isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name == "secp256r1"
+        if case.id == _IMPOSTOR:
+            return bool(named or credentials.authority)
+        return case.id in _WITHOUT_KEY or (credentials.client is not None and case.id in _OF_A_CLIENT)
+    if case.family in {"revocation", "ocsp"} or case.id in _BY_LIBRARY or case.issued_by != SITE:
+        return False
+    pki = TestPki(1 + len(credentials.issuer.chain), keys=keys, root=credentials.issuer)
+    pki.begin(case.id)
+    try:
+        client = case.build(pki)
+    except (ValueError, StopIteration):  # Its kind of key makes no such signature, or nobody is known above it.
+        return False
+    nothing_new = len(pki.trusted()) == 1
+    return client is not None and nothing_new and not (case.expected.admitted and case.depth > 1)
+
+
+def _fitted(knock: PlannedProbe, credentials: Credentials) -> PlannedProbe:
+    """An impostor who does not know the authority's key identifier is not even found to be of its name."""
+    if knock.case.id == _IMPOSTOR and not (credentials.authority or credentials.issuer) and not knock.expected.anyhow:
+        return replace(knock, expected=refused("unknown_ca"))
+    return knock
+
+
+def _addressed(knock: PlannedProbe) -> PlannedProbe:
+    """An address is no server name."""
+    unnamed = knock.client.asks_for == SITE and is_address(knock.site.name)
+    return replace(knock, client=replace(knock.client, asks_for=None)) if unnamed else knock
+
+
+def _shown_at(knock: PlannedProbe) -> tuple[str, int, Tls]:
+    return knock.site.name, knock.site.port, knock.tls
+
+
+@dataclass(frozen=True)
+class _Prober:
+    """The client's side: every probe must see a certificate that was seen first."""
+
+    shown: Mapping[tuple[str, int, Tls], ServerHandshake]
+    jobs: int
+
+    def probe(self, knocks: Sequence[PlannedProbe], progress: Progress = quiet) -> dict[str, Observation]:
+        """Make all these probes in parallel."""
+        return in_parallel(self._one, knocks, self.jobs, progress)
+
+    def _one(self, knock: PlannedProbe) -> Observation:
+        site = knock.site
+        seen = (self.shown[site.name, site.port, tls].certificate for tls in TLS_VERSIONS)
+        endpoint = Endpoint((site.name, site.port), site.name, site.port, site.path, frozenset(filter(None, seen)))
+        return probe(endpoint, knock.client, knock.tls, knock.probe_id)
+
+
+def _answers(controls: Sequence[PlannedProbe], observed: Mapping[str, Observation]) -> dict[tuple[str, Tls], int]:
+    """By which status the control was let in, at each door where it was every time."""
+    answers: dict[tuple[str, Tls], int] = {}
+    shut = set()
+    for knock in controls:
+        seen = observed[knock.probe_id]
+        if seen.status is None or seen.status in _DENIALS or not seen.server_proven:
+            shut.add(knock.control_key)
+        else:
+            answers[knock.control_key] = seen.status
+    return {door: status for door, status in answers.items() if door not in shut}
+
+
+def _judged(
+    knock: PlannedProbe,
+    observed: Mapping[str, Observation],
+    answers: Mapping[tuple[str, Tls], int],
+    shown: Mapping[tuple[str, int, Tls], ServerHandshake],
+) -> Result:
+    control = answers.get(knock.control_key)
+    seen = _outcome(knock, observed[knock.probe_id], control)
+    if knock.case.id == UNWANTED or seen.alert == OTHER_VERSION:
+        proven = any(shown[knock.site.name, knock.site.port, tls].certificate for tls in TLS_VERSIONS)
+        return Result(knock, seen, LogEntry(), spoken(knock.expected, seen, proven=proven))
+    return Result(knock, seen, LogEntry(), _verdict(knock, seen, control))
+
+
+def _outcome(knock: PlannedProbe, seen: Observation, control: int | None) -> Observation:
+    """Read the status: success is what is there, and so is what the control was answered by; an error that nobody is
+    kept out by tells nothing, nor does a redirect, which may come before the guard."""
+    if seen.status is None:
+        return seen
+    redirect = 300 <= seen.status < 400 and not knock.expected.admitted
+    if seen.status < 300 or (seen.status == control and not redirect):
+        return replace(seen, outcome=Outcome.ADMITTED)
+    if seen.status in _DENIALS:
+        return replace(seen, outcome=Outcome.REFUSED_BY_HTTP)
+    return replace(seen, outcome=Outcome.NO_ANSWER, error="whether this status keeps anybody out is not known")
+
+
+def _verdict(knock: PlannedProbe, seen: Observation, control: int | None) -> Verdict:
+    expected = knock.expected
+    if not seen.server_proven or seen.outcome is Outcome.NO_ANSWER:
+        return Verdict.INCONCLUSIVE
+    if seen.outcome is Outcome.ADMITTED:
+        return Verdict.AS_EXPECTED if expected.admitted else Verdict.INTRUDER
+    if expected.anyhow:
+        return Verdict.AS_EXPECTED
+    if control is None:
+        return Verdict.INCONCLUSIVE
+    if expected.admitted:
+        return Verdict.LOCKED_OUT if knock.case.everywhere else Verdict.OTHERWISE
+    as_the_case = expected.alerts is None or seen.alert is None or seen.alert == expected.alerts[knock.tls]
+    return Verdict.AS_EXPECTED if as_the_case else Verdict.OTHERWISE
+
+
+def _trouble(
+    controls: Sequence[PlannedProbe],
+    answers: Mapping[tuple[str, Tls], int],
+    observed: Mapping[str, Observation],
+    credentials: Credentials,
+) -> str | None:
+    if not credentials.control:
+        return (
+            "No client is known that must get in, so no refusal means anything. Name one (--client and --key), or an "
+            "authority that can issue one (--ca and --ca-key)."
+        )
+    shut = next((knock for knock in controls if knock.control_key not in answers), None)
+    if shut is None:
+        return None
+    seen = observed[shut.probe_id]
+    what = seen.alert or seen.error or f"status {seen.status}"
+    if not seen.server_proven and seen.status is not None:
+        what = "another server answered than the first time"
+    return (
+        f"The control, a client that must get in, did not at {shut.site.url} over TLS {shut.tls} ({what}), so no "
+        "refusal means anything."
+    )

@@ -1,0 +1,294 @@
+"""Which certificates does a configuration look for, and in which files?"""
+
+import base64
+import hashlib
+import math
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from itertools import zip_longest
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from harness.engine.sandbox import Sandbox
+from harness.httpd.directive import Directive, walk
+from harness.httpd.guard import Guard
+from harness.httpd.layout import RESPONDER, ConfigurationError
+from harness.httpd.site import Site
+from harness.pki import Authority, Identity, KeyType
+from harness.pki.hashed import hashed
+from harness.pki.profile import written
+from harness.pki.template import ClientTemplate, part_of
+from harness.pki.testbed import SlowKeys, TestPki, certificates_in, public_roots
+from harness.probe import PASSWORD
+from harness.verify.demands import demands
+from harness.verify.policy import NO_POLICY, Policy
+from harness.verify.rules import USER, address, user
+from harness.verify.users import groups, passwords, stand_in
+
+_TRUST = ("SSLCACertificateFile", "SSLCACertificatePath")
+_NAMES = ("SSLCADNRequestFile", "SSLCADNRequestPath")
+_CRLS = ("SSLCARevocationFile", "SSLCARevocationPath")
+_SYSTEM = re.compile(
+    r"/etc/ssl/certs(/ca-certificates\.crt|/ca-bundle(\.trust)?\.crt)?/?|/etc/ssl/(cert\.pem|ca-bundle\.pem)"
+    r"|/etc/pki/tls/(cert\.pem|certs/ca-bundle(\.trust)?\.crt)|/etc/pki/ca-trust/extracted/.*|/usr/share/ca-certificates(/.*)?"
+)
+"""Where systems keep the authorities that browsers trust."""
+_SECRET = "{SHA}" + base64.b64encode(hashlib.sha1(PASSWORD.encode(), usedforsecurity=False).digest()).decode()
+"""What a password file holds for the password that every client has."""
+_Key = tuple[str, ...]
+
+
+@dataclass
+class Provisioner:
+    """All certificates of a run: the servers', and a PKI for each trust store that a site has."""
+
+    sandbox: Sandbox
+    configuration: Directive
+    keys: SlowKeys
+    depth: int | None = None
+    """How deep a chain is promised where that is known from elsewhere than SSLVerifyDepth."""
+    like: tuple[x509.Certificate, ...] = ()
+    """The certificate of a client that is to be the model of the good one, and those of its issuers."""
+    policy: Policy = NO_POLICY
+    unread: dict[Directive, None] = field(default_factory=dict)
+    """Rules that want something of a certificate which could not be read."""
+    _pkis: dict[_Key, TestPki] = field(default_factory=dict)
+    _stores: dict[_Key, TestPki] = field(default_factory=dict)
+    _of_site: dict[str, TestPki] = field(default_factory=dict)
+    _servers: dict[str, Identity] = field(default_factory=dict)
+
+    def pki(self, site: Site) -> TestPki:
+        """The PKI of the site's clients; sites that name the same files, depth and rules share one."""
+        if site.id not in self._of_site:
+            self._of_site[site.id] = self._for(site)
+        return self._of_site[site.id]
+
+    def _for(self, site: Site) -> TestPki:
+        guard = site.guard
+        depth = self.depth or guard.verify_depth
+        files = [self._path(guard, name) for name in (*_TRUST, *_CRLS)]
+        read = demands(guard, lambda path: self.sandbox.given(self.sandbox.absolute(path)))
+        users = passwords(guard, lambda path: self.sandbox.given(self.sandbox.absolute(path)))
+        self.unread.update(dict.fromkeys(read.unread))
+        promise = self.policy.promise_for(site)
+        for kind, value in promise.subject if promise else ():
+            read.subject[kind] = value
+            read.needed.add(part_of(kind))
+        wanted = read.model() | {"address": address(guard), "user": user(guard)}
+        trusted = self._authorities(files[:2])
+        authority = self.policy.issuer(promise, self._certificates_in, trusted)
+        # Where no responder is configured, a certificate has to name one.
+        url = RESPONDER if guard.ocsp != "off" and not guard.has("SSLOCSPDefaultResponder") else None
+        key = (*files, str(depth), repr((wanted, authority)), str(url), *users)
+        if key not in self._pkis:
+            template = ClientTemplate(
+                **wanted,
+                like=self.like,
+                authorities=tuple(trusted),
+                crls=tuple(_crls(self._theirs(files[2:]))),
+                users=users,
+                authority=authority,
+            )
+            self._pkis[key] = self._with(files, depth, template, url)
+        return self._pkis[key]
+
+    def _with(self, files: list[str], depth: int, template: ClientTemplate, url: str | None) -> TestPki:
+        """A PKI for these files: two authorities of one name in one of them could not be told apart."""
+        key = (*files[:2], *(files[2:] if template.crls else ()), str(url), repr((template.issuer, template.authority)))
+        if key not in self._stores:
+            self._stores[key] = TestPki(depth, template=template, keys=self.keys, ocsp_url=url)
+            return self._stores[key]
+        return self._stores[key].with_constraints(depth, template)
+
+    def check_issuer(self) -> None:
+        """Make sure that the client that is the model is by an authority that CONFIG trusts somewhere.
+
+        Raises:
+            ConfigurationError: it is not, so nothing could be said of that client.
+        """
+        known = {name for pki in self._pkis.values() for name in pki.names}
+        if self.like and self.like[0].issuer not in known:
+            raise ConfigurationError(
+                f"The certificate of --client-like was issued by {written(self.like[0].issuer)}, but CONFIG trusts "
+                f"{'; '.join(sorted(map(written, known)))}.\nIf there is an intermediate between them, append its "
+                "certificate to the client's."
+            )
+
+    def stand_in(self, site: Site) -> str | None:
+        """The user made of the good client's certificate that a password file knows which CONFIG does not hold."""
+        return stand_in(site.guard, lambda path: self.sandbox.given(self.sandbox.absolute(path)))
+
+    def blind(self, site: Site) -> bool:
+        """Whether an authority is asked for, and whom else the site trusts cannot be known."""
+        pki = self.pki(site)
+        return pki.template.authority is not None and not (pki.template.authorities or pki.others)
+
+    def servers(self) -> frozenset[x509.Certificate]:
+        """Every certificate that only the server under test can have."""
+        return frozenset(identity.certificate for identity in self._servers.values())
+
+    def issue_servers(self, places: Iterable[Site]) -> None:
+        """Issue a server certificate for every key that the configuration names."""
+        names = tuple(dict.fromkeys(["localhost", *(site.name for site in places)]))
+        root = Authority.root(subject="Verification server root")
+        for number, certificate, key in self._pairs():
+            path = self.sandbox.absolute(key or certificate)
+            if path not in self._servers:
+                usable = tuple(name for name in names if re.fullmatch(r"[A-Za-z0-9.*-]+", name))
+                kind = self._kind(certificate, number)
+                made = self.keys[kind] if kind is KeyType.RSA_2048 else kind
+                self._servers[path] = root.server(subject=usable[-1][:60], names=usable, key=made)
+
+    def files(self, places: Iterable[Site]) -> dict[str, bytes]:
+        """Every file that a TLS directive names, by its path in the container."""
+        found = self._password_files(places)
+        for _, certificate, key in self._pairs():
+            identity = self._servers[self.sandbox.absolute(key or certificate)]
+            found[self.sandbox.absolute(certificate)] = identity.certificate_pem() + (
+                b"" if key else identity.key_pem()
+            )
+            if key:
+                found[self.sandbox.absolute(key)] = identity.key_pem()
+        trust: dict[str, list[x509.Certificate]] = {}
+        crls: dict[str, list[x509.CertificateRevocationList]] = {}
+        everybody: list[x509.Certificate] = []
+        for site in {self._key_of(site): site for site in places if site.guard.requirement}.values():
+            pki = self.pki(site)
+            everybody += pki.trusted()
+            for name in (*_TRUST, *_NAMES):
+                trust.setdefault(self._path(site.guard, name), []).extend(pki.trusted())
+            for name in _CRLS:
+                crls.setdefault(self._path(site.guard, name), []).extend(pki.crls())
+        everybody = everybody or TestPki(1, keys=self.keys).trusted()
+        for entry in walk(self.configuration):
+            if entry.name.lower().startswith("ssl") and entry.words():
+                path = self.sandbox.absolute(entry.words()[0])
+                if entry.name.endswith("Path") and path != "/":
+                    found |= hashed(path, trust.get(path) or everybody, crls.get(path, []))
+                elif entry.name.endswith("File") and path not in found:
+                    found[path] = self._content(entry.name, path, trust, crls, everybody)
+        return found | self._groups()
+
+    def _groups(self) -> dict[str, bytes]:
+        """The files of groups for Diffie-Hellman: as in CONFIG, else a standard one."""
+        named = (entry for entry in walk(self.configuration) if entry.name.lower() == "sslopensslconfcmd")
+        paths = [self.sandbox.absolute(entry.words()[1]) for entry in named if entry.value == "dhparameters"]
+        return {path: self.sandbox.given(path) or _group() for path in paths}
+
+    def answers(self, places: Iterable[Site]) -> dict[str, bytes]:
+        """Every file of the OCSP responder; none where no site asks one."""
+        asking = {
+            id(pki): pki
+            for site in places
+            if site.guard.requirement and site.guard.ocsp != "off"
+            for pki in [self.pki(site)]
+        }
+        return {name: content for pki in asking.values() for name, content in pki.answers().items()}
+
+    def _content(
+        self,
+        name: str,
+        path: str,
+        trust: dict[str, list[x509.Certificate]],
+        crls: dict[str, list[x509.CertificateRevocationList]],
+        everybody: list[x509.Certificate],
+    ) -> bytes:
+        if "Revocation" in name:
+            return _pem(crls.get(path) or [crl for pki in self._pkis.values() for crl in pki.crls()])
+        if name.lower() == "sslocsprespondercertificatefile":
+            return _pem(signer for pki in self._pkis.values() for signer in pki.responders())
+        if "MachineCertificate" in name:
+            identity = Authority.root(subject="Verification proxy root").client(subject="proxy")
+            return identity.certificate_pem() + identity.key_pem()
+        return _pem(trust.get(path) or everybody)
+
+    def _key_of(self, site: Site) -> _Key:
+        pki = self.pki(site)
+        return (str(pki.store), *(self._path(site.guard, name) for name in (*_TRUST, *_NAMES, *_CRLS)))
+
+    def _path(self, guard: Guard, name: str) -> str:
+        found = guard.arguments(name)
+        return self.sandbox.absolute(found[0]) if found else ""
+
+    def _password_files(self, places: Iterable[Site]) -> dict[str, bytes]:
+        """The password files of CONFIG, with the users whose password a client has to know in front: the first line
+        that names a user counts. One that CONFIG does not hold knows the good client, a group's file as well."""
+        users: dict[str, dict[str, None]] = {}
+        members: dict[str, str] = {}
+        for site in places:
+            guard, user = site.guard, self.stand_in(site) or self.pki(site).template.user
+            if guard.requirement and user and guard.has("AuthUserFile"):
+                users.setdefault(self._path(guard, "AuthUserFile"), {})[user] = None
+            if guard.requirement and guard.has("AuthGroupFile") and (user or guard.has("SSLUserName")):
+                path = self._path(guard, "AuthGroupFile")
+                named = (f'{name}: "{user or USER}"\n' for name in groups(guard))
+                members[path] = members.get(path, "") + "".join(named)
+        in_groups = {path: text.encode() for path, text in members.items() if not self.sandbox.given(path)}
+        return in_groups | {
+            path: "".join(f"{user}:{_SECRET}\n" for user in names).encode() + self.sandbox.given(path)
+            for path, names in users.items()
+        }
+
+    def _pairs(self) -> Iterator[tuple[int, str, str | None]]:
+        """Yield every server certificate and its key, and the how-manieth of its virtual host it is."""
+        for level in (self.configuration, *self.configuration.find("VirtualHost")):
+            certificates = [entry.words()[0] for entry in level.find("SSLCertificateFile")]
+            keys = [entry.words()[0] for entry in level.find("SSLCertificateKeyFile")]
+            for number, (certificate, key) in enumerate(zip_longest(certificates, keys)):
+                if certificate:
+                    yield number, certificate, key
+
+    def _kind(self, certificate: str, number: int) -> KeyType:
+        """Choose a key that the configuration's cipher suites can use: as the user's own, else by their names."""
+        own = certificates_in(self.sandbox.given(self.sandbox.absolute(certificate)))
+        suites = " ".join(entry.arguments for entry in walk(self.configuration) if entry.name == "SSLCipherSuite")
+        only_rsa = "RSA" in suites.replace("ECDSA", "") and "ECDSA" not in suites
+        if own:
+            only_rsa = isinstance(own[0].public_key(), rsa.RSAPublicKey)
+        return KeyType.RSA_2048 if only_rsa or number == 1 else KeyType.P_256
+
+    def _authorities(self, paths: Sequence[str]) -> list[x509.Certificate]:
+        """The authorities that CONFIG holds; what the system holds is known without it."""
+        if any(_SYSTEM.fullmatch(path) and not self._theirs([path]) for path in paths):
+            return list(public_roots())
+        return certificates_in(self._theirs(paths))
+
+    def _certificates_in(self, file: str) -> list[x509.Certificate]:
+        """Read the certificates in a file of CONFIG, named as the configuration does or by its path in CONFIG."""
+        origin = self.sandbox.layout.origin
+        inside = next((path for path, name in origin.items() if name == file), self.sandbox.absolute(file))
+        return certificates_in(self.sandbox.given(inside))
+
+    def _theirs(self, paths: Iterable[str]) -> bytes:
+        """What CONFIG itself has in these files and folders."""
+        return b"".join(
+            content
+            for path in filter(None, paths)
+            for name, content in self.sandbox.layout.files.items()
+            if name == path or name.startswith(f"{path}/")
+        )
+
+
+def _pem(entries: Iterable[x509.Certificate | x509.CertificateRevocationList]) -> bytes:
+    return b"".join(dict.fromkeys(entry.public_bytes(Encoding.PEM) for entry in entries))
+
+
+def _group() -> bytes:
+    """The group ffdhe2048 for Diffie-Hellman (RFC 7919 appendix A.1)."""
+    e = sum(Fraction(1, math.factorial(number)) for number in range(400))
+    prime = 2**2048 - 2**1984 + (math.floor(2**1918 * e) + 560316) * 2**64 - 1
+    # DHParameter of PKCS #3: SEQUENCE {INTEGER prime, INTEGER 2}.
+    encoded = bytes.fromhex("30820108 02820101 00") + prime.to_bytes(256) + bytes.fromhex("020102")
+    return b"-----BEGIN DH PARAMETERS-----\n%b-----END DH PARAMETERS-----\n" % base64.encodebytes(encoded)
+
+
+def _crls(content: bytes) -> list[x509.CertificateRevocationList]:
+    blocks = re.findall(rb"-----BEGIN X509 CRL-----.*?-----END X509 CRL-----", content, re.DOTALL)
+    try:
+        return [x509.load_pem_x509_crl(block) for block in blocks]
+    except ValueError:
+        return []

@@ -1,0 +1,119 @@
+"""Which paths lie beside what a rule covers: below a program, and by the name of what answers for all."""
+
+import pytest
+
+from harness.httpd.directive import parse
+from harness.httpd.site import Site, sites
+from tests.dump import dump, places
+
+PHP = ('<FilesMatch "\\.php$">', "SetHandler proxy:fcgi://127.0.0.1:9000", "</FilesMatch>")
+FORBIDDEN = ("RewriteCond %{SSL:SSL_CLIENT_VERIFY} !=SUCCESS", "RewriteRule ^ - [F]")
+
+
+def found(*lines: str) -> tuple[Site, ...]:
+    return places("DocumentRoot /var/www/html", *lines)
+
+
+def location(path: str, said: str = "Require ssl-verify-client", kind: str = "Location") -> tuple[str, ...]:
+    return f'<{kind} "{path}">', said, f"</{kind}>"
+
+
+def exception(expression: str) -> tuple[str, ...]:
+    return location(expression, "Require all granted", "LocationMatch")
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        PHP,
+        ("AddType application/x-httpd-php .php",),
+        ("AddHandler cgi-script .php",),
+        ("AddHandler application/x-httpd-php php",),
+    ],
+)
+def test_what_looks_like_an_exception_may_lie_below_a_program(program: tuple[str, ...]) -> None:
+    site = next(
+        one for one in found(*program, *location("/"), *exception(r"\.css$")) if one.path.startswith("/x.php/x")
+    )
+    assert site.guard.requirement
+    assert site.guard.bypassed_by
+    assert site.guard.bypassed_by.name == "LocationMatch"
+
+
+@pytest.mark.parametrize("pattern", [r"!\.css$", "!/public/"])
+def test_so_may_what_a_condition_leaves_out(pattern: str) -> None:
+    places = found(*PHP, "RewriteEngine on", f"RewriteCond %{{REQUEST_URI}} {pattern}", *FORBIDDEN)
+    (site,) = (one for one in places if one.guard.bypassed_by)
+    assert site.guard.bypassed_by
+    assert site.guard.bypassed_by.name == "RewriteCond"
+
+
+@pytest.mark.parametrize("expression", [r"^/static/[a-z]+\.css$", r"^/[^/]+\.css$"])
+def test_no_program_is_below_what_begins_otherwise(expression: str) -> None:
+    assert not any(one.guard.bypassed_by for one in found(*PHP, *location("/"), *exception(expression)))
+
+
+def test_without_programs_nothing_lies_below_one() -> None:
+    assert not any(one.guard.bypassed_by for one in found(*location("/"), *exception(r"\.css$")))
+
+
+@pytest.mark.parametrize(
+    "front",
+    ["FallbackResource /index.php", "RewriteRule ^ /index.php", "RewriteRule ^(.*)$ %{DOCUMENT_ROOT}/index.php"],
+)
+def test_what_answers_for_all_has_a_name_of_its_own(front: str) -> None:
+    (site,) = (one for one in found(front, *location("/admin")) if one.guard.bypassed_by)
+    assert site.path == "/index.php/admin/"
+    assert site.guard.requirement is None, "what it makes of that is the program's to say"
+
+
+@pytest.mark.parametrize("other", ["FallbackResource /index.html", "RewriteRule ^/old$ /index.php"])
+def test_a_page_does_not_and_nor_does_what_answers_for_one_path(other: str) -> None:
+    assert not any(one.guard.bypassed_by for one in found(other, *location("/admin")))
+
+
+def test_where_all_is_guarded_its_own_name_is_too() -> None:
+    assert not any(one.guard.bypassed_by for one in found("FallbackResource /index.php", *location("/")))
+
+
+@pytest.mark.parametrize(
+    ("expression", "beside"),
+    [
+        ("^/admin/[a-z]+", {"/admin/", "/admin/1"}),
+        ("^/admin/.+$", {"/admin/"}),
+        (r"^/orders/\d+", set()),
+        ("^/admin/", {"/admin"}),
+    ],
+)
+def test_an_expression_about_names_may_leave_out_others(expression: str, beside: set[str]) -> None:
+    guard = location(expression, kind="LocationMatch")
+    assert {one.path for one in found("ProxyPass / http://app.example:1/", *guard) if one.guard.bypassed_by} == beside
+
+
+def test_what_is_served_by_its_name_in_small_letters_has_another() -> None:
+    lines = ("RewriteMap lower int:tolower", "RewriteRule ^/(.*)$ /${lower:$1}", *location("/admin"))
+    (site,) = (one for one in found(*lines) if one.guard.bypassed_by)
+    assert (site.path, bool(site.guard.requirement)) == ("/ADMIN/", True)
+
+
+@pytest.mark.parametrize(
+    ("condition", "rule", "told"),
+    [
+        ("%{QUERY_STRING} ^page=(.*)$", "^/show$ /%1 [L]", True),
+        ("%{HTTP_COOKIE} lang=(\\w+)", "^/(.*)$ /%1/$1", True),
+        ("%{QUERY_STRING} ^page=(.*)$", "^/show$ /%1 [R=301]", False),
+        ("%{REQUEST_URI} ^/old/(.*)$", "^ /new/%1 [L]", False),
+        ("%{QUERY_STRING} ^page=", "^/show$ /shown.html [L]", False),
+    ],
+)
+def test_a_path_that_a_client_writes_a_part_of_is_told(condition: str, rule: str, told: bool) -> None:
+    whole = dump(
+        "<VirtualHost *:443>",
+        "SSLEngine on",
+        "RewriteEngine on",
+        f"RewriteCond {condition}",
+        f"RewriteRule {rule}",
+        "</VirtualHost>",
+    )
+    unseen = sites(parse(whole, {"/site.conf": "site.conf"}), complete=False).coverage_gaps
+    assert [entry.line for entry in unseen if "as the client writes it" in entry.what] == ([5] if told else [])

@@ -1,0 +1,172 @@
+"""What a condition on the path makes of <If>, <Else> and RewriteRule: about which paths they are."""
+
+from dataclasses import replace
+
+import pytest
+
+from harness.httpd.conditions import cond_pattern, split_by_path, telling
+from harness.httpd.directive import Directive, walk
+from harness.httpd.section import Section, sections
+
+VERIFIED = "%{SSL_CLIENT_VERIFY} != 'SUCCESS'"
+NOT_VERIFIED = Directive("RewriteCond", "%{SSL:SSL_CLIENT_VERIFY} !=SUCCESS", "site.conf", 1)
+DENIED = Directive("Require", "all denied", "site.conf", 3)
+
+
+def condition(text: str, name: str = "If") -> Directive:
+    return Directive(name, f'"{text}"' if text else "", "site.conf", 2, (DENIED,))
+
+
+def rewriting(*lines: str) -> list[Directive]:
+    split = (line.partition(" ") for line in lines)
+    return [Directive(name, arguments, "site.conf", 2) for name, _, arguments in split]
+
+
+def only(*body: Directive) -> Section:
+    (section,) = sections(Directive("", "", "", 0, body))
+    return section
+
+
+@pytest.mark.parametrize(
+    ("test", "inside", "outside"),
+    [
+        ("%{REQUEST_URI} =~ m#^/admin/#", "/admin/x", "/x"),
+        ("%{REQUEST_URI} =~ m#^/admin/#i", "/ADMIN/x", "/x"),
+        ("%{REQUEST_URI} !~ m#^/public/#", "/x", "/public/x"),
+        ("! (%{REQUEST_URI} =~ m#^/public/#)", "/x", "/public/x"),
+        ("%{REQUEST_URI} == '/admin'", "/admin", "/admin/x"),
+        ("%{REQUEST_URI} != '/login'", "/", "/login"),
+        ("%{REQUEST_URI} -strmatch '/reports/*.csv'", "/reports/a.csv", "/reports/a.txt"),
+        ("%{REQUEST_URI} =~ m#^/admin/# && %{REQUEST_URI} !~ m#help#", "/admin/x", "/admin/help"),
+        ("(%{REQUEST_URI} =~ m#^/a/# || %{REQUEST_URI} =~ m#^/b/#)", "/b/x", "/x"),
+    ],
+)
+def test_an_if_is_about_the_paths_that_pass_its_tests(test: str, inside: str, outside: str) -> None:
+    section = only(condition(f"{test} && {VERIFIED}"))
+    assert section.covers(inside, "", None)
+    assert not section.covers(outside, "", None)
+    assert section.covers(str(section.example()), "", None)
+    asking, *_ = section.inner()
+    assert (asking.name, asking.arguments) == ("If", VERIFIED)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        VERIFIED,
+        f"%{{REQUEST_URI}} =~ m#^/admin/# || {VERIFIED}",
+        f"%{{REQUEST_URI}} in {{ '/a', '/b' }} && {VERIFIED}",
+    ],
+)
+def test_any_other_if_is_about_everything(text: str) -> None:
+    entry = condition(text)
+    assert split_by_path((entry,)) == ((entry,), [])
+
+
+def test_an_else_is_about_the_other_paths() -> None:
+    first, second = condition("%{REQUEST_URI} =~ m#^/a/#"), condition("%{REQUEST_URI} =~ m#^/b/#", "ElseIf")
+    _, otherwise, last = sections(Directive("", "", "", 0, (first, second, condition("", "Else"))))
+    assert [otherwise.covers(path, "", None) for path in ("/a/", "/b/", "/c/")] == [False, True, False]
+    assert [last.covers(path, "", None) for path in ("/a/", "/b/", "/c/")] == [False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("lines", "inside", "outside"),
+    [
+        (["RewriteCond %{REQUEST_URI} ^/admin/", "RewriteRule ^ - [F]"], "/admin/x", "/x"),
+        (["RewriteCond %{REQUEST_URI} !^/help [NC]", "RewriteRule .* - [F]"], "/x", "/HELP"),
+        (["RewriteCond %{REQUEST_URI} =/admin", "RewriteRule ^ - [F]"], "/admin", "/admin/x"),
+        (["RewriteRule ^/reports/ - [F]"], "/reports/x", "/x"),
+        (["RewriteRule !^/help/ - [F]"], "/x", "/help/x"),
+        (["RewriteRule ^admin/ - [F]"], "/admin/x", "/x"),
+        (
+            ["RewriteCond %{REQUEST_URI} ^/a/ [OR]", "RewriteCond %{REQUEST_URI} ^/b/", "RewriteRule ^ - [F]"],
+            "/b/x",
+            "/x",
+        ),
+    ],
+)
+def test_a_rewrite_rule_is_about_the_paths_that_pass_its_tests(lines: list[str], inside: str, outside: str) -> None:
+    section = only(NOT_VERIFIED, *rewriting(*lines))
+    assert section.covers(inside, "", None)
+    assert not section.covers(outside, "", None)
+    assert section.covers(str(section.example()), "", None)
+    assert NOT_VERIFIED in section.inner()
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["RewriteRule ^ - [F]"],
+        ["RewriteCond %{REQUEST_URI} ^/admin/ [OR]", "RewriteRule ^ - [F]"],
+        ["RewriteCond %{REQUEST_URI} ^/admin/ [OR]", "RewriteCond %{REMOTE_ADDR} ^10", "RewriteRule ^ - [F]"],
+        [],
+    ],
+)
+def test_any_other_rewriting_is_about_everything(lines: list[str]) -> None:
+    body = (NOT_VERIFIED, *rewriting(*lines))
+    assert split_by_path(body) == (body, [])
+
+
+@pytest.mark.parametrize(
+    ("expression", "spared", "covered"),
+    [
+        ("^/(?!health$)", "/health", "/healthy"),
+        (r"^/(?!.*\.css$).*", "/a/b.css", "/a/b"),
+        ("^/(?!static/|login$)", "/static/x", "/x"),
+    ],
+)
+def test_what_an_expression_looks_ahead_for_it_spares(expression: str, spared: str, covered: str) -> None:
+    section = Section(Directive("LocationMatch", f'"{expression}"', "site.conf", 1))
+    assert section.spares(spared)
+    assert not section.spares(covered)
+    assert section.covers(covered, "", None)
+
+
+def test_a_path_that_an_expression_does_not_name_is_not_spared() -> None:
+    assert not Section(Directive("LocationMatch", '"^/admin/(?!help$)"', "site.conf", 1)).spares("/x")
+
+
+def test_what_a_condition_leaves_out_is_spared() -> None:
+    section = only(condition(f"%{{REQUEST_URI}} =~ m#^/admin/# && %{{REQUEST_URI}} !~ m#help# && {VERIFIED}"))
+    assert section.spares("/admin/help")
+    assert not section.spares("/help")
+    assert not section.spares("/admin/x")
+
+
+def test_a_comparison_that_is_no_expression_leaves_out_no_path() -> None:
+    condition, *_ = rewriting("RewriteCond %{REQUEST_URI} !-f")
+    assert cond_pattern(condition) == ("(?!)", False)
+
+
+SETS = "RewriteRule ^ - [E=VERIFIED:1]"
+VERIFIED_BY_TLS = "RewriteCond %{SSL:SSL_CLIENT_VERIFY} =SUCCESS"
+
+
+def told(level: Directive, *beside: Directive) -> list[str]:
+    whole = [*walk(level), *beside]
+    return [entry.name for entry in telling(level, whole)]
+
+
+def test_a_rule_that_only_sets_a_variable_decides_about_nobody() -> None:
+    assert told(Directive("", "", "", 0, tuple(rewriting(VERIFIED_BY_TLS, SETS)))) == ["RewriteCond"]
+
+
+@pytest.mark.parametrize(
+    "rule", ["RewriteRule ^ - [F]", "RewriteRule ^ - [E=VERIFIED:1,L]", "RewriteRule ^ /x [E=A:1]"]
+)
+def test_a_rule_that_does_more_decides(rule: str) -> None:
+    assert told(Directive("", "", "", 0, tuple(rewriting(VERIFIED_BY_TLS, rule)))) == []
+
+
+def test_a_variable_that_is_asked_for_anywhere_decides() -> None:
+    inside = Directive("Location", "/", "", 0, tuple(rewriting(VERIFIED_BY_TLS, SETS)))
+    (asked,) = rewriting("Require env VERIFIED")
+    assert told(Directive("", "", "", 0, (inside,)), asked) == []
+
+
+def test_a_condition_whose_else_decides_does_too() -> None:
+    header = Directive("RequestHeader", "set X-User a", "site.conf", 3)
+    only = replace(condition(VERIFIED), body=(header,))
+    assert told(Directive("", "", "", 0, (only, replace(condition("", "Else"), body=(header,))))) == ["If", "Else"]
+    assert told(Directive("", "", "", 0, (only, condition("", "Else")))) == []
