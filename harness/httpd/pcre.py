@@ -50,3 +50,41 @@ def _read(expression: str) -> str:
     """Write as Python does what PCRE has besides: a second way to name a group, and the classes of POSIX."""
     named = re.sub(r"\(\?<(?![=!])", "(?P<", expression)
     return re.sub(r"\[:(\w+):\]", lambda found: _CLASSES.get(found[1], found[0]), named)
+
+
+def group_filled(expression: str, group: int, text: str) -> str | None:
+    """Make a text that an expression matches so that one of its groups is this text; None where none is found."""
+    spans = _groups(expression)
+    if group == 0 or group > len(spans):
+        return text if search(expression, text) else None
+    start, end = spans[group - 1]
+    filled = f"{expression[:start]}({re.escape(text)}){expression[end:]}"
+    for made in texts(filled):
+        found = search(expression, made)
+        if found and found[group] == text:
+            return made
+    return None
+
+
+def _groups(expression: str) -> list[tuple[int, int]]:
+    """Where each group that counts begins and ends, brackets included."""
+    found: list[tuple[int, int]] = []
+    opened: list[int | None] = []
+    at = 0
+    while at < len(expression):
+        if expression[at] == "\\":
+            at += 1
+        elif expression[at] == "[":
+            closing = expression.find("]", at + 2)
+            at = closing if closing > 0 else len(expression)
+        elif expression[at] == "(":
+            counts = not expression.startswith("(?", at) or expression.startswith(("(?<", "(?P<"), at)
+            opened.append(len(found) if counts else None)
+            if counts:
+                found.append((at, at))
+        elif expression[at] == ")" and opened:
+            number = opened.pop()
+            if number is not None:
+                found[number] = (found[number][0], at + 1)
+        at += 1
+    return found
