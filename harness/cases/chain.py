@@ -4,7 +4,7 @@ from cryptography import x509
 
 from harness.cases import case
 from harness.outcome import admitted, refused
-from harness.pki import CLIENT, Authority, Identity, KeyType
+from harness.pki import Authority, KeyType
 from harness.pki.testbed import TestPki
 from harness.probe import Client
 
@@ -49,9 +49,7 @@ def public_authority(pki: TestPki) -> Client | None:
 @case(refused("unknown_ca", x509_error=18), source="RFC 5280 6.1")
 def self_signed(pki: TestPki) -> Client:
     """A certificate that the client signed itself."""
-    like = {name: getattr(CLIENT, name) for name in ("basic_constraints", "key_usage", "extended_key_usage")}
-    alone = Authority.root(subject=pki.identity().certificate.subject, **like)
-    return Client(Identity(alone.certificate, alone.key))
+    return Client(pki.self_signed())
 
 
 @case(_UNKNOWN, source="RFC 8446 4.4.2")

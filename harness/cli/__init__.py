@@ -20,7 +20,7 @@ from harness.cli.demo import demo
 from harness.cli.ending import EXIT, no_traceback
 from harness.cli.expression import matcher
 from harness.cli.pki import pki
-from harness.outcome import TLS_VERSIONS, Tls
+from harness.outcome import TLS_VERSIONS, Reason, Tls
 from harness.pki.template import client_like
 from harness.report import FORMATS
 from harness.report.table import show
@@ -192,7 +192,7 @@ def _in_full(case: Case) -> str:
         lines += [f"Alert over TLS {tls}: {expected.alerts[tls]}" for tls in case.tls]
         reason = expected.reason
         number = f", X509_V_ERR {reason.x509_error}" if reason.x509_error is not None else ""
-        lines.append(f"httpd's reason: {reason.ah or reason.text}{number}")
+        lines += [f"httpd's reason: {reason.ah or reason.text}{number}"] if reason != Reason() else []
     lines += [f"Directive: {case.directive}", f"TLS: {', '.join(case.tls)}", f"Source: {case.source}"]
     return "\n".join(lines)
 

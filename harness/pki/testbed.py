@@ -9,7 +9,7 @@ import functools
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.utils import CryptographyDeprecationWarning
 
-from harness.pki import Authority, Identity, KeyType, PrivateKey, generate
+from harness.pki import CLIENT, Authority, Identity, KeyType, PrivateKey, generate
 from harness.pki.ocsp import Register
 from harness.pki.template import NOBODY, ClientTemplate, Part, key_like, names_responder
 
@@ -277,6 +277,12 @@ class TestPki:
         """Issue a client certificate that is right in all that `changes` do not say (below `root` by default)."""
         good = self.template.profile(self._case or "control") | self._own()
         return self._issue(under, **good | changes | {"extensions": _together(changes, good)})
+
+    def self_signed(self) -> Identity:
+        """Make a client certificate that its own key signed, and that is right in all else; no responder knows it."""
+        profile = replace(CLIENT, **self.template.profile(self._case) | self._own() | {"ocsp_url": None})
+        alone = Authority.root(**{entry.name: getattr(profile, entry.name) for entry in fields(profile)})
+        return Identity(alone.certificate, alone.key)
 
     def stranger(self) -> Identity | None:
         """Issue a certificate that is good in itself and has nothing of what the model demands; None where it demands

@@ -37,12 +37,13 @@ class Client:
 
     `asks_for` is the server name in the handshake (SNI): `SITE` its own, `NEIGHBOUR` that of another site on the same
     port, `ALIAS` another one of its own, None no name at all. `resumes` is the name of a `NEIGHBOUR` with whom it shook
-    hands before: it goes on with that session (RFC 8446 section 2.2) where it was given one. `host` is the name in the
-    request where that is not the site's (a client that asks for an alias does so in both). `method` is that of the
-    request, `user` one who says that his password is "password" (RFC 7617). `address` is where he says to come from,
-    which only a server under test believes; `headers` are written besides, `query` follows on the path, and `via` goes
-    before it; `http` is the version that it speaks. `post_handshake` says whether a certificate can be asked for after
-    the handshake (RFC 8446 section 4.2.6): browsers do not offer it.
+    hands before, or `SITE`: it goes on with that session (RFC 8446 section 2.2) where it was given one. A client that
+    resumes a session of the same site sends its request twice. `host` is the name in the request where that is not the
+    site's (a client that asks for an alias does so in both). `method` is that of the request, `user` one who says that
+    his password is "password" (RFC 7617). `address` is where he says to come from, which only a server under test
+    believes; `headers` are written besides, `query` follows on the path, and `via` goes before it; `http` is the
+    version that it speaks. `post_handshake` says whether a certificate can be asked for after the handshake (RFC 8446
+    section 4.2.6): browsers do not offer it.
     """
 
     identity: Identity | None = None
@@ -110,7 +111,9 @@ def probe(endpoint: Endpoint, client: Client, tls: Tls, probe_id: str) -> Observ
         shown = connection.get_peer_certificate(as_cryptography=True)
         proven = (tls == "1.2" or failure is None) and shown in endpoint.servers
         answer = b""
-        if failure is None:
+        if failure is None and client.resumes == SITE:
+            answer, failure = _ask_twice(connection, endpoint, client, probe_id)
+        elif failure is None:
             answer, failure = _ask(connection, _request(endpoint, client, probe_id))
     finally:
         connection.close()
@@ -133,9 +136,9 @@ def _connection(context: SSL.Context, endpoint: Endpoint, client: Client) -> SSL
 
 
 def _session(context: SSL.Context, endpoint: Endpoint, client: Client) -> SSL.Session | None:
-    """Visit the neighbour whose session is to be resumed; TLS 1.3 hands it out after the handshake. None where the
-    neighbour lets nobody in."""
-    first = replace(client, asks_for=client.resumes, host=client.resumes)
+    """Visit the site whose session is to be resumed; TLS 1.3 hands it out after the handshake. None where the handshake
+    is refused there."""
+    first = client if client.resumes == SITE else replace(client, asks_for=client.resumes, host=client.resumes)
     connection = _connection(context, endpoint, first)
     try:
         if handshake(connection) is None:
@@ -214,7 +217,7 @@ _USUAL = ("User-Agent: mtls-harness", "Accept: */*")
 """What every client says: many servers turn away who does not."""
 
 
-def _request(endpoint: Endpoint, client: Client, probe_id: str) -> bytes:
+def _request(endpoint: Endpoint, client: Client, probe_id: str, *, connection: str = "close") -> bytes:
     query = "?" + quote(client.query, "=&+/:") if client.query else ""
     # As browsers do, without the port where it is the scheme's own (RFC 9110 section 4.2.3).
     written = client.host and re.search(r":\d+$", client.host)
@@ -225,7 +228,7 @@ def _request(endpoint: Endpoint, client: Client, probe_id: str) -> bytes:
         f"Host: {client.host or endpoint.name}{port}",
         f"X-MTLS-Probe: {probe_id}",
         *(line for line in _USUAL if line.partition(":")[0] not in given),
-        "Connection: close",
+        f"Connection: {connection}",
     ]
     lines += [f"{name}: {value}" for name, value in client.headers]
     if client.address:
@@ -254,6 +257,43 @@ def _ask(connection: SSL.Connection, request: bytes) -> tuple[bytes, Exception |
     except (SSL.Error, OSError) as error:
         failure = error
     return answer, failure
+
+
+def _ask_twice(
+    connection: SSL.Connection, endpoint: Endpoint, client: Client, probe_id: str
+) -> tuple[bytes, Exception | None]:
+    """Ask once more on the same connection, unless the first request is admitted or the server closes: of a resumed
+    session mod_ssl reads the certificate while it handles the first request, and `<If>` is evaluated before that."""
+    first, failure = _answer(connection, _request(endpoint, client, probe_id, connection="keep-alive"))
+    if failure or (_status(first) or 0) < 300:
+        return first, failure
+    second, failure = _ask(connection, _request(endpoint, client, probe_id))
+    return (second, failure) if second or alert_of(failure) else (first, None)
+
+
+_END = re.compile(rb"(?i)\r\n(?:content-length: *(\d+)|transfer-encoding: *(chunked)) *\r\n")
+
+
+def _answer(connection: SSL.Connection, request: bytes) -> tuple[bytes, Exception | None]:
+    """Send a request and read one answer, to its end and no further (RFC 9112 section 6.3)."""
+    answer = b""
+    try:
+        connection.sendall(request)
+        while not _is_whole(answer) and (chunk := connection.recv(65536)):
+            answer += chunk
+    except SSL.ZeroReturnError:
+        pass
+    except (SSL.Error, OSError) as error:
+        return answer, error
+    return answer, None
+
+
+def _is_whole(answer: bytes) -> bool:
+    head, found, body = answer.partition(b"\r\n\r\n")
+    end = _END.search(head + b"\r\n") if found else None
+    if end is None:
+        return False
+    return body.endswith(b"0\r\n\r\n") if end[2] else len(body) >= int(end[1])
 
 
 def alert_of(failure: Exception | None) -> str | None:

@@ -8,6 +8,7 @@ _INTRUDERS = {
     "ocsp": "A client whose certificate its authority no longer vouches for still gets in.",
     "protocol": "Connections are made over a version of TLS that was meant to be off.",
     "proof": "Whoever has seen a certificate, which is no secret, can pass for its owner.",
+    "resumption": "A certificate that was refused, or not verified, counts as verified from the second connection on.",
     "revocation": "A client whose certificate was withdrawn, as after a theft or a dismissal, still gets in.",
     "routing": "The site's own guard is passed by asking for it under another name.",
     "rules": "Every client of the authority gets in where only some of them should.",

@@ -30,9 +30,12 @@ _DOCUMENT = "errordocument"
 _KINDS = "SSLOpenSSLConfCmd"
 _IN_THE_CLEAR = "in the clear"
 _IN_PART = "a redirect of some"
+_RESUMED = "a resumed session"
 _REQUIRE = "Write `SSLVerifyClient require` for the virtual host"
 _REMEDIES = {
     "sslverifyclient": "Write `SSLVerifyClient require` here.",
+    _RESUMED: "Write `SSLVerifyClient optional` here, or `require`: then a certificate of an unknown authority is"
+    " refused in the handshake, and there is no session to resume.",
     "sslverifydepth": "Write `SSLVerifyDepth {depth}` here: it counts the certificates above the client's own, the root"
     " included.",
     "sslcacertificatefile": "Let the file named here hold only the authorities whose clients are to get in, each"
@@ -279,8 +282,8 @@ def _at_fault(result: Result) -> tuple[str, Directive]:
     documents = (entry for entry in guard.directives if entry.value == str(result.logged.status))
     if result.logged.instead and (document := next((one for one in documents if one.name.lower() == _DOCUMENT), None)):
         return _DOCUMENT, document
-    if knock.triggered_by:
-        return _WRITTEN, knock.triggered_by
+    if by_case := _by_case(result):
+        return by_case
     if not reason and (nameless := next(filter(knows_nobody, guard.rules), None)):
         return _NAMELESS, nameless
     of_the_case = knock.expected is knock.case.expected
@@ -301,6 +304,17 @@ def _at_fault(result: Result) -> tuple[str, Directive]:
     by_kind = result.verdict is Verdict.LOCKED_OUT and knock.case.family == "valid" and guard.has(_KINDS)
     name = blamed or (_KINDS if by_kind else knock.case.directive)
     return name, guard.responsible(name)
+
+
+def _by_case(result: Result) -> tuple[str, Directive] | None:
+    """Name the directive that answers for it where the case alone tells which: the line that asks for what the client
+    writes, or the one by which its certificate counts as verified (httpd's log says so) without being so."""
+    knock = result.knock
+    if knock.triggered_by:
+        return _WRITTEN, knock.triggered_by
+    if knock.case.family == "resumption" and result.verdict is Verdict.INTRUDER and result.logged.identity:
+        return _RESUMED, knock.site.guard.responsible("SSLVerifyClient")
+    return None
 
 
 def _finding(results: list[Result], depth: int | None) -> Finding:

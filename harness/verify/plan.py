@@ -197,7 +197,8 @@ class Planner:
         for name in names:
             if client:
                 asks_for = name if client.asks_for == NEIGHBOUR else client.asks_for
-                yield replace(client, asks_for=asks_for, resumes=name if client.resumes else None)
+                resumes = name if client.resumes == NEIGHBOUR else client.resumes
+                yield replace(client, asks_for=asks_for, resumes=resumes)
 
     def _neighbours(self, site: Site) -> Iterable[Site]:
         """Of the other sites on the same port one of each kind: what the handshake asks, and by which authorities."""
@@ -294,6 +295,7 @@ def _can_be_asked(case: Case, pki: TestPki, site: Site) -> bool:
         (case.id != _ANOTHER_HOST or site.is_default)
         and case.depth <= 1 + pki.intermediates_allowed
         and (case.family != "ocsp" or (guard.means_ocsp and _by_responder(case, guard)))
+        and (case.family != "resumption" or not guard.in_handshake)
         and (case.family != "revocation" or not guard.means_ocsp or not _CRLS.isdisjoint(guard.in_force))
     )
 
