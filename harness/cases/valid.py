@@ -6,7 +6,7 @@ from harness.cases import case
 from harness.outcome import admitted
 from harness.pki import KeyType
 from harness.pki.testbed import TestPki
-from harness.probe import Client
+from harness.probe import HTTP_2, Client
 
 
 @case(admitted(), source="RFC 5280 6.1")
@@ -94,3 +94,15 @@ def browser(pki: TestPki) -> Client:
     `SSLVerifyClient require` at a Location asks only then, and such a client gets 403, whatever it has.
     """
     return Client(pki.identity(), post_handshake=False)
+
+
+@case(admitted(), source="RFC 9113 3.2, RFC 7301, Protocols", directive="Protocols")
+def over_http2(pki: TestPki) -> Client:
+    """A client that speaks HTTP/2, as browsers and curl do where the server offers it.
+
+    httpd handles each request of HTTP/2 in a connection of its own, which `Require ssl-verify-client` takes for one
+    without a verified certificate: it answers 403. `Require expr "%{SSL_CLIENT_VERIFY} == 'SUCCESS'"` finds the
+    certificate over both. Asked only where `Protocols` offers `h2`. Where the server wants the request by HTTP/1.1, as
+    for `SSLVerifyClient require` in a Location (RFC 9113, HTTP_1_1_REQUIRED), the client makes it so, like a browser.
+    """
+    return Client(pki.identity(), http=HTTP_2)

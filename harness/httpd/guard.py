@@ -28,7 +28,8 @@ class Guard:
     which a request gets there at all. A guard that is `denies_all` lets in nobody, one that is `intentionally_public`
     lets in anybody on purpose; `opening` are the sections that say so of their places. `partly_protected` says that
     what is served is a part of what another guard protects; `bypassed_by` is the line because of which it lies just
-    outside of that: a section that ends before the path, or the way of another virtual host.
+    outside of that: a section that ends before the path, or the way of another virtual host. `http2` says whether the
+    virtual host offers HTTP/2.
     """
 
     section: Directive
@@ -44,6 +45,7 @@ class Guard:
     opening: tuple[Section, ...] = ()
     partly_protected: bool = False
     bypassed_by: Directive | None = None
+    http2: bool = False
 
     @property
     def verify_client(self) -> str:

@@ -134,6 +134,12 @@ class VirtualHost:
         """Whether nobody gets as far as a request without a certificate."""
         return self.tls and self.says("SSLVerifyClient") == "require"
 
+    @cached_property
+    def _http2(self) -> bool:
+        """Whether it offers HTTP/2 over TLS: its own `Protocols` count, else the server's; without any, none does."""
+        offered = [[word for entry in level.find("Protocols") for word in entry.words()] for level in self._levels]
+        return "h2" in next(filter(None, reversed(offered)), [])
+
     def says(self, name: str) -> str:
         """The value of a directive that is about all of it; "" where there is none."""
         entry = self._plain.get(name.lower())
@@ -209,6 +215,7 @@ class VirtualHost:
             claim is None and (asks or any(self.asks_in(one) and one.spares(url) for one in self.sections)),
             tuple(section for section in covering if opens(section)),
             bypassed_by=beyond.because if beyond else left_to_others,
+            http2=self._http2,
         )
         return replace(guard, granting_directive=granting_directive(guard, self._set_by_certificate))
 

@@ -18,6 +18,7 @@ from OpenSSL._util import lib
 
 from harness.outcome import Observation, Outcome, Tls
 from harness.pki import Identity
+from harness.probe import http2
 
 DEADLINE = 10
 """Seconds that one read or write may take."""
@@ -25,6 +26,9 @@ PASSWORD = "password"  # noqa: S105 - the one that SSLOptions +FakeBasicAuth has
 SITE = "the site"
 NEIGHBOUR = "a neighbour"
 ALIAS = "an alias"
+HTTP_1_1 = "HTTP/1.1"
+HTTP_2 = "HTTP/2"
+NOT_HTTP_2 = "the server does not choose HTTP/2, so the request is made by HTTP/1.1"
 _VERSIONS: dict[Tls, int] = {"1.2": SSL.TLS1_2_VERSION, "1.3": SSL.TLS1_3_VERSION}
 _ANY_STRENGTH = b"ALL:@SECLEVEL=0"
 """A hostile client sends what a careful library would refuse to load: judging it is the server's business."""
@@ -42,8 +46,9 @@ class Client:
     site's (a client that asks for an alias does so in both). `method` is that of the request, `user` one who says that
     his password is "password" (RFC 7617). `address` is where he says to come from, which only a server under test
     believes; `headers` are written besides, `query` follows on the path, and `via` goes before it; `http` is the
-    version that it speaks. `post_handshake` says whether a certificate can be asked for after the handshake (RFC 8446
-    section 4.2.6): browsers do not offer it.
+    version that it speaks: one that speaks HTTP/2 speaks HTTP/1.1 as well where the server wants that, as browsers do.
+    `post_handshake` says whether a certificate can be asked for after the handshake (RFC 8446 section 4.2.6): browsers
+    do not offer it.
     """
 
     identity: Identity | None = None
@@ -57,7 +62,7 @@ class Client:
     address: str | None = None
     headers: tuple[tuple[str, str], ...] = ()
     query: str = ""
-    http: str = "HTTP/1.1"
+    http: str = HTTP_1_1
     via: str = ""
     post_handshake: bool = True
 
@@ -67,7 +72,7 @@ class Client:
         said = [f"{name}: {value}" for name, value in self.headers]
         said += [f"Host: {self.host}"] if self.host and self.asks_for == SITE else []
         said += [f"?{self.query}"] if self.query else []
-        said += [self.http] if self.http != "HTTP/1.1" else []
+        said += [self.http] if self.http not in {HTTP_1_1, HTTP_2} else []
         said += [self.method] if self.method not in {"GET", "POST"} else []
         return ", ".join([*said, *([f"{self.via}/…"] if self.via else [])])
 
@@ -110,19 +115,35 @@ def probe(endpoint: Endpoint, client: Client, tls: Tls, probe_id: str) -> Observ
         # TLS 1.2 has checked the server's signature before the client shows its certificate, TLS 1.3 at the end.
         shown = connection.get_peer_certificate(as_cryptography=True)
         proven = (tls == "1.2" or failure is None) and shown in endpoint.servers
-        answer = b""
-        if failure is None and client.resumes == SITE:
-            answer, failure = _ask_twice(connection, endpoint, client, probe_id)
-        elif failure is None:
-            answer, failure = _ask(connection, _request(endpoint, client, probe_id))
+        wants_http2 = client.http == HTTP_2 and failure is None
+        other = wants_http2 and connection.get_alpn_proto_negotiated() != http2.ALPN
+        client = replace(client, http=HTTP_1_1) if other else client
+        status, failure = (None, failure) if failure else _reply(connection, endpoint, client, probe_id)
     finally:
         connection.close()
+    if isinstance(failure, http2.Http11RequiredError):
+        return probe(endpoint, replace(client, http=HTTP_1_1), tls, probe_id)
     alert = alert_of(failure)
-    status = _status(answer)
+    if isinstance(failure, http2.RefusedError):
+        return Observation(Outcome.REFUSED_BY_HTTP, proven, _since(start), error=str(failure))
     silent = Outcome.REFUSED_IN_HANDSHAKE if alert else Outcome.NO_ANSWER
     outcome = silent if status is None else _of_status(status)
     lost = None if status is not None or alert else f"no answer: {failure or 'the connection was closed'}"
-    return Observation(outcome, proven, _since(start), alert, status, lost)
+    return Observation(outcome, proven, _since(start), alert, status, lost or (NOT_HTTP_2 if other else None))
+
+
+def _reply(
+    connection: SSL.Connection, endpoint: Endpoint, client: Client, probe_id: str
+) -> tuple[int | None, Exception | None]:
+    """Ask in the way of the client; returns the status, None without one, and what went wrong."""
+    if client.http == HTTP_2:
+        headers = _headers(client, probe_id)
+        return http2.ask(connection, client.method, _host(endpoint, client), _target(endpoint, client), headers)
+    if client.resumes == SITE:
+        answer, failure = _ask_twice(connection, endpoint, client, probe_id)
+    else:
+        answer, failure = _ask(connection, _request(endpoint, client, probe_id))
+    return _status(answer), failure
 
 
 def _connection(context: SSL.Context, endpoint: Endpoint, client: Client) -> SSL.Connection:
@@ -161,6 +182,8 @@ def context_for(client: Client, tls: Tls) -> SSL.Context:
     # The certificate of this run is compared as a whole, which is stricter than any chain could be.
     context.set_verify(SSL.VERIFY_NONE, None)
     context.set_cipher_list(_ANY_STRENGTH)
+    if client.http == HTTP_2:
+        context.set_alpn_protos([http2.ALPN, b"http/1.1"])
     if client.identity is not None:
         leaf, *chain = client.certificates
         context.use_certificate(leaf)
@@ -213,29 +236,38 @@ def probe_without_tls(endpoint: Endpoint, client: Client, probe_id: str) -> Obse
     return Observation(_of_status(status), False, _since(start), None, status)
 
 
-_USUAL = ("User-Agent: mtls-harness", "Accept: */*")
+_USUAL = (("User-Agent", "mtls-harness"), ("Accept", "*/*"))
 """What every client says: many servers turn away who does not."""
 
 
 def _request(endpoint: Endpoint, client: Client, probe_id: str, *, connection: str = "close") -> bytes:
+    headers = [("Host", _host(endpoint, client)), ("Connection", connection), *_headers(client, probe_id)]
+    lines = (f"{name}: {value}" for name, value in headers)
+    return "\r\n".join((f"{client.method} {_target(endpoint, client)} {client.http}", *lines, "", "")).encode()
+
+
+def _target(endpoint: Endpoint, client: Client) -> str:
     query = "?" + quote(client.query, "=&+/:") if client.query else ""
-    # As browsers do, without the port where it is the scheme's own (RFC 9110 section 4.2.3).
+    return f"{client.via}{endpoint.path}{query}"
+
+
+def _host(endpoint: Endpoint, client: Client) -> str:
+    """As browsers write it, without the port where it is the scheme's own (RFC 9110 section 4.2.3)."""
     written = client.host and re.search(r":\d+$", client.host)
     port = "" if written or endpoint.port == (443 if endpoint.servers else 80) else f":{endpoint.port}"
+    return f"{client.host or endpoint.name}{port}"
+
+
+def _headers(client: Client, probe_id: str) -> list[tuple[str, str]]:
+    """What the request says beside the host and the connection."""
     given = {name.title() for name, _ in client.headers}
-    lines = [
-        f"{client.method} {client.via}{endpoint.path}{query} {client.http}",
-        f"Host: {client.host or endpoint.name}{port}",
-        f"X-MTLS-Probe: {probe_id}",
-        *(line for line in _USUAL if line.partition(":")[0] not in given),
-        f"Connection: {connection}",
-    ]
-    lines += [f"{name}: {value}" for name, value in client.headers]
+    usual = (entry for entry in _USUAL if entry[0] not in given)
+    headers = [("X-MTLS-Probe", probe_id), *usual, *client.headers]
     if client.address:
-        lines.append(f"X-MTLS-Address: {client.address}")
+        headers.append(("X-MTLS-Address", client.address))
     if client.user:
-        lines.append(f"Authorization: Basic {base64.b64encode(f'{client.user}:{PASSWORD}'.encode()).decode()}")
-    return "\r\n".join((*lines, "", "")).encode()
+        headers.append(("Authorization", f"Basic {base64.b64encode(f'{client.user}:{PASSWORD}'.encode()).decode()}"))
+    return headers
 
 
 def _of_status(status: int) -> Outcome:

@@ -135,7 +135,7 @@ def _outcome(results: list[Result]) -> str:
 def _seen(result: Result) -> str:
     word = {
         Outcome.ADMITTED: "admitted",
-        Outcome.REFUSED_BY_HTTP: f"status {result.observed.status}",
+        Outcome.REFUSED_BY_HTTP: f"status {result.observed.status}" if result.observed.status else "no status",
         Outcome.REFUSED_IN_HANDSHAKE: result.observed.alert or "",
         Outcome.NO_ANSWER: "no answer",
     }[result.observed.outcome]

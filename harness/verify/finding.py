@@ -7,9 +7,9 @@ from itertools import groupby
 from harness.httpd.directive import Directive
 from harness.httpd.layout import CoverageGap
 from harness.httpd.site import Site
-from harness.outcome import Verdict
+from harness.outcome import Outcome, Verdict
 from harness.verify.judgement import Result
-from harness.verify.plan import UNAUTHENTICATED
+from harness.verify.plan import OVER_HTTP2, UNAUTHENTICATED
 from harness.verify.rules import ANYBODY, knows_nobody, redirect
 
 _ORDER = ("error", "warning", "note")
@@ -31,6 +31,8 @@ _KINDS = "SSLOpenSSLConfCmd"
 _IN_THE_CLEAR = "in the clear"
 _IN_PART = "a redirect of some"
 _RESUMED = "a resumed session"
+_BY_CONNECTION = "a rule about the connection"
+_VERIFIED = "Write `Require expr \"%{{SSL_CLIENT_VERIFY}} == 'SUCCESS'\"` here"
 _REQUIRE = "Write `SSLVerifyClient require` for the virtual host"
 _REMEDIES = {
     "sslverifyclient": "Write `SSLVerifyClient require` here.",
@@ -56,6 +58,9 @@ _REMEDIES = {
     _IN_PART: "Send whatever is asked for to the site with TLS, such as by `Redirect permanent /"
     " https://www.example.org/`: what this leaves out is served here.",
     "require": "Write `Require ssl-verify-client` here, alone or in <RequireAll>, and outside of <Limit>.",
+    _BY_CONNECTION: f"{_VERIFIED}: `Require ssl-verify-client` denies every client that comes by HTTP/2.",
+    "protocols": "Leave out `h2` here, or change what refuses it: a rule that grants the same by HTTP/1.1, or a cipher"
+    " suite that HTTP/2 does not allow (RFC 9113, appendix A).",
     _WRITTEN: "Ask for nothing here that anybody may write into a request: for an address there is `Require ip`, for"
     " who somebody is his certificate.",
     _NAMELESS: "Write `%{{SSL:SSL_CLIENT_VERIFY}}` here: mod_rewrite knows nothing by the name without `SSL:`, whoever"
@@ -94,6 +99,10 @@ _REMEDIES |= dict.fromkeys(
 _ENGINE_IS_ON = (
     "The rule that follows on this does not keep him out: it has to ask by `%{SSL:SSL_CLIENT_VERIFY}`, and to end by"
     f" `[F]`. Better: {_REQUIRE[0].lower()}{_REQUIRE[1:]}."
+)
+_REQUIRE_BY_HTTP_2 = (
+    f"{_VERIFIED}, alone or in <RequireAll>, and outside of <Limit>; not `Require ssl-verify-client`, which denies"
+    " every client that comes by HTTP/2."
 )
 _TOO_LATE = f"{_REQUIRE}, not in a section: there it acts in the handshake, before there is a request."
 _CHECKS = ("SSLCARevocationCheck", "SSLOCSPEnable")
@@ -308,12 +317,17 @@ def _at_fault(result: Result) -> tuple[str, Directive]:
 
 def _by_case(result: Result) -> tuple[str, Directive] | None:
     """Name the directive that answers for it where the case alone tells which: the line that asks for what the client
-    writes, or the one by which its certificate counts as verified (httpd's log says so) without being so."""
-    knock = result.knock
+    writes, the one by which its certificate counts as verified (httpd's log says so) without being so, or what denies
+    by HTTP/2 alone."""
+    knock, guard = result.knock, result.knock.site.guard
     if knock.triggered_by:
         return _WRITTEN, knock.triggered_by
     if knock.case.family == "resumption" and result.verdict is Verdict.INTRUDER and result.logged.identity:
-        return _RESUMED, knock.site.guard.responsible("SSLVerifyClient")
+        return _RESUMED, guard.responsible("SSLVerifyClient")
+    if knock.case.id == OVER_HTTP2 and result.observed.outcome is not Outcome.REFUSED_IN_HANDSHAKE:
+        denying = [rule for rule in guard.rules if "ssl-verify-client" in rule.arguments.lower()]
+        locked_out = denying and result.verdict is Verdict.LOCKED_OUT
+        return (_BY_CONNECTION, denying[-1]) if locked_out else ("Protocols", guard.responsible("Protocols"))
     return None
 
 
@@ -334,7 +348,8 @@ def _finding(results: list[Result], depth: int | None) -> Finding:
     }[verdict]
     if verdict is Verdict.INTRUDER and level == "warning":
         message = f"Gets in {how}; the configuration does not say that it must not: {who}"
-    remedy = _REMEDIES.get(blamed.lower(), "").format(depth=depth or site.guard.verify_depth + 1)
+    remedies = _REMEDIES | ({"require": _REQUIRE_BY_HTTP_2} if site.guard.http2 else {})
+    remedy = remedies.get(blamed.lower(), "").format(depth=depth or site.guard.verify_depth + 1)
     if blamed == "SSLVerifyClient" and site.guard.verify_client == "require" and not site.guard.in_handshake:
         remedy = _TOO_LATE
     if blamed == "RewriteCond" and site.guard.arguments("RewriteEngine") == ["on"]:

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from harness.httpd.log import Log
 from harness.outcome import NO_CERTIFICATE, Expectation, LogEntry, Observation, Outcome, Reason, Tls, Verdict, judge
 from harness.pki import serial
-from harness.verify.plan import CONTROL, UNWANTED, PlannedProbe
+from harness.probe import NOT_HTTP_2
+from harness.verify.plan import CONTROL, OVER_HTTP2, UNWANTED, PlannedProbe
 from harness.verify.rules import knows_nobody
 
 OTHER_VERSION = "protocol_version"
@@ -107,6 +108,8 @@ def judge_all(
         # It kept its certificate to itself: the server takes no signatures of its kind.
         if verdict is Verdict.LOCKED_OUT and not knock.case.everywhere and not log.saw(filter(None, [_serial(knock)])):
             verdict = Verdict.OTHERWISE
+        if knock.case.id == OVER_HTTP2:
+            verdict = _over_http2(verdict, seen)
         return _own_fault(Result(knock, seen, logged[knock.probe_id], verdict))
 
     asked = [knock for knock in knocks if knock.control_key not in otherwise or not knock.case.expected.admitted]
@@ -156,7 +159,7 @@ def _outcome(knock: PlannedProbe, seen: Observation, logged: LogEntry, control: 
     # A rule may serve another page to who was not verified: the place is what the control was given there.
     if control and control.file == knock.site.file != logged.file and logged.file is not None:
         return replace(seen, outcome=Outcome.REFUSED_BY_HTTP, error="answered by another page")
-    lost = "the request was carried out, only its answer was lost" if seen.status is None else None
+    lost = "the request was carried out, only its answer was lost" if seen.status is None else seen.error
     return replace(seen, outcome=Outcome.ADMITTED, error=lost)
 
 
@@ -168,6 +171,14 @@ def spoken(expected: Expectation, seen: Observation, *, proven: bool) -> Verdict
     if expected.admitted:
         return Verdict.LOCKED_OUT
     return Verdict.AS_EXPECTED if proven else Verdict.INCONCLUSIVE
+
+
+def _over_http2(verdict: Verdict, seen: Observation) -> Verdict:
+    """Judge the control's like by HTTP/2: denied by HTTP/2 alone, it is locked out; without HTTP/2 nothing is shown."""
+    if verdict is Verdict.AS_EXPECTED and seen.error == NOT_HTTP_2:
+        return Verdict.OTHERWISE
+    is_denied = verdict is Verdict.OTHERWISE and seen.outcome is Outcome.REFUSED_BY_HTTP
+    return Verdict.LOCKED_OUT if is_denied else verdict
 
 
 def _own_fault(result: Result) -> Result:

@@ -20,6 +20,8 @@ UNAUTHENTICATED = "absent.none"
 """The client without a certificate: who knocks where the configuration promises nothing."""
 UNWANTED = "protocol.unwanted_version"
 """The good client that speaks a version which a policy does not want."""
+OVER_HTTP2 = "valid.over_http2"
+"""The good client that speaks HTTP/2: as the control, but for that."""
 OTHERS = "rules.another_authority"
 """The good clients of each other authority that is trusted than the one that a policy names."""
 _WRITTEN = "absent.with_header"
@@ -295,6 +297,7 @@ def _can_be_asked(case: Case, pki: TestPki, site: Site) -> bool:
         (case.id != _ANOTHER_HOST or site.is_default)
         and case.depth <= 1 + pki.intermediates_allowed
         and (case.family != "ocsp" or (guard.means_ocsp and _by_responder(case, guard)))
+        and (case.id != OVER_HTTP2 or guard.http2)
         and (case.family != "resumption" or not guard.in_handshake)
         and (case.family != "revocation" or not guard.means_ocsp or not _CRLS.isdisjoint(guard.in_force))
     )

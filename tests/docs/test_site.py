@@ -108,5 +108,5 @@ def test_each_directive_that_is_explained_is_in_the_deployment() -> None:
     rows = re.findall(r"(?m)^\| ((?:`[A-Z]\w+(?: \w+)?`(?:, )?)+) \|", (ROOT / "docs/deploy.md").read_text())
     explained = {name for row in rows for name in re.findall(r"`([^`]+)`", row)}
     configuration = (ROOT / "images/httpd/conf/httpd.conf").read_text()
-    assert len(rows) == 10
+    assert len(rows) == 11
     assert {name for name in explained if not re.search(rf"(?m)^\s*{name}\b", configuration)} == set()
