@@ -19,7 +19,7 @@ def command(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
         [sys.executable, "-m", "harness", *map(str, arguments)],
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=300,
         check=False,
     )
     assert "Traceback" not in done.stderr

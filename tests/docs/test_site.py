@@ -12,7 +12,7 @@ from harness.cases import catalogue
 from tests.docs.conftest import DOCUMENTS, ROOT, Clone
 
 # The first that asks for the site waits for its image.
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(1800)
 # What a browser fetches by itself when it shows a page.
 FETCHED = re.compile(r"<(?:script|link|img|iframe|source)\b[^>]*?\b(?:src|href)=\"?([^\"\s>]+)")
 PICTURES = {"stranger", "dialog", "page"}
