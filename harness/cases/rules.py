@@ -6,7 +6,7 @@ is as good as another (`or`, several `Require` in one section), no single one is
 """
 
 from harness.cases import case
-from harness.outcome import refused_anyhow, refused_by_rule
+from harness.outcome import admitted, refused_anyhow, refused_by_rule
 from harness.pki import Identity
 from harness.pki.template import Part
 from harness.pki.testbed import TestPki
@@ -75,6 +75,17 @@ def similar_name(pki: TestPki) -> Client | None:
     promises to keep it out, since some mean it so: a warning, unless a policy says more.
     """
     return _if_any(pki.resembling())
+
+
+@case(admitted(by_rule=True), source="RFC 5280 6.1, DO-178C MC/DC", directive="Require")
+def each_condition(_pki: TestPki) -> Client | None:
+    """A client that turns one condition of the guard which no other client turns: by its certificate, its address, its
+    password or its request.
+
+    Asked so that each condition is seen true and false in httpd's own trace. What the guard's conditions come to for
+    such a client is expected; a client without a certificate that is admitted by its address or its password is noted.
+    """
+    return Client()
 
 
 def _if_any(identity: Identity | None) -> Client | None:

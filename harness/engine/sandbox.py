@@ -26,6 +26,7 @@ from harness.httpd.directive import Directive, parse, walk
 from harness.httpd.layout import CERTBOT, SNIPPET, ConfigurationError, Layout
 from harness.httpd.log import ACCESS, INSTEAD, is_word
 from harness.httpd.site import Sites
+from harness.httpd.trace import LOG_LEVEL
 
 _RUNTIME = "/run/mtls-harness"
 """A folder that is the server's own, whatever the image lets it write to."""
@@ -36,7 +37,7 @@ _OBSERVE = (
     # As it is by default, but for the client: both logs name its connection.
     r'ErrorLogFormat "[%{u}t] [%-m:%l] [pid %P:tid %{g}T] %7F: %E: [client\\ %{c}L] %M"',
     # Denial reasons appear from `info` on; `debug` adds the serial number of every certificate that was looked at.
-    "LogLevel warn ssl:debug",
+    LOG_LEVEL,
     # GlobalLog is written for every virtual host, whatever logs of its own that has.
     f'GlobalLog /proc/self/fd/1 "{ACCESS} %{{c}}L %{{X-MTLS-Probe}}i %>s %{{X-MTLS-Passed}}i '
     "%{SSL_CLIENT_VERIFY}x %{SSL_CLIENT_M_SERIAL}x %{SSL_VERSION_INTERFACE}x %{SSL_VERSION_LIBRARY}x "
@@ -285,11 +286,15 @@ class Sandbox:
         return ["sh", "-c", f'. "{variables}"; exec "$@"', "sh", *base, *arguments]
 
     def _inspect(self, container: Container) -> _Image:
-        code, text, _ = _run(container, ["sh", "-c", _ASK_IMAGE])
-        if code == 77:
-            raise ServerError(f"There is no httpd in the image {self.image}: name one that has it.")
-        where, built_in, modules, users, groups = (text.split("\n\n") + [""] * 5)[:5]
-        httpd, _, folder = where.strip().partition("\n")
+        for _ in range(_MOST_TRIES):
+            code, text, _ = _run(container, ["sh", "-c", _ASK_IMAGE])
+            if code == 77:
+                raise ServerError(f"There is no httpd in the image {self.image}: name one that has it.")
+            where, built_in, modules, users, groups = (text.split("\n\n") + [""] * 5)[:5]
+            httpd, _, folder = where.strip().partition("\n")
+            # A busy engine may also lose a part in the middle.
+            if "mod_ssl.so" in modules.split() or not folder:
+                break
         return _Image(
             httpd,
             folder.strip(),

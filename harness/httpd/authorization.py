@@ -14,21 +14,26 @@ from harness.httpd.expression import parse
 from harness.httpd.formula import (
     FALSE,
     TRUE,
+    Atom,
     Formula,
+    Operator,
     all_of,
     any_of,
     cofactor,
     either,
     equals,
+    renamed,
+    replaced,
     unknowable,
 )
-from harness.httpd.require import AUTHORIZING, LIMITS, Requirements, Result, every, one_of, some
+from harness.httpd.require import AUTHORIZING, LIMITS, Requirements, Result, every, one_of, some, with_head
 from harness.httpd.rewrite import Rewriting, Rule, rules
 from harness.httpd.users import Files
-from harness.httpd.variables import VERIFY, variable
+from harness.httpd.variables import VERIFY, Origin, Variable, header, variable
 
 _MOST_REQUESTS = 4
 """How many internal redirects are followed."""
+_LEGACY = {f"SSL_CLIENT_{one}_DN": Variable(f"SSL_CLIENT_{one}_DN (legacy)", Origin.CERTIFICATE) for one in "SI"}
 _ACCESS = {"order", "allow", "deny", "satisfy"}
 
 
@@ -38,6 +43,10 @@ class Decision:
 
     formula: Formula = TRUE
     conditions: tuple[Condition, ...] = ()
+
+
+ALWAYS = Decision()
+"""The decision of a place that has no guard."""
 
 
 @dataclass(frozen=True)
@@ -68,17 +77,32 @@ class Place:
     known: Mapping[str, str]
     files: Files
     environment: Mapping[str, str] = field(default_factory=dict)
+    intended: bool = False
 
 
 def decide(place: Place) -> Decision:
-    """Return the access decision of one path."""
+    """Return the access decision of one path. `place.intended` reads what was meant where that is known not to be what
+    httpd does: `Require all granted` as an alternative, and texts that are compared as numbers."""
     reading = _Reading(place, Environment(place.environment))
-    formula = reading.request(place.path, _MOST_REQUESTS)
-    known = {variable(name): value for name, value in place.known.items()}
+    known = {header(name[5:]) if name[:5] == "HTTP:" else variable(name): text for name, text in place.known.items()}
+    # SSLOptions +LegacyDNStringFormat: names as they were before 2.3.11.
+    legacy = reading.has_option("legacydnstringformat")
+
+    def settled(formula: Formula) -> Formula:
+        found = cofactor(formula, known)
+        found = renamed(found, _LEGACY) if legacy else found
+        return replaced(found, _as_text) if place.intended else found
+
+    formula = settled(reading.request(place.path, _MOST_REQUESTS))
     conditions = reading.environment.conditions.values()
-    return Decision(
-        cofactor(formula, known), tuple(replace(one, formula=cofactor(one.formula, known)) for one in conditions)
-    )
+    return Decision(formula, tuple(replace(one, formula=settled(one.formula)) for one in conditions))
+
+
+def _as_text(atom: Atom) -> Formula:
+    """Compare as texts what is no number."""
+    operand = "".join(part for part in atom.right if isinstance(part, str))
+    is_text = atom.operator is Operator.NUMBER_EQUAL and not operand.strip().lstrip("+-").isdigit()
+    return replace(atom, operator=Operator.EQUAL) if is_text else atom
 
 
 @dataclass(frozen=True)
@@ -103,27 +127,29 @@ class _Reading:
     place: Place
     environment: Environment
 
+    def has_option(self, name: str) -> bool:
+        """Whether a word of SSLOptions is in force at the path."""
+        covering = self.place.sections(self.place.path, self.place.content(self.place.path))
+        bodies = [*self.place.levels, *(section.body for section in covering)]
+        said = [entry for body in bodies for entry in body if entry.name.lower() == "ssloptions"]
+        return any(name in word.lower() and not word.startswith("-") for entry in said for word in entry.words())
+
     def request(self, path: str, rest: int) -> Formula:
         """Whether a request for a path is admitted; `rest` is how many internal redirects may still come."""
         if rest == 0:
             return unknowable(f"more than {_MOST_REQUESTS} internal redirects, the last to {path}")
-        self.environment.take(entry for level in self.place.levels for entry in _flat(level))
+        self.environment.take((entry for level in self.place.levels for entry in _flat(level)), in_section=False)
         engine, listed = _server_rules(self.place.levels)
-        rewriting = self._rewriting(listed if engine else (), path)
-        ways = rewriting.ways(path)
-        for directive, formula in rewriting.conditions:
-            self.environment.note(directive, formula)
-        conditions = [self.environment.resolved(way.condition) for way in ways]
-        for condition, name, value in rewriting.environment:
-            self.environment.add(name, value, condition)
-        return any_of(
-            all_of((condition, self._sections(way.path if way.passes_through else path, way.path, rest, ends=way.ends)))
-            for condition, way in zip(conditions, ways, strict=True)
-            if way.path is not None
-        )
+        outcomes: dict[Formula, list[Formula]] = {}
+        for way in self._rewriting(listed if engine else (), path).ways(path):
+            if way.path is not None:
+                url = way.path if way.passes_through else path
+                found = self._sections(url, way.path, rest, ends=way.ends)
+                outcomes.setdefault(found, []).append(way.condition)
+        return any_of(all_of((any_of(conditions), found)) for found, conditions in outcomes.items())
 
     def _rewriting(self, listed: Sequence[Rule], path: str) -> Rewriting:
-        return Rewriting(listed, {**self.place.known, "REQUEST_URI": path})
+        return Rewriting(listed, {**self.place.known, "REQUEST_URI": path}, self.environment)
 
     def _sections(self, url: str, mapped: str, rest: int, *, ends: bool) -> Formula:
         """What all sections that cover a path come to, `mapped` to what is served."""
@@ -143,10 +169,14 @@ class _Reading:
         flat = [*_flat(section.body)]
         by_name = {entry.name.lower(): entry for entry in flat if not entry.body}
         found = replace(state, settings={**state.settings, **by_name})
-        required = Requirements(self.environment, self.place.files)
+        required = Requirements(self.environment, self.place.files, self.place.intended)
         if section.kind != "server":
-            self.environment.take(flat)
+            self.environment.take(flat, in_section=True)
             found = _rewritten(found, section)
+            # The rules of a section run after access is decided.
+            self.environment.late |= {
+                given.partition(":")[0].removeprefix("!") for rule in found.rules for given in rule.variables
+            }
         found = replace(
             found, authorization=_authorized(found, required.of_section(section.body, found.settings), by_name)
         )
@@ -161,7 +191,7 @@ class _Reading:
             found = replace(found, certificate=equals(variable(VERIFY), "SUCCESS") if must else TRUE)
         if "allowmethods" in by_name:
             methods = [word.upper() for entry in flat if entry.name.lower() == "allowmethods" for word in entry.words()]
-            allowed = TRUE if "RESET" in methods else one_of(variable("REQUEST_METHOD"), [*methods, "HEAD"])
+            allowed = TRUE if "RESET" in methods else one_of(variable("REQUEST_METHOD"), with_head(methods))
             found = replace(found, methods=allowed)
         if section.kind == "if" and by_name.keys() & {"redirect", "redirectmatch"}:
             found = replace(found, not_redirected=FALSE)
@@ -228,17 +258,14 @@ class _Reading:
         subject = content if content.startswith("/") else url
         folder = f"{state.folder.rstrip('/')}/"
         path = subject.removeprefix(folder) if state.folder else subject
-        rewriting = self._rewriting(state.rules, url)
-        ways = rewriting.ways(path)
-        for directive, formula in rewriting.conditions:
-            self.environment.note(directive, formula)
+        ways = self._rewriting(state.rules, url).ways(path)
         parts: list[Formula] = []
         for way in ways:
             if way.path is not None:
                 base = url[: len(url) - len(path)] if url.endswith(path) else url.rpartition("/")[0] + "/"
                 target = way.path if way.path.startswith("/") else f"{base}{way.path}"
                 further = TRUE if way.path == path else self.request(target, rest - 1)
-                parts.append(all_of((self.environment.resolved(way.condition), further)))
+                parts.append(all_of((way.condition, further)))
         return any_of(parts)
 
 

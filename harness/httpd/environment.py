@@ -21,9 +21,10 @@ from harness.httpd.formula import (
     either,
     negated,
     replaced,
+    unknowable,
 )
 from harness.httpd.pcre import texts
-from harness.httpd.variables import RAW_PATH, Origin, Variable, environment, extension, header, variable
+from harness.httpd.variables import MAYBE_SET, RAW_PATH, Origin, Variable, environment, extension, header, variable
 
 _SPECIAL = {
     "remote_addr": "REMOTE_ADDR",
@@ -43,6 +44,9 @@ class Condition:
 
     directive: Directive
     formula: Formula
+
+    def __str__(self) -> str:
+        return f"{self.directive.file}:{self.directive.line} {self.directive.name} {self.directive.arguments}"
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,8 @@ class Environment:
 
     known: Mapping[str, str] = field(default_factory=dict)
     setters: list[Setter] = field(default_factory=list)
+    late: set[str] = field(default_factory=set)
+    """What is set after access is decided (SetEnv, PassEnv)."""
     conditions: dict[tuple[str, int, str], Condition] = field(default_factory=dict)
 
     def note(self, directive: Directive, formula: Formula) -> Formula:
@@ -76,6 +82,8 @@ class Environment:
     def is_set(self, name: str) -> Formula:
         """Whether a variable is set, whatever its value."""
         found: Formula = TRUE if name in self.known else FALSE
+        if self._is_unknown(name):
+            return unknowable(f"{MAYBE_SET}{name}")
         for setter in self._setters(name):
             unset = all_of((negated(setter.condition), found))
             found = unset if setter.value is None else any_of((setter.condition, found))
@@ -88,7 +96,10 @@ class Environment:
             name = next((one.name[4:] for one in atom.variables if one.name.startswith("ENV:")), None)
             if name is None:
                 return atom
-            found = self.resolved(_with(atom, name, (self.known.get(name, ""),)))
+            unset: Term = (self.known.get(name, ""),)
+            if self._is_unknown(name):
+                unset = (Variable(f"{MAYBE_SET}{name}", Origin.UNKNOWABLE),)
+            found = self.resolved(_with(atom, name, unset))
             for setter in self._setters(name):
                 found = either(setter.condition, self.resolved(_with(atom, name, setter.value or ("",))), found)
             return found
@@ -96,6 +107,11 @@ class Environment:
         if not any(one.name.startswith("ENV:") for atom in atoms(formula) for one in atom.variables):
             return formula
         return replaced(formula, change)
+
+    def _is_unknown(self, name: str) -> bool:
+        """Whether nothing in the configuration sets a variable: a module may. What redirects leave is not there yet."""
+        known = name in self.known or name in self.late or name.startswith("REDIRECT_")
+        return not known and not any(setter.name == name for setter in self.setters)
 
     def _setters(self, name: str) -> Iterator[Setter]:
         for setter in self.setters:
@@ -108,10 +124,12 @@ class Environment:
         """Take up what sets a variable."""
         self.setters.append(Setter(name, value, self.resolved(condition), directive))
 
-    def take(self, body: Iterable[Directive]) -> None:
-        """Take up what sets variables in a section."""
+    def take(self, body: Iterable[Directive], *, in_section: bool) -> None:
+        """Take up what sets variables, in a section or for the whole server."""
         for entry in body:
             name, words = entry.name.lower(), entry.words()
+            if name in {"setenv", "passenv"}:
+                self.late |= set(words[:1] if name == "setenv" else words)
             term: Term = ()
             pattern = "(?i)" if name.endswith("nocase") else ""
             if name.startswith("setenvif") and name != "setenvifexpr" and len(words) > 2:
@@ -124,7 +142,7 @@ class Environment:
                 continue
             if attribute:
                 pattern += expression
-                term = self._attribute(attribute)
+                term = self._attribute(attribute, in_section=in_section)
                 condition: Formula = Atom(term, Operator.MATCHES, (pattern,))
             else:
                 condition = parse(expression)
@@ -133,11 +151,12 @@ class Environment:
                 text = None if key.startswith("!") else _value(value if given else "1", term, pattern)
                 self.add(key.removeprefix("!"), text, condition, entry)
 
-    def _attribute(self, name: str) -> Term:
+    def _attribute(self, name: str, *, in_section: bool) -> Term:
         """What SetEnvIf looks at: a part of the request, a variable that is set already, or a header."""
         kind = name.lower()
         if kind == "request_uri":
-            return (Variable(RAW_PATH, Origin.REQUEST),)
+            # Sections are found after the dots are gone.
+            return (variable("REQUEST_URI") if in_section else Variable(RAW_PATH, Origin.REQUEST),)
         if kind in _SPECIAL:
             return (variable(_SPECIAL[kind]),)
         if found := _OID.fullmatch(name):

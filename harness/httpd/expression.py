@@ -18,6 +18,7 @@ from harness.httpd.formula import (
     Term,
     all_of,
     any_of,
+    applied,
     constant_folded,
     negated,
     unknowable,
@@ -53,8 +54,19 @@ _OF_SSL_REQUIRE = {
 }
 """SSLRequire compares all alike: by length, then by letters (mod_ssl, "SSLRequire")."""
 _HEADER_FUNCTIONS = {"req", "http", "req_novary"}
-_ENVIRONMENT_FUNCTIONS = {"reqenv", "env", "osenv", "note"}
+_ENVIRONMENT_FUNCTIONS = {"reqenv", "env"}
 _FALSE_WORDS = r"(?i)^(|0|off|false|no)$"
+
+
+_ESCAPE = re.compile(r"\\([0-7]{1,3}|x[0-9A-Fa-f]{1,2}|.)", re.DOTALL)
+_ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
+
+
+def _unescaped(text: str) -> str:
+    """The character that stands for an escape sequence: octal, hexadecimal, of C, or itself."""
+    if text[0] in "01234567":
+        return chr(int(text, 8))
+    return chr(int(text[1:], 16)) if len(text) > 1 else _ESCAPED.get(text, text)
 
 
 class _SyntaxError(Exception):
@@ -80,9 +92,15 @@ def parse_string(text: str) -> Term:
         return (Variable(text, Origin.UNKNOWABLE),)
 
 
-def wildcard(pattern: str, *, any_case: bool) -> str:
-    """Return the regular expression of a pattern with `*` and `?`."""
-    parts = ({"*": ".*", "?": "."}.get(one, re.escape(one)) for one in pattern)
+def wildcard(pattern: str, *, any_case: bool, of_a_path: bool = False) -> str:
+    """Return the regular expression of a pattern with `*` and `?`; in that `of_a_path` they match no slash."""
+    one_of = "[^/]" if of_a_path else "."
+    parts = []
+    for piece in re.findall(r"\[!?\]?[^\]]*\]|\\.|.", pattern, re.DOTALL):
+        if piece[0] == "[" and len(piece) > 1:
+            parts.append(f"[^{piece[2:]}" if piece[1] == "!" else piece)
+        else:
+            parts.append({"*": f"{one_of}*", "?": one_of}.get(piece, re.escape(piece.removeprefix("\\"))))
     return f"{'(?i)' if any_case else ''}(?s)^{''.join(parts)}$"
 
 
@@ -139,13 +157,13 @@ class _Parser:
     def _unary(self, operator: str, operand: Term) -> Formula:
         match operator:
             case "n":
-                return negated(Atom(operand, Operator.EQUAL, ("",)))
+                return _atom(operand, Operator.EQUAL, ("",), positive=False)
             case "z":
-                return Atom(operand, Operator.EQUAL, ("",))
+                return _atom(operand, Operator.EQUAL, ("",))
             case "T":
-                return negated(Atom(operand, Operator.MATCHES, (_FALSE_WORDS,)))
+                return _atom(operand, Operator.MATCHES, (_FALSE_WORDS,), positive=False)
             case "R":
-                return Atom((variable("REMOTE_ADDR"),), Operator.IN_NETWORK, operand)
+                return _atom((variable("REMOTE_ADDR"),), Operator.IN_NETWORK, operand)
         return unknowable(f"-{operator} {operand}")
 
     def _comparison(self) -> Formula:
@@ -170,10 +188,11 @@ class _Parser:
         right = self.word()
         match operator:
             case "-ipmatch":
-                return Atom(left, Operator.IN_NETWORK, right)
+                return _atom(left, Operator.IN_NETWORK, right)
             case "-strmatch" | "-strcmatch" | "-fnmatch" if all(isinstance(part, str) for part in right):
-                pattern = wildcard("".join(map(str, right)), any_case=operator == "-strcmatch")
-                return Atom(left, Operator.MATCHES, (pattern,))
+                text = "".join(map(str, right))
+                pattern = wildcard(text, any_case=operator == "-strcmatch", of_a_path=operator == "-fnmatch")
+                return _atom(left, Operator.MATCHES, (pattern,))
         return unknowable(self.text[start : self.at])
 
     def _matching(self, left: Term) -> Formula:
@@ -193,7 +212,7 @@ class _Parser:
         used = "".join(sorted(set(flags[0]) & set("ism")))
         pattern = (f"(?{used})" if used else "") + self.text[at + 1 : end]
         self.last_match = (left, pattern)
-        return Atom(left, Operator.MATCHES, (pattern,))
+        return _atom(left, Operator.MATCHES, (pattern,))
 
     def _in_list(self, left: Term) -> Formula:
         if self._accept("{"):
@@ -207,7 +226,7 @@ class _Parser:
         argument = self.word()
         self._expect(")")
         if name.lower() in {"peerextlist", "oid"} and len(argument) == 1 and isinstance(argument[0], str):
-            return Atom((extension(argument[0]),), Operator.EQUAL, left)
+            return _atom((extension(argument[0]),), Operator.EQUAL, left)
         return unknowable(f"{name}({argument})")
 
     # --- words
@@ -268,13 +287,13 @@ class _Parser:
                 found += self._reference(int(text[at + 1]))
                 at += 2
             else:
-                escaped = text[at] == "\\" and at + 1 < len(text)
-                one = {"n": "\n", "t": "\t", "r": "\r"}.get(text[at + 1], text[at + 1]) if escaped else text[at]
+                escape = _ESCAPE.match(text, at)
+                one = _unescaped(escape[1]) if escape else text[at]
                 if found and isinstance(found[-1], str):
                     found[-1] += one
                 else:
                     found.append(one)
-                at += 2 if escaped else 1
+                at = escape.end() if escape else at + 1
         return tuple(found)
 
     def _variable(self, inner: str) -> Term:
@@ -306,7 +325,7 @@ class _Parser:
             if kind == "ssl":
                 return (variable(text),)
         if len(arguments) == 1 and kind in FUNCTIONS:
-            return (Applied(kind, argument),)
+            return applied(kind, argument)
         return (Variable(f"{name}({', '.join(map(str, arguments))})", Origin.UNKNOWABLE),)
 
     # --- characters

@@ -3,7 +3,7 @@
 import ipaddress
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from urllib.parse import quote, unquote
 
@@ -46,6 +46,13 @@ FUNCTIONS: Mapping[str, Callable[[str], str]] = {
 }
 Term = tuple["str | Variable | Applied", ...]
 """A text made of constants, variables and functions, one after the other."""
+
+
+def applied(function: str, term: Term) -> Term:
+    """Return a function of a term; of a constant its value."""
+    constant = all(isinstance(part, str) for part in term)
+    made = Applied(function, term)
+    return (made.value("".join(map(str, term))),) if constant else (made,)
 
 
 def variables_of(term: Term) -> Iterator[Variable]:
@@ -200,6 +207,8 @@ def _joined(kind: type[All] | type[Any], parts: Iterable[Formula], neutral: Form
             return ends
         if part != neutral:
             found.update(dict.fromkeys(part.parts if isinstance(part, kind) else (part,)))
+    if any(isinstance(part, Not) and part.part in found for part in found):
+        return ends  # A part and its opposite.
     return next(iter(found)) if len(found) == 1 else kind(tuple(found))
 
 
@@ -257,6 +266,22 @@ def replaced(formula: Formula, change: Callable[[Atom], Formula]) -> Formula:
             return any_of(replaced(part, change) for part in parts)
 
 
+def renamed(formula: Formula, names: Mapping[str, Variable]) -> Formula:
+    """Return the formula with other variables in the place of those of these names."""
+
+    def put(term: Term) -> Term:
+        return tuple(
+            names.get(part.name, part)
+            if isinstance(part, Variable)
+            else replace(part, argument=put(part.argument))
+            if isinstance(part, Applied)
+            else part
+            for part in term
+        )
+
+    return replaced(formula, lambda atom: Atom(put(atom.left), atom.operator, put(atom.right)))
+
+
 def cofactor(formula: Formula, values: Values) -> Formula:
     """Return what is left of a formula where these variables have these values."""
 
@@ -265,6 +290,11 @@ def cofactor(formula: Formula, values: Values) -> Formula:
         return atom if known is None else TRUE if known else FALSE
 
     return replaced(formula, change)
+
+
+def compares_numbers(formula: Formula) -> bool:
+    """Whether a formula compares anything as a number."""
+    return any(atom.operator is Operator.NUMBER_EQUAL for atom in atoms(formula))
 
 
 def decided(formula: Formula, is_open: Callable[[Atom], bool], *, positive: bool = True) -> Formula:

@@ -20,7 +20,7 @@ from harness.httpd.formula import (
     unknowable,
 )
 from harness.httpd.users import Files, known_users, members
-from harness.httpd.variables import BASIC_USER, LEGACY_SUBJECT, VERIFY, Origin, Variable, variable
+from harness.httpd.variables import BASIC_USER, LEGACY_SUBJECT, USER, VERIFY, Origin, Variable, variable
 
 AUTHORIZING = {"require", "requireall", "requireany", "requirenone"}
 LIMITS = {"limit", "limitexcept"}
@@ -77,17 +77,19 @@ def some(parts: Sequence[Result]) -> Result:
 
 @dataclass(frozen=True)
 class Requirements:
-    """Reads what is required, with the variables and the files that a rule looks at."""
+    """Reads what is required, with the variables and the files that a rule looks at; `intended` leaves out what lets
+    in anybody beside a rule that asks for more, as it does by mistake."""
 
     environment: Environment
     files: Files
+    intended: bool = False
 
     def of_section(self, body: Iterable[Directive], settings: Settings) -> Result | None:
         """What the Require directives of one section come to; None where it has none."""
         entries = [*_requiring(body)]
         if not entries:
             return None
-        found = some([self.of(entry, settings) for entry in entries])
+        found = some(self._meant([self.of(entry, settings) for entry in entries]))
         # Methods that no directive of the section is about are granted.
         applies = any_of(limited_to(entry) if entry.name.lower() in LIMITS else TRUE for entry in entries)
         return Result(any_of((negated(applies), found.granted)), all_of((applies, found.denied)))
@@ -97,10 +99,11 @@ class Requirements:
         kind = entry.name.lower()
         if kind in LIMITS:
             inside = some([self.of(part, settings) for part in _requiring(entry.body)])
-            applies = limited_to(entry)
+            applies = self.environment.note(entry, limited_to(entry))
             return Result(all_of((applies, inside.granted)), all_of((applies, inside.denied)))
         if kind != "require":
             parts = [self.of(part, settings) for part in _requiring(entry.body)]
+            parts = self._meant(parts) if kind == "requireany" else parts
             return (
                 every(parts)
                 if kind == "requireall"
@@ -114,22 +117,27 @@ class Requirements:
         found = Result.of(self.environment.note(entry, self._provider(provider.lower(), arguments.strip(), settings)))
         return found.inverted() if turned else found
 
+    def _meant(self, alternatives: Sequence[Result]) -> list[Result]:
+        """The alternatives that ask for something, where it is read as it was intended."""
+        asking = [one for one in alternatives if one.granted != TRUE]
+        return asking if self.intended and asking else list(alternatives)
+
     def _provider(self, kind: str, text: str, settings: Settings) -> Formula:
         words = Directive("", text, "", 0).words()
         simple: dict[str, Callable[[], Formula]] = {
             "all": lambda: TRUE if text.lower() == "granted" else FALSE,
             "ssl": lambda: equals(variable("HTTPS"), "on"),
             "ssl-verify-client": lambda: equals(variable(VERIFY), "SUCCESS"),
-            "expr": lambda: parse(Directive("", text, "", 0).expression),
+            "expr": lambda: parse(_unquoted(text)),
             "env": lambda: any_of(map(self.environment.is_set, words)),
-            "method": lambda: one_of(_METHOD, _with_head(words)),
+            "method": lambda: one_of(_METHOD, with_head(words)),
             "ip": lambda: any_of(map(_from, words)),
             "local": lambda: any_of(map(_from, _LOCAL)),
             "host": lambda: one_of(variable("REMOTE_HOST"), words),
             "forward-dns": lambda: one_of(variable("REMOTE_HOST"), words),
             "valid-user": lambda: self._user(None, settings),
             "user": lambda: self._user(words, settings),
-            "group": lambda: self._user(members(self.files, _words(settings, "authgroupfile"), words), settings),
+            "group": lambda: self._user(self._members(words, settings), settings),
         }
         return simple[kind]() if kind in simple else unknowable(f"Require {kind} {text}".strip())
 
@@ -137,23 +145,33 @@ class Requirements:
         """Who is a user: by the certificate (SSLUserName, FakeBasicAuth) or by a password; None wants any user."""
         if by := _words(settings, "sslusername"):
             return one_of(variable(by[0]), wanted)
-        kind = next(iter(_words(settings, "authtype")), "basic").lower()
-        if kind != "basic":
+        kind, providers = next(iter(_words(settings, "authtype")), "None"), _words(settings, "authbasicprovider")
+        if kind == "None":
+            return FALSE  # Nobody is asked who they are.
+        if kind.lower() != "basic":
             return unknowable(f"AuthType {kind}")
-        if "anon" in _words(settings, "authbasicprovider"):
+        if "anon" in providers:
             named = [name for name in _words(settings, "anonymous") if name != "*"]
-            return one_of(Variable(BASIC_USER, Origin.REQUEST), named or wanted)
+            return one_of(Variable(BASIC_USER, Origin.REQUEST), named or wanted or [USER])
+        if not _words(settings, "authuserfile"):
+            return unknowable(f"AuthBasicProvider {' '.join(providers)}")
         by_password, by_subject = Variable(BASIC_USER, Origin.PASSWORD), Variable(LEGACY_SUBJECT, Origin.CERTIFICATE)
         if not any("fakebasicauth" in word.lower() for word in _words(settings, "ssloptions")):
-            return one_of(by_password, wanted)
+            return one_of(by_password, [USER] if wanted is None else wanted)
         users = known_users(self.files, _words(settings, "authuserfile"))
         if users is None:
-            return one_of(by_subject, wanted)
+            return one_of(by_subject, [one for one in wanted or () if one.startswith("/")] or [f"/CN={USER}"])
         counted = [name for name in users if wanted is None or name in wanted]
         subjects = [name for name in counted if name.startswith("/")]
         return any_of(
             (one_of(by_subject, subjects), one_of(by_password, [one for one in counted if one not in subjects]))
         )
+
+    def _members(self, groups: Sequence[str], settings: Settings) -> list[str]:
+        """Who is in any of these groups; of a file that CONFIG does not hold, the good client."""
+        paths = _words(settings, "authgroupfile")
+        held = any(map(self.files, paths))
+        return members(self.files, paths, groups) if held else [USER]
 
     def access(self, body: Iterable[Directive]) -> Formula:
         """What Order, Allow and Deny of one section come to; outside of their <Limit> they have no say."""
@@ -161,10 +179,14 @@ class Requirements:
         orders = [entry.arguments.lower().replace(" ", "") for entry, _ in found if entry.name.lower() == "order"]
         allowed, denied = (
             any_of(
-                all_of((limited_to(limit) if limit else TRUE, self._host(word)))
+                all_of(
+                    (
+                        limited_to(limit) if limit else TRUE,
+                        self.environment.note(entry, any_of(map(self._host, _hosts(entry)))),
+                    )
+                )
                 for entry, limit in found
                 if entry.name.lower() == name
-                for word in _hosts(entry)
             )
             for name in ("allow", "deny")
         )
@@ -187,7 +209,7 @@ class Requirements:
 
 def limited_to(limit: Directive) -> Formula:
     """Whether a request's method is one that a <Limit> or <LimitExcept> is about."""
-    named = one_of(_METHOD, _with_head(limit.words()))
+    named = one_of(_METHOD, with_head(limit.words()))
     return named if limit.name.lower() == "limit" else negated(named)
 
 
@@ -200,10 +222,16 @@ def _from(text: str) -> Formula:
     return Atom((variable("REMOTE_ADDR"),), Operator.IN_NETWORK, (text,))
 
 
-def _with_head(methods: Iterable[str]) -> list[str]:
+def with_head(methods: Iterable[str]) -> list[str]:
     """The methods as httpd counts them: what is said of GET is said of HEAD."""
     named = [word.upper() for word in methods]
     return [*named, *(["HEAD"] if "GET" in named and "HEAD" not in named else [])]
+
+
+def _unquoted(text: str) -> str:
+    """The expression of a Require: httpd takes the quotes around it away, and no backslash."""
+    quoted = len(text) > 1 and text[0] in "'\"" and text[-1] == text[0]
+    return text[1:-1] if quoted else text
 
 
 def _words(settings: Settings, name: str) -> list[str]:

@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from harness.httpd.directive import Directive
+from harness.httpd.environment import Environment
 from harness.httpd.expression import parse
 from harness.httpd.formula import (
     FALSE,
@@ -16,6 +17,7 @@ from harness.httpd.formula import (
     Term,
     all_of,
     any_of,
+    applied,
     constant_folded,
     negated,
     unknowable,
@@ -169,10 +171,7 @@ class Rewriting:
 
     rules: Sequence[Rule]
     values: Mapping[str, str]
-    conditions: list[tuple[Directive, Formula]] = field(default_factory=list)
-    """Each condition that was looked at, as a formula."""
-    environment: list[tuple[Formula, str, Term | None]] = field(default_factory=list)
-    """Each variable that is set (None: unset) and when."""
+    environment: Environment
 
     def ways(self, path: str) -> list[Way]:
         """Follow a path through all rules."""
@@ -199,7 +198,7 @@ class Rewriting:
         for given in rule.variables:
             name, _, value = given.partition(":")
             text = None if name.startswith("!") else self._term(value, groups or (), rule.conditions)
-            self.environment.append((matched, name.removeprefix("!"), text))
+            self.environment.add(name.removeprefix("!"), text, matched)
         if rule.responds:
             yield Way(matched, None, rule)
             yield from self._from(
@@ -235,7 +234,7 @@ class Rewriting:
         alternatives: list[Formula] = []
         for number, condition in enumerate(rule.conditions):
             formula = self._condition(condition, groups, rule.conditions[:number])
-            self.conditions.append((condition.directive, formula))
+            formula = self.environment.note(condition.directive, formula)
             alternatives.append(formula)
             if not condition.joined_by_or:
                 found.append(any_of(alternatives))
@@ -249,7 +248,7 @@ class Rewriting:
         pattern, positive = condition.pattern.removeprefix("!"), not condition.pattern.startswith("!")
         text = self._term(condition.text, groups, before)
         if _FILE_TEST.match(pattern):
-            formula = unknowable(f"{condition.text} {pattern}")
+            formula = self._file_test(text, pattern, condition)
             return formula if positive else negated(formula)
         compared = next(
             (
@@ -265,10 +264,21 @@ class Rewriting:
             # `=""` compares with nothing.
             operand = () if operand == ('""',) else operand
             if "NC" in condition.flags and operator is Operator.EQUAL:
-                text, operand = (Applied("tolower", text),), (Applied("tolower", operand),)
+                text, operand = applied("tolower", text), applied("tolower", operand)
             return _folded(Atom(text, operator, operand), positive=positive == holds)
         used = f"(?i){pattern}" if "NC" in condition.flags else pattern
         return _folded(Atom(text, Operator.MATCHES, (used,)), positive=positive)
+
+    def _file_test(self, text: Term, test: str, condition: Condition) -> Formula:
+        """Whether what a path leads to is there: of the paths that are asked for, a folder or a file with an ending
+        is; of others nobody knows."""
+        path = "".join(part for part in text if isinstance(part, str))
+        root, url = self.values.get("DOCUMENT_ROOT", ""), self.values.get("REQUEST_URI", "")
+        asked = {url, f"{root}{url}", self.values.get("REQUEST_FILENAME", "")}
+        if path not in asked or test not in {"-f", "-d"} or not all(isinstance(part, str) for part in text):
+            return unknowable(f"{condition.text} {test}")
+        is_folder, is_file = path.endswith("/"), "." in path.rpartition("/")[2]
+        return TRUE if (is_folder if test == "-d" else is_file) else FALSE
 
     def _term(self, text: str, groups: Sequence[str], before: Sequence[Condition]) -> Term:
         """Read a text in which variables and references to groups stand."""

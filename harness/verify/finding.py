@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from harness.httpd.directive import Directive
+from harness.httpd.guard import uses_unset_variable
 from harness.httpd.layout import CoverageGap
 from harness.httpd.site import Site
 from harness.outcome import Outcome, Verdict
 from harness.verify.judgement import Result
 from harness.verify.plan import OVER_HTTP2, UNAUTHENTICATED
-from harness.verify.rules import ANYBODY, knows_nobody, redirect
+from harness.verify.users import ANYBODY
 
 _ORDER = ("error", "warning", "note")
 # What httpd's own reason for a refusal points at: its message number, or OpenSSL's X509_V_ERR number.
@@ -282,7 +283,7 @@ def _at_fault(result: Result) -> tuple[str, Directive]:
     lacks it."""
     knock, guard, reason = result.knock, result.knock.site.guard, result.logged.reason
     if not knock.site.tls:
-        sent = redirect(guard)
+        sent = guard.redirect_to_tls
         if sent and sent.name.lower().startswith("redirect") and guard.way and "proxypass" in guard.way.name.lower():
             return _IN_THE_CLEAR, guard.way  # It comes before what mod_alias redirects.
         return (_IN_PART, sent) if sent else (_IN_THE_CLEAR, guard.section)
@@ -293,7 +294,7 @@ def _at_fault(result: Result) -> tuple[str, Directive]:
         return _DOCUMENT, document
     if by_case := _by_case(result):
         return by_case
-    if not reason and (nameless := next(filter(knows_nobody, guard.rules), None)):
+    if not reason and (nameless := next(filter(uses_unset_variable, guard.rules), None)):
         return _NAMELESS, nameless
     of_the_case = knock.expected is knock.case.expected
     if knock.expected.by_rule and (knock.case.family == "rules" if of_the_case else result.logged.identity):

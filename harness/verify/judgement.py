@@ -3,12 +3,13 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from harness.httpd.environment import Condition
+from harness.httpd.guard import uses_unset_variable
 from harness.httpd.log import Log
 from harness.outcome import NO_CERTIFICATE, Expectation, LogEntry, Observation, Outcome, Reason, Tls, Verdict, judge
 from harness.pki import serial
 from harness.probe import NOT_HTTP_2
-from harness.verify.plan import CONTROL, OVER_HTTP2, UNWANTED, PlannedProbe
-from harness.verify.rules import knows_nobody
+from harness.verify.plan import CONTROL, EACH_CONDITION, OVER_HTTP2, UNWANTED, PlannedProbe
 
 OTHER_VERSION = "protocol_version"
 """The alert of a server that does not speak this version of TLS (RFC 8446 section 6)."""
@@ -23,12 +24,13 @@ _BY_RULE = {NO_PASSWORD, 403}
 
 @dataclass(frozen=True)
 class Result:
-    """A probe and what was made of it."""
+    """A probe and what was made of it; `decided_by` is the condition that refused it, by httpd's own trace."""
 
     knock: PlannedProbe
     observed: Observation
     logged: LogEntry
     verdict: Verdict
+    decided_by: Condition | None = None
 
     @property
     def level(self) -> str | None:
@@ -50,6 +52,7 @@ class Result:
             reason and reason.ah,
             reason and reason.x509_error and f"X509_V_ERR {reason.x509_error}",
             reason and reason.text,
+            self.decided_by and f"{self.decided_by}",
         )
         return f"[{', '.join(str(part) for part in parts if part)}]"
 
@@ -96,6 +99,8 @@ def judge_all(
         if knock.case.id == UNWANTED or seen.alert == OTHER_VERSION:
             verdict = spoken(knock.expected, seen, proven=knock.site.id in proven)
             return Result(knock, seen, logged[knock.probe_id], verdict)
+        if knock.case.id == EACH_CONDITION:
+            return Result(knock, seen, logged[knock.probe_id], _as_decided(knock, seen))
         verdict = judge(
             knock.expected,
             knock.tls,
@@ -118,6 +123,14 @@ def judge_all(
         tuple(result(knock) for key, knock in controls_refused.items() if key not in otherwise),
         tuple(map(result, otherwise.values())),
     )
+
+
+def _as_decided(knock: PlannedProbe, seen: Observation) -> Verdict:
+    """Judge a client that was made for one condition by what the site's decision says of it."""
+    admitted = seen.outcome is Outcome.ADMITTED
+    if admitted == knock.expected.admitted and seen.outcome is not Outcome.NO_ANSWER:
+        return Verdict.AS_EXPECTED
+    return Verdict.INTRUDER if admitted and knock.client.identity is None else Verdict.OTHERWISE
 
 
 def _wants_password(knock: PlannedProbe, logged: LogEntry) -> bool:
@@ -190,7 +203,7 @@ def _own_fault(result: Result) -> Result:
     reason = logged.reason or Reason()
     by_configuration = reason.ah in _BY_CONFIGURATION_SAYS or reason.x509_error in _BY_CONFIGURATION
     known = result.knock.expected.by_rule and logged.identity is not None
-    known |= any(map(knows_nobody, result.knock.site.guard.rules))
+    known |= any(map(uses_unset_variable, result.knock.site.guard.rules))
     by_rule = known and result.observed.outcome is Outcome.REFUSED_BY_HTTP
     return replace(result, verdict=Verdict.LOCKED_OUT) if by_configuration or by_rule else result
 

@@ -24,6 +24,7 @@ from harness.pki import Authority, Identity, KeyType, generate
 from harness.pki.testbed import SlowKeys, TestPki, slow_keys
 from harness.probe import SITE, Endpoint, probe
 from harness.probe.server_handshake import ServerHandshake, is_address, look
+from harness.verify.client import Query
 from harness.verify.finding import findings
 from harness.verify.judgement import OTHER_VERSION, Result, spoken
 from harness.verify.plan import CONTROL, UNWANTED, NothingToDoError, PlannedProbe, Planner
@@ -122,7 +123,7 @@ def verify_running(
         if credentials.issuer
         else _Stranger(credentials, named, keys)
     )
-    planner = Planner(lambda _site: pki, places, versions, everything=True, policy=policy)
+    planner = Planner(lambda _site: pki, Query, places, versions, everything=True, policy=policy)
     askable = {case.id for case in catalogue() if _can_be_asked(case, credentials, named, keys)}
     knocks = [
         _fitted(knock, credentials) for knock in planner.plan(places, only=lambda one: only(one) and one.id in askable)

@@ -27,6 +27,8 @@ from harness.httpd.site import Site, sites
 from harness.outcome import TLS_VERSIONS, Observation, Outcome, Tls, Verdict
 from harness.pki.testbed import slow_keys
 from harness.probe import Endpoint, probe, probe_without_tls
+from harness.verify.client import Query
+from harness.verify.coverage import Covered, Traces, coverage
 from harness.verify.finding import (
     Finding,
     about_nothing,
@@ -41,8 +43,6 @@ from harness.verify.judgement import NO_PASSWORD, OTHER_VERSION, Result, judge_a
 from harness.verify.plan import NothingToDoError, PlannedProbe, Planner
 from harness.verify.policy import NO_POLICY, Policy
 from harness.verify.provision import Provisioner
-from harness.verify.rules import by_address
-from harness.verify.untried import Lets, untried
 
 _START = 120
 """Seconds that httpd may take until it answers the control."""
@@ -120,6 +120,7 @@ class Run:
     trouble: str | None
     timing_s: Mapping[str, float]
     unauthenticated: tuple[Result, ...] = ()
+    coverage: tuple[Covered, ...] = ()
 
     def verdict(self, *, strict: bool = False) -> str:
         """`pass`, `fail` or `inconclusive`; with `strict`, warnings count as errors do.
@@ -172,12 +173,20 @@ def verify(
                 port_substitutes=laid_out.port_substitutes,
                 loopback_only=laid_out.loopback_only,
                 further=policy.paths,
+                files=lambda path: bench.given(bench.absolute(path)),
             )
         )
         clock.lap("engine")
         progress("certificates", 0, 1)
         provisioner = Provisioner(bench, configuration, slow_keys(), target.depth, tuple(like), policy)
-        planner = Planner(provisioner.pki, found.places, versions, everything=target.depth is not None, policy=policy)
+        planner = Planner(
+            provisioner.pki,
+            provisioner.query,
+            found.places,
+            versions,
+            everything=target.depth is not None,
+            policy=policy,
+        )
         places = tuple(site for site in found.places if not urls or site.url in urls)
         planned = _planned(places, planner, only)
         provisioner.check_issuer()
@@ -203,6 +212,8 @@ def verify(
     )
     open_to_all = judge_all(planned.unauthenticated, (), observed, log).results
     redirected = {entry.knock.control_key: entry for entry in judgements.controls_refused if _is_redirect(entry)}
+    traces = Traces(log.traces, laid_out.origin)
+    judgements = replace(judgements, results=tuple(map(traces.explained, judgements.results)))
     results = tuple(entry for entry in judgements.results if entry.knock.control_key not in redirected)
     locked_out = [entry for entry in judgements.controls_refused if entry.verdict is Verdict.LOCKED_OUT]
     puzzling = [entry for entry in judgements.controls_refused if entry not in locked_out and not _is_redirect(entry)]
@@ -211,12 +222,12 @@ def verify(
     # Where only some cases are asked, nothing is said of the others.
     asked = all(only(case) for case in catalogue() if case.family == "absent")
     guarded = [site for site in planned.guarded if asked and not policy.is_public(site)]
-    ways_in = [(site, *untried(site.guard, site.path)) for site in guarded]
+    queries = {site.id: provisioner.query(site) for site in planned.guarded}
     undecided_sites = [
         (site, rule)
-        for site, lets, rules in ways_in
-        if lets is Lets.NOBODY_KNOWS or (lets is Lets.IF_WRITTEN and site.id not in let_in)
-        for rule in rules
+        for site in guarded
+        if site.guard.verify_client != "require" and site.id not in let_in
+        for rule in _untried(queries[site.id])
     ]
     by_rule = untestable_grants(undecided_sites)
     not_seen = (
@@ -224,8 +235,7 @@ def verify(
         *map(_before_the_guard, redirected.values()),
         *map(_unread, provisioner.unread),
         *(_unknown_users(site) for site in planned.guarded if provisioner.stand_in(site)),
-        *(_by_address(rule) for site in planned.guarded for rule in by_address(site.guard)),
-        *(_by_address(rule) for _, lets, rules in ways_in if lets is Lets.FROM_SOMEWHERE for rule in rules),
+        *(_by_address(one.directive) for site in guarded for one in queries[site.id].address_grants()),
         *map(_refused_by_other_rule, judgements.controls_refused_by_other_rule),
     )
     return Run(
@@ -246,6 +256,7 @@ def verify(
         trouble=f"{trouble}\nThe log's last words:\n{log.last_words}" if trouble else _doubt(target, by_rule),
         timing_s=clock.times(),
         unauthenticated=open_to_all,
+        coverage=coverage(results, traces, provisioner.query),
     )
 
 
@@ -320,6 +331,14 @@ def _refused_by_other_rule(control: Result) -> CoverageGap:
     where = site.guard.responsible("Require")
     what = f"whether a good client gets in at {site.url}: beside his certificate, something else is wanted of him"
     return CoverageGap(what, where.file, where.line)
+
+
+def _untried(query: Query) -> list[Directive]:
+    """The lines by which a client without a certificate may be admitted, as nobody here could show."""
+    found = query.untestable_grants()
+    if not found and not query.opens_to_all:
+        found = query.needs_words()
+    return [one.directive for one in found]
 
 
 def _by_address(rule: Directive) -> CoverageGap:
