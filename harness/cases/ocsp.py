@@ -9,7 +9,8 @@ from harness.cases import case
 from harness.outcome import refused
 from harness.pki import Authority
 from harness.pki.ocsp import Register
-from harness.pki.testbed import TestPki, outdated, silent
+from harness.pki.revocation import outdated, silent
+from harness.pki.testbed import TestPki
 from harness.probe import Client
 
 _ENABLE = "SSLOCSPEnable"

@@ -5,7 +5,8 @@ from cryptography import x509
 from harness.cases import case
 from harness.outcome import admitted, refused
 from harness.pki import Authority
-from harness.pki.testbed import DAY, Revoked, TestPki, absent, stale
+from harness.pki.revocation import Revoked, absent, stale
+from harness.pki.testbed import DAY, TestPki
 from harness.probe import Client
 
 _CHECK = "SSLCARevocationCheck"

@@ -12,7 +12,15 @@ from enum import StrEnum
 from harness.httpd.directive import Directive
 from harness.httpd.environment import Condition
 
-LOG_LEVEL = "LogLevel warn ssl:debug authz_core:debug core:trace4 rewrite:trace4 setenvif:trace4"
+LOG_LEVEL = (
+    "LogLevel warn ssl:debug core:trace4",
+    *(
+        line
+        for module, level in (("authz_core", "debug"), ("rewrite", "trace4"), ("setenvif", "trace4"))
+        for line in (f"<IfModule {module}_module>", f"LogLevel {module}:{level}", "</IfModule>")
+    ),
+)
+"""The directives that make httpd log its conditions; a module that is not loaded has no level."""
 
 
 class Kind(StrEnum):

@@ -11,11 +11,13 @@ from markupsafe import Markup, escape
 from harness.outcome import TLS_VERSIONS, Tls, Verdict
 from harness.pki import serial
 from harness.report.grouped import grouped
+from harness.report.listing import listings
 from harness.report.meaning import why
+from harness.report.summary import summary
 from harness.verify import Result, Run
 
 _NOT_PROMISED = "warning"
-Families = dict[str, dict[str, dict[tuple[str, Tls], tuple[int, Result]]]]
+Families = dict[str, dict[str, dict[tuple[str, Tls], list[tuple[int, Result]]]]]
 
 _SIGNS = {
     Verdict.INTRUDER: "✗",
@@ -34,25 +36,21 @@ _MEANINGS = {
     Verdict.OTHERWISE: "not refused for the case's reason",
     Verdict.INCONCLUSIVE: "cannot tell",
 }
-_CLOSING = {
-    "pass": "Every promise of the configuration holds.",
-    "fail": "The configuration does not keep what it promises.",
-    "inconclusive": "There is no verdict.",
-}
 _TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True
 )
 
 
 def render(run: Run, strict: bool) -> str:
-    """Write the page: verdict, findings, and the matrix of cases and sites, each cell opening to its evidence."""
+    """Write the page: verdict, findings, and the matrix of cases and sites, each probe opening to its evidence."""
     verdict = run.verdict(strict=strict)
     knocked = Counter(result.knock.site.id for result in run.results)
     expected = Counter(entry.knock.site.id for entry in run.results if entry.verdict is Verdict.AS_EXPECTED)
     return _TEMPLATES.get_template("page.html.j2").render(
         run=run,
         verdict=verdict,
-        closing=_CLOSING[verdict],
+        closing=summary(run, strict=strict),
+        listings=listings(run),
         sites=[site for site in run.sites if site.id in knocked],
         knocked=knocked,
         expected=expected,
@@ -80,12 +78,12 @@ def _kind(result: Result) -> str:
 
 
 def _families(run: Run) -> Families:
-    """Arrange the results: family, case, cell (site and protocol version), numbered as they are listed."""
+    """Arrange the results: family, case, cell (site and protocol version), each with its number in the list."""
     families: Families = {}
     for number, result in enumerate(run.results):
         case = result.knock.case
         cells = families.setdefault(case.family, {}).setdefault(case.id, {})
-        cells[result.knock.control_key] = (number, result)
+        cells.setdefault(result.knock.control_key, []).append((number, result))
     return families
 
 
@@ -108,6 +106,8 @@ def _said(result: Result) -> str:
     if result.logged.identity:
         return f"let in the certificate with serial {result.logged.identity}"
     reason = result.logged.reason
+    if result.decided_by:
+        return f"denied by {result.decided_by}"
     if reason is None:
         return "let in without a certificate" if result.observed.status else "nothing of this client"
     error = f", X509_V_ERR {reason.x509_error}" if reason.x509_error is not None else ""

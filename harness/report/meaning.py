@@ -25,6 +25,7 @@ _OTHERS = {
     "not_examined": "It may let in whom nobody asked about here.",
     "rule_without_place": "What it was to protect is not protected by it.",
     "way_in_not_tried": "There may be a time, or a client, that it is open to.",
+    "other_credential": "Who has no certificate is admitted by this as well.",
     "open_to_all": "Whoever reaches the server is served there, without any certificate at all.",
 }
 _ANYTHING_ELSE = "The server does not do what it is meant to."

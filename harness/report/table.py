@@ -12,6 +12,7 @@ from harness.httpd.site import Site
 from harness.outcome import Outcome, Verdict
 from harness.report.grouped import grouped
 from harness.report.meaning import why
+from harness.report.summary import summary
 from harness.verify import Finding, Result, Run
 
 _SIGNS = {
@@ -24,11 +25,7 @@ _SIGNS = {
 _NOT_PROMISED = "[yellow]![/]"
 _WORST_FIRST = (_SIGNS[Verdict.INTRUDER], _NOT_PROMISED, _SIGNS[Verdict.OTHERWISE], _SIGNS[Verdict.INCONCLUSIVE])
 _LEVELS = {"error": "bold red", "warning": "yellow", "note": "cyan"}
-_CLOSING = {
-    "pass": "[bold green]PASS[/]: every promise of the configuration holds.",
-    "fail": "[bold red]FAIL[/]: the configuration does not keep what it promises.",
-    "inconclusive": "[bold magenta]INCONCLUSIVE[/]: there is no verdict.",
-}
+_VERDICTS = {"pass": "bold green", "fail": "bold red", "inconclusive": "bold magenta"}
 _MOST_CASES = 8
 _MOST_SITES = 3
 
@@ -54,8 +51,11 @@ def show(run: Run, console: Console, *, strict: bool = False) -> None:
         console.print(f"[magenta]cannot tell[/] {escape(_some(cases, _MOST_CASES))}")
     if run.trouble:
         console.print(f"\n{escape(run.trouble)}", style="magenta", soft_wrap=True)
-    expected = sum(result.verdict is Verdict.AS_EXPECTED for result in run.results)
-    console.print(f"\n{_CLOSING[run.verdict(strict=strict)]} {expected} of {len(run.results)} probes went as expected.")
+    for gap in run.coverage:
+        if gap.why:
+            console.print(escape(_indented(f"not covered: {gap.condition}: {gap.why}", console.width)), style="dim")
+    verdict = run.verdict(strict=strict)
+    console.print(f"\n[{_VERDICTS[verdict]}]{verdict.upper()}[/]: {escape(summary(run, strict=strict))}")
     times = ", ".join(f"{part} {seconds:.2f} s" for part, seconds in run.timing_s.items())
     console.print(f"httpd {run.versions['httpd']}, OpenSSL {run.versions['openssl']}; {times}.", style="dim")
 

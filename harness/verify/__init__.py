@@ -1,5 +1,6 @@
 """Who gets in at an httpd, and who does not?"""
 
+from harness.verify.coverage import Covered
 from harness.verify.finding import Finding
 from harness.verify.judgement import Result
 from harness.verify.policy import NO_POLICY, Policy, PolicyError
@@ -8,6 +9,7 @@ from harness.verify.run import REFERENCE, Progress, Run, Target, verify
 __all__ = [
     "NO_POLICY",
     "REFERENCE",
+    "Covered",
     "Finding",
     "Policy",
     "PolicyError",

@@ -223,7 +223,11 @@ class Query:
         asked = [value for one, value in self._compared() if one == _METHOD and value not in {"GET", "HEAD"}]
         if not admits("GET"):
             return None
-        return next((method for method in (*_WRITING, *asked) if admits(method) is False), None)
+
+        def admits_verified(method: str) -> bool:
+            return self._any_witness(intention, {variable(VERIFY): "SUCCESS", _METHOD: method})
+
+        return next((one for one in (*_WRITING, *asked) if admits(one) is False and admits_verified(one)), None)
 
     # --- clients without a certificate
     @property
@@ -252,7 +256,9 @@ class Query:
             for request in itertools.islice(self._requests(formula, usual), 4):
                 found.setdefault(request, condition.directive)
         chosen = (self._forwarded(request, directive) for request, directive in found.items())
-        return [one for one in chosen if one][:_MOST_REQUESTS]
+        # Where the handshake wants a certificate, nobody comes as far as a request without: one shows that.
+        most = 1 if self.site.guard.in_handshake and self.site.tls else _MOST_REQUESTS
+        return [one for one in chosen if one][:most]
 
     def _can_choose(self, formula: Formula) -> bool:
         """Whether a client chooses what a formula looks at: in its request, or its address by a header."""
@@ -365,12 +371,15 @@ class Query:
         return found
 
     def _shows(self, wanted: Formula, seen: Values) -> bool:
-        """Whether a condition is as wanted for a client and, where that is admitted, nothing else would do as well."""
+        """Whether a condition is as wanted for a client, and by that alone decides about it: were it otherwise, the
+        decision would be another."""
         if holds(wanted, seen) is not True:
             return False
-        usual = {**self._usual, **self._nobody}
-        without = {**seen, **{one: usual.get(one, "") for one in variables(wanted)}}
-        return holds(self.formula, seen) is not True or holds(self.formula, without) is not True
+        for other in self._usual_and_good:
+            changed = {**seen, **{one: other.get(one, "") for one in variables(wanted)}}
+            if holds(wanted, changed) is False and holds(self.formula, changed) != holds(self.formula, seen):
+                return True
+        return False
 
     def can_be(self, wanted: Formula) -> bool:
         """Whether some client makes a formula true at this site, among them such as nobody here can make."""
@@ -395,29 +404,42 @@ class Query:
         return {**self._usual, **values_of(self.site, request), **address, **certificate}
 
     def _coverage_client(self, condition: Condition, wanted: Formula) -> CoverageClient | None:
-        """Make a client that makes a condition as wanted: where it can, one that is admitted by that, and that has no
-        certificate."""
-        made = [*itertools.islice(self._made_for(condition, wanted), _MOST_REQUESTS)]
-        shown = (one for one in made if self._shows(wanted, self._seen(one.subject, one.request)))
-        return next(shown, next(iter(made), None))
-
-    def _made_for(self, condition: Condition, wanted: Formula) -> Iterator[CoverageClient]:
-        for decision, has_certificate in itertools.product((self.formula, TRUE), (False, True)):
-            if not has_certificate and self.site.guard.in_handshake:
+        """Make a client for which a condition is as wanted and by that alone decides: one without a certificate where
+        that can be; None where there is none."""
+        for other in self._usual_and_good:
+            asked = variables(wanted)
+            if holds(wanted, {one: other.get(one, "") for one in asked}) is not False:
                 continue
-            formula = all_of((decided(decision, _is_open), wanted, TRUE if has_certificate else _WRITES))
-            asked = (one for one in variables(formula) if one.origin is Origin.SERVER)
-            certificate = {variable(VERIFY): "SUCCESS"} if has_certificate else self._nobody
-            fixed = {**{one: self._usual.get(one, one.default) for one in asked}, **certificate}
-            for choices in self._solutions(formula, fixed, {**ANYBODY.values(), **self._usual}):
-                tried = (
-                    self._client(formula, values, self._usual, has_certificate=has_certificate)
-                    for values in assignments(choices)
-                )
-                if made := next(filter(None, tried), None):
+            flipped = cofactor(self.formula, {one: other.get(one, "") for one in asked})
+            decisive = ((self.formula, negated(flipped)), (negated(self.formula), flipped))
+            for (decision, opposite), certified in itertools.product(decisive, (False, True)):
+                formula = all_of(decided(part, _is_open) for part in (decision, opposite, wanted))
+                if made := self._first_client(formula, has_certificate=certified):
                     admits = holds(self.formula, self._seen(*made))
-                    if admits is not None:
-                        yield CoverageClient(*made, condition, admits)
+                    return CoverageClient(*made, condition, admits) if admits is not None else None
+        return None
+
+    def _first_client(self, formula: Formula, *, has_certificate: bool) -> tuple[Subject | None, RequestInput] | None:
+        """The first client that makes a formula true, with a certificate or without."""
+        if not has_certificate and self.site.guard.in_handshake:
+            return None
+        formula = formula if has_certificate else all_of((formula, _WRITES))
+        fixed = {one: self._usual.get(one, one.default) for one in variables(formula) if one.origin is Origin.SERVER}
+        certificate = {variable(VERIFY): "SUCCESS"} if has_certificate else self._nobody
+        for choices in self._solutions(formula, {**fixed, **certificate}, {**ANYBODY.values(), **self._usual}):
+            tried = (
+                self._client(formula, values, self._usual, has_certificate=has_certificate)
+                for values in assignments(choices)
+            )
+            if made := next(filter(None, tried), None):
+                return made
+        return None
+
+    @property
+    def _usual_and_good(self) -> tuple[Values, Values]:
+        """What httpd sees of a client without a certificate that does nothing special, and of the good client."""
+        good = self.good_client
+        return {**self._usual, **self._nobody}, dict(self._seen(good.subject, good.request))
 
     # --- helpers
     @functools.cached_property

@@ -209,7 +209,7 @@ def not_examined(coverage_gaps: Iterable[CoverageGap]) -> tuple[Finding, ...]:
             "note",
             "",
             (),
-            f"Not examined: {entry.what}.",
+            f"Not tested: {entry.what}.",
             entry.remedy,
             entry.file,
             entry.line,
@@ -257,6 +257,29 @@ def untestable_grants(undecided_sites: Iterable[tuple[Site, Directive]]) -> tupl
         )
         for site, rule in first.values()
     )
+
+
+def admitted_otherwise(results: Iterable[Result]) -> tuple[Finding, ...]:
+    """Name what does instead of a certificate, and was seen to: an address, a user's password."""
+    found: dict[tuple[str, int], Finding] = {}
+    for entry in results:
+        rule, client = entry.knock.triggered_by, entry.knock.client
+        if rule:
+            by = f"the password of {client.user}" if client.user else f"the address {client.address}"
+            found.setdefault(
+                (rule.file, rule.line),
+                Finding(
+                    "exposure.other_credential",
+                    "note",
+                    entry.knock.site.id,
+                    (entry.knock.case.id,),
+                    f"Admitted without a certificate, by {by}: `{rule.name} {rule.arguments}`.",
+                    "Meant to do instead of a certificate? Ignore this. Otherwise require both in <RequireAll>.",
+                    rule.file,
+                    rule.line,
+                ),
+            )
+    return tuple(found.values())
 
 
 def about_nothing(rules: Iterable[Directive]) -> tuple[Finding, ...]:

@@ -127,8 +127,10 @@ def judge_all(
 
 def _as_decided(knock: PlannedProbe, seen: Observation) -> Verdict:
     """Judge a client that was made for one condition by what the site's decision says of it."""
+    if seen.outcome is Outcome.NO_ANSWER or not seen.server_proven:
+        return Verdict.INCONCLUSIVE
     admitted = seen.outcome is Outcome.ADMITTED
-    if admitted == knock.expected.admitted and seen.outcome is not Outcome.NO_ANSWER:
+    if admitted == knock.expected.admitted:
         return Verdict.AS_EXPECTED
     return Verdict.INTRUDER if admitted and knock.client.identity is None else Verdict.OTHERWISE
 

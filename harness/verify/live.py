@@ -21,7 +21,8 @@ from harness.httpd.guard import Guard
 from harness.httpd.site import Site
 from harness.outcome import TLS_VERSIONS, LogEntry, Observation, Outcome, Tls, Verdict, refused
 from harness.pki import Authority, Identity, KeyType, generate
-from harness.pki.testbed import SlowKeys, TestPki, slow_keys
+from harness.pki.key_pool import SlowKeys, slow_keys
+from harness.pki.testbed import TestPki
 from harness.probe import SITE, Endpoint, probe
 from harness.probe.server_handshake import ServerHandshake, is_address, look
 from harness.verify.client import Query

@@ -21,9 +21,11 @@ from harness.httpd.site import Site
 from harness.httpd.variables import USER
 from harness.pki import Authority, Identity, KeyType
 from harness.pki.hashed import hashed
+from harness.pki.key_pool import SlowKeys
 from harness.pki.profile import written
+from harness.pki.public_roots import certificates_in, public_roots
 from harness.pki.template import ClientTemplate, part_of
-from harness.pki.testbed import SlowKeys, TestPki, certificates_in, public_roots
+from harness.pki.testbed import TestPki
 from harness.probe import PASSWORD
 from harness.verify.client import GoodClient, Query
 from harness.verify.policy import NO_POLICY, Policy

@@ -86,7 +86,8 @@ def values_of(site: Site, written: RequestInput) -> Values:
         "REQUEST_METHOD": method,
         "SERVER_PROTOCOL": http,
         "THE_REQUEST": f"{method} {raw}{'?' + query if query else ''} {http}",
-        "SERVER_NAME": name,
+        # httpd compares names without case, and without a dot at the end.
+        "SERVER_NAME": name.lower().rstrip("."),
         "SERVER_PORT": number or str(site.port),
         "SSL_TLS_SNI": site.name,
     }
@@ -174,8 +175,7 @@ def other_spellings(site: Site, compared: Iterable[tuple[Variable, str]]) -> Ite
     """Yield more values worth trying, beside those that a formula compares with: the name of a site in capitals, with a
     port or with a dot after it (RFC 9110 section 7.2, RFC 1034 section 3.1), and its path by way of another's."""
     raw, line = Variable(RAW_PATH, Origin.REQUEST), variable("THE_REQUEST")
-    for one in (_HOST, variable("SERVER_NAME")):
-        yield from ((one, host) for host in (f"{site.name}:443", f"{site.name}.", site.name.upper()))
+    yield from ((_HOST, host) for host in (f"{site.name}:443", f"{site.name}.", site.name.upper()))
     yield from ((variable("REQUEST_METHOD"), method) for method in ("POST", "PUT", "DELETE"))
     yield from ((variable("SERVER_PORT"), port) for port in ("81", "443"))
     paths = [value for one, value in compared if one == raw]

@@ -15,7 +15,8 @@ from harness.cases import Case, catalogue
 from harness.engine import ServerError, image, sweep
 from harness.engine.compose import service
 from harness.engine.images import IMAGES, given
-from harness.engine.sandbox import Httpd, sandbox
+from harness.engine.sandbox import sandbox
+from harness.engine.server import Httpd
 from harness.engine.service import configuration as configuration_of
 from harness.httpd.conditions import flags
 from harness.httpd.directive import Directive
@@ -25,13 +26,14 @@ from harness.httpd.layout import read as layout
 from harness.httpd.log import read
 from harness.httpd.site import Site, sites
 from harness.outcome import TLS_VERSIONS, Observation, Outcome, Tls, Verdict
-from harness.pki.testbed import slow_keys
+from harness.pki.key_pool import slow_keys
 from harness.probe import Endpoint, probe, probe_without_tls
 from harness.verify.client import Query
 from harness.verify.coverage import Covered, Traces, coverage
 from harness.verify.finding import (
     Finding,
     about_nothing,
+    admitted_otherwise,
     excessive_depth,
     findings,
     not_examined,
@@ -40,7 +42,7 @@ from harness.verify.finding import (
     untestable_grants,
 )
 from harness.verify.judgement import NO_PASSWORD, OTHER_VERSION, Result, judge_all
-from harness.verify.plan import NothingToDoError, PlannedProbe, Planner
+from harness.verify.plan import EACH_CONDITION, NothingToDoError, PlannedProbe, Planner
 from harness.verify.policy import NO_POLICY, Policy
 from harness.verify.provision import Provisioner
 
@@ -230,12 +232,20 @@ def verify(
         for rule in _untried(queries[site.id])
     ]
     by_rule = untestable_grants(undecided_sites)
+    alone = [one for one in results if one.knock.case.id == EACH_CONDITION and one.knock.client.identity is None]
+    admitted_alone = [one for one in alone if one.observed.outcome is Outcome.ADMITTED]
+    tried = {one.knock.triggered_by for one in admitted_alone}
     not_seen = (
         *(*laid_out.coverage_gaps, *coverage_gaps(configuration, laid_out.files), *found.coverage_gaps),
         *map(_before_the_guard, redirected.values()),
         *map(_unread, provisioner.unread),
         *(_unknown_users(site) for site in planned.guarded if provisioner.stand_in(site)),
-        *(_by_address(one.directive) for site in guarded for one in queries[site.id].address_grants()),
+        *(
+            _by_address(one.directive)
+            for site in guarded
+            for one in queries[site.id].address_grants()
+            if one.directive not in tried
+        ),
         *map(_refused_by_other_rule, judgements.controls_refused_by_other_rule),
     )
     return Run(
@@ -250,6 +260,7 @@ def verify(
             *not_told_apart(site for site in planned.guarded if provisioner.blind(site)),
             *excessive_depth(results),
             *by_rule,
+            *admitted_otherwise(one for one in admitted_alone if one.verdict is Verdict.AS_EXPECTED),
             *about_nothing(found.idle),
             *not_examined(not_seen),
         ),
@@ -342,8 +353,8 @@ def _untried(query: Query) -> list[Directive]:
 
 
 def _by_address(rule: Directive) -> CoverageGap:
-    what = f"who needs no certificate by `{rule.name} {rule.arguments}`: every client here comes from elsewhere"
-    return CoverageGap(what, rule.file, rule.line, "If they are meant to get in by their address, nothing.")
+    what = f"`{rule.name} {rule.arguments}` admits that address without a certificate"
+    return CoverageGap(what, rule.file, rule.line, "Public to that address on purpose? Ignore this.")
 
 
 def _unknown_users(site: Site) -> CoverageGap:

@@ -6,8 +6,9 @@ from cryptography.x509.oid import NameOID
 from harness.cases import Case, case, catalogue
 from harness.outcome import admitted, refused
 from harness.pki import Authority
+from harness.pki.public_roots import public_roots
 from harness.pki.template import ClientTemplate, Part
-from harness.pki.testbed import TestPki, public_roots
+from harness.pki.testbed import TestPki
 from harness.probe import Client
 
 CATALOGUE = catalogue()
