@@ -33,7 +33,7 @@ bench: $(READY) ## Measure speed, side by side with what others use
 	@$(BIN)/python -m harness.bench $(ARGS)
 
 mutants: $(READY) ## Weaken every correct configuration of the corpus, one directive at a time, and see who notices
-	@$(BIN)/python -m tests.configurations.mutants
+	@$(BIN)/python -m tests.configurations.mutants $(ARGS)
 
 lint: $(READY) ## Check style and types
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

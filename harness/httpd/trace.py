@@ -54,6 +54,7 @@ _REQUIRE = re.compile(
     r"AH0162[56]: authorization result of (.+?): (granted|denied|neutral)\b(?!.*: (?:granted|denied|neutral)\b)"
 )
 _REWRITE = re.compile(r"RewriteCond: input='.*' pattern='(.*)'(?: \[NC\])? => (matched|not-matched)$")
+_NOT = re.compile(r"Require not\s+", re.IGNORECASE)
 _VARIABLE = re.compile(r"Setting (\S+)")
 _SSL_REQUIRE = re.compile(r"AH02228: Failed expression: (.*)$")
 _FORMS: Mapping[str, Sequence[tuple[re.Pattern[str], Kind]]] = {
@@ -100,7 +101,7 @@ class Index:
                 found[condition] = condition.directive.arguments not in failed
         for entry in trace:
             for condition in self._named_by(entry):
-                found[condition] = _holds(condition.directive, entry)
+                found[condition] = _holds(entry)
         return found
 
     def _named_by(self, entry: TraceEntry) -> Iterator[Condition]:
@@ -121,7 +122,7 @@ def is_about(entry: TraceEntry, directive: Directive, names: Mapping[str, str]) 
     name = directive.name.lower()
     match entry.kind:
         case Kind.REQUIRE:
-            return name == "require" and entry.text == f"Require {directive.arguments.strip()}"
+            return name == "require" and _provider(entry.text) == _provider(f"Require {directive.arguments.strip()}")
         case Kind.EXPRESSION:
             file, _, line = entry.text.rpartition(":")
             expression = name in {"if", "elseif", "setenvifexpr"} or _is_expression(directive)
@@ -133,15 +134,20 @@ def is_about(entry: TraceEntry, directive: Directive, names: Mapping[str, str]) 
     return False
 
 
+def _provider(text: str) -> str:
+    """What a Require asks for, negated or not."""
+    return _NOT.sub("Require ", text)
+
+
 def _is_expression(directive: Directive) -> bool:
     return directive.name.lower() == "rewritecond" and directive.words()[:1] == ["expr"]
 
 
-def _holds(directive: Directive, entry: TraceEntry) -> bool:
-    """Whether the condition of a directive was true: what `Require not` denies, or is neutral to, is the opposite."""
+def _holds(entry: TraceEntry) -> bool:
+    """Whether the condition of an entry was true. httpd writes the parts of a RequireNone as `Require not`: what that
+    denies is true, what it is neutral to is not."""
     if entry.kind is Kind.REQUIRE:
-        turned = directive.arguments.lower().startswith("not ")
-        return entry.result == ("denied" if turned else "granted")
+        return entry.result == ("denied" if _NOT.match(entry.text) else "granted")
     return entry.result in {"matched", "1"}
 
 
