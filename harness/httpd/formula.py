@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import quote, unquote
 
-from harness.httpd.pcre import group_filled, search
+from harness.httpd.pcre import group_filled, readable, search
 from harness.httpd.variables import Origin, Variable
 
 Values = Mapping[Variable, str]
@@ -38,10 +38,15 @@ class Applied:
         return [quote(wanted)] if self.function == "unescape" else [unquote(wanted), wanted]
 
 
+def _escaped(text: str) -> str:
+    """Escape a path as httpd does (ap_os_escape_path)."""
+    return re.sub("%[0-9A-F]{2}", lambda found: found[0].lower(), quote(text, "$-_.+!*'(),:@&=/~", "latin-1"))
+
+
 FUNCTIONS: Mapping[str, Callable[[str], str]] = {
     "tolower": str.lower,
     "toupper": str.upper,
-    "escape": quote,
+    "escape": _escaped,
     "unescape": unquote,
 }
 Term = tuple["str | Variable | Applied", ...]
@@ -188,6 +193,13 @@ def equals(variable: Variable, value: str) -> Formula:
     return Atom((variable,), Operator.EQUAL, (value,))
 
 
+def matches(term: Term, pattern: str) -> Formula:
+    """Return the atom that a pattern is found in a term; one that Python reads in another way is not understood."""
+    if not readable(pattern):
+        return unknowable(f"{shown(term)} =~ {pattern}")
+    return constant_folded(Atom(term, Operator.MATCHES, (pattern,)))
+
+
 def unknowable(text: str) -> Formula:
     """Return the one atom that stands for what is not understood."""
     return Atom((Variable(text, Origin.UNKNOWABLE),), Operator.EQUAL, ("true",))
@@ -322,6 +334,8 @@ def in_network(address: str, text: str) -> bool:
     """Whether an address is in a network; no text that is none is."""
     found = network(text)
     try:
-        return found is not None and ipaddress.ip_address(address) in found
+        known = ipaddress.ip_address(address)
     except ValueError:
         return False
+    mapped = known.ipv4_mapped if isinstance(known, ipaddress.IPv6Address) else None
+    return found is not None and (mapped or known) in found

@@ -118,4 +118,4 @@ def extension(oid: str) -> Variable:
 
 def environment(name: str) -> Variable:
     """Return an environment variable: what sets it decides it."""
-    return Variable(f"ENV:{name}", Origin.SERVER)
+    return Variable(f"ENV:{name.lower()}", Origin.SERVER)
