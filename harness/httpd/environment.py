@@ -19,14 +19,14 @@ from harness.httpd.formula import (
     Term,
     all_of,
     any_of,
-    atoms,
-    constant_folded,
     either,
     equals,
     matches,
     negated,
     replaced,
+    substituted,
     unknowable,
+    variables,
 )
 from harness.httpd.groups import Groups, Match, cases, filled, reference, refers
 from harness.httpd.pcre import texts
@@ -110,23 +110,22 @@ class Environment:
         """Return a formula with what sets them in the place of environment variables."""
 
         def change(atom: Atom) -> Formula:
-            one = next((one for one in atom.variables if one in self.values), None)
-            if one is not None:
-                return self.resolved(_with(atom, one, self.values[one]))
             one = next((one for one in atom.variables if one.name.startswith("ENV:")), None)
             if one is None:
                 return atom
-            name = one.name[4:]
-            known = {key.lower(): value for key, value in self.known.items()}
-            found = self.resolved(_with(atom, one, (known.get(name, ""),)))
-            for setter in self._setters(name):
-                found = either(setter.condition, self.resolved(_with(atom, one, setter.value or ("",))), found)
+            found = self.resolved(substituted(atom, {one: (self._known(one.name[4:]),)}))
+            for setter in self._setters(one.name[4:]):
+                value = self.resolved(substituted(atom, {one: setter.value or ("",)}))
+                found = either(setter.condition, value, found)
             return found
 
-        named = (one for atom in atoms(formula) for one in atom.variables)
-        if not any(one.name.startswith("ENV:") or one in self.values for one in named):
+        formula = substituted(formula, self.values)
+        if not any(one.name.startswith("ENV:") for one in variables(formula)):
             return formula
         return replaced(formula, change)
+
+    def _known(self, name: str) -> str:
+        return next((value for key, value in self.known.items() if key.lower() == name.lower()), "")
 
     def _setters(self, name: str) -> Iterator[Setter]:
         for setter in self.setters:
@@ -156,8 +155,7 @@ class Environment:
             return [(TRUE, self.values[part])]
         if isinstance(part, str) or not part.name.startswith("ENV:"):
             return [(TRUE, (part,))]
-        known = {key.lower(): value for key, value in self.known.items()}
-        found: list[tuple[Formula, Term]] = [(TRUE, (known.get(part.name[4:], ""),))]
+        found: list[tuple[Formula, Term]] = [(TRUE, (self._known(part.name[4:]),))]
         for setter in self._setters(part.name[4:]):
             others = [(all_of((negated(setter.condition), when)), term) for when, term in found]
             found = [(setter.condition, setter.value or ("",)), *others]
@@ -227,26 +225,11 @@ class Environment:
         if not any(setter.name.lower() == kind for setter in self.setters):
             return [(TRUE, (header(name),))]
         sent = negated(equals(header(name), ""))
-        variables = self._fixed((environment(name),))
-        return [(sent, (header(name),)), *((all_of((negated(sent), when)), term or ()) for when, term in variables)]
+        values = self._fixed((environment(name),))
+        return [(sent, (header(name),)), *((all_of((negated(sent), when)), term or ()) for when, term in values)]
 
 
 def _value(text: str) -> Term:
     """The value that a variable is given: `$1` is what the pattern found, a backslash takes away what `$` means."""
     pieces = re.findall(r"\\(.)|\$(\d)|([^\\$]+|.)", text, re.DOTALL)
     return tuple(reference(int(number)) if number else escaped or plain for escaped, number, plain in pieces)
-
-
-def _with(atom: Atom, variable: Variable, value: Term) -> Formula:
-    """Return an atom with a value in the place of a variable."""
-
-    def put(term: Term) -> Term:
-        parts: list[str | Variable | Applied] = []
-        for part in term:
-            if part == variable:
-                parts += value
-            else:
-                parts.append(replace(part, argument=put(part.argument)) if isinstance(part, Applied) else part)
-        return tuple(parts)
-
-    return constant_folded(Atom(put(atom.left), atom.operator, put(atom.right)))

@@ -3,7 +3,7 @@
 import ipaddress
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from urllib.parse import quote, unquote
 
@@ -267,6 +267,23 @@ def replaced(formula: Formula, change: Callable[[Atom], Formula]) -> Formula:
             return all_of(replaced(part, change) for part in parts)
         case Any(parts):
             return any_of(replaced(part, change) for part in parts)
+
+
+def substituted(formula: Formula, values: Mapping[Variable, Term]) -> Formula:
+    """Return a formula with these terms in the place of variables."""
+
+    def put(term: Term) -> Term:
+        parts: list[str | Variable | Applied] = []
+        for part in term:
+            if isinstance(part, Variable):
+                parts += values.get(part, (part,))
+            else:
+                parts.append(replace(part, argument=put(part.argument)) if isinstance(part, Applied) else part)
+        return tuple(parts)
+
+    if variables(formula).isdisjoint(values):
+        return formula
+    return replaced(formula, lambda atom: constant_folded(Atom(put(atom.left), atom.operator, put(atom.right))))
 
 
 def cofactor(formula: Formula, values: Values) -> Formula:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from harness.httpd.directive import Directive
 from harness.httpd.expression import parse_with_groups
@@ -19,6 +19,7 @@ from harness.httpd.formula import (
     constant_folded,
     matches,
     negated,
+    substituted,
     unknowable,
 )
 from harness.httpd.groups import NO_GROUPS, Groups, Match, by_match, cases, filled, reference, refers, where
@@ -55,6 +56,7 @@ _COMPARED = {
     "-ge": (Operator.NUMBER_LESS, False),
 }
 """mod_rewrite compares texts by their length first."""
+_BY_LETTER = {Operator.SHORTER_OR_LESS: Operator.LESS, Operator.SHORTER_OR_EQUAL: Operator.LESS_OR_EQUAL}
 _FILE_TEST = re.compile(r"-([dfFhlLsUxH])$")
 _ABSOLUTE = re.compile(r"(https?)://([^/:?]*)", re.IGNORECASE)
 
@@ -80,6 +82,8 @@ class _State:
     path: str
     reached: Formula
     query: Term | None = None
+    environment: Mapping[Variable, Term] = field(default_factory=dict)
+    """The variables that rules have set on this way."""
 
 
 @dataclass
@@ -118,14 +122,14 @@ class Rewriting:
         while "C" in self.rules[missed - 1].flags and missed < len(self.rules):
             missed += 1
         if holds != FALSE:
-            matched = _State(state.path, all_of((state.reached, holds)), state.query)
-            self._set(rule, matched, groups)
+            matched = self._set(rule, replace(state, reached=all_of((state.reached, holds))), groups)
             following = at + 1 + int(rule.flags.get("S") or 0)
-            if _does_nothing(rule) and following == missed:
+            unseen = not rule.variables or not any(map(_looks_at_environment, self.rules))
+            if _does_nothing(rule) and following == missed and unseen:
                 yield from self._from(missed, state)
                 return
             yield from self._matched(rule, following, matched, groups)
-        yield from self._from(missed, _State(state.path, all_of((state.reached, negated(holds))), state.query))
+        yield from self._from(missed, replace(state, reached=all_of((state.reached, negated(holds)))))
 
     def _matched(self, rule: Rule, following: int, state: _State, groups: Groups) -> Iterator[Way]:
         """Follow a path on from a rule that holds."""
@@ -158,14 +162,18 @@ class Rewriting:
         found = _ABSOLUTE.match(rule.substitution)
         return found is not None and "R" not in rule.flags and found[2] == self.values.get("SERVER_NAME")
 
-    def _set(self, rule: Rule, state: _State, groups: Groups) -> None:
+    def _set(self, rule: Rule, state: _State, groups: Groups) -> _State:
         """Take up the variables that a rule sets."""
+        values = dict(state.environment)
         for given in rule.variables:
             name, _, value = given.partition(":")
             text = None if name.startswith("!") else self._term(value, rule, state)
             for condition, match in cases(groups) if text and refers(text) else ((TRUE, None),):
                 found = filled(text, match) if text is not None else None
                 self.environment.append((all_of((state.reached, condition)), name.removeprefix("!"), found))
+            unknown = (Variable(given, Origin.UNKNOWABLE),)
+            values[environment(name.removeprefix("!"))] = () if text is None else unknown if refers(text) else text
+        return replace(state, environment=values)
 
     def _subject(self, path: str) -> str:
         """What the rules see of a path."""
@@ -185,10 +193,10 @@ class Rewriting:
             path = f"{self.folder or state.path.rpartition('/')[0] + '/'}{path}"
         if not mark or query == "":
             # `?` alone takes the query away.
-            return _State(path, state.reached, () if mark or "QSD" in rule.flags else state.query)
+            return replace(state, path=path, query=() if mark or "QSD" in rule.flags else state.query)
         known = "\0" not in query and "QSA" not in rule.flags
         text: Term = (query,) if known else (Variable(f"the query of {rule.substitution}", Origin.UNKNOWABLE),)
-        return _State(path, state.reached, text)
+        return replace(state, path=path, query=text)
 
     # --- conditions
     def _holds(self, rule: Rule, state: _State) -> tuple[Formula, Groups]:
@@ -216,6 +224,8 @@ class Rewriting:
         pattern, positive = condition.pattern.removeprefix("!"), not condition.pattern.startswith("!")
         if condition.text.lower() == "expr":
             formula, groups = parse_with_groups(pattern)
+            formula = substituted(formula, state.environment)
+            groups = tuple((substituted(one, state.environment), match) for one, match in groups)
             return (formula, where(formula, groups, before)) if positive else (negated(formula), before)
         text = self._term(condition.text, rule, state)
         kind = next((one for one in _COMPARED if pattern.startswith(one)), "")
@@ -241,8 +251,9 @@ class Rewriting:
         operand = pattern.removeprefix(kind)
         if kind == "=" and operand == '""':
             operand = ""
-        if "NC" in condition.flags and kind == "=":
-            text, operand = (Applied("tolower", text),), operand.lower()
+        if "NC" in condition.flags and not kind.startswith("-"):
+            # Without case it compares letter by letter.
+            text, operand, operator = (Applied("tolower", text),), operand.lower(), _BY_LETTER.get(operator, operator)
         if all(isinstance(part, str) for part in text):
             text = ("".join(map(str, text)),)
         found = constant_folded(Atom(text, operator, (operand,)))
@@ -278,7 +289,7 @@ class Rewriting:
                 case "HTTP":
                     return (header(rest),)
                 case "ENV":
-                    return (environment(rest),)
+                    return state.environment.get(environment(rest), (environment(rest),))
             return (Variable(name, Origin.UNKNOWABLE),)
         known = name.upper()
         if known == "QUERY_STRING" and state.query is not None:
@@ -293,6 +304,12 @@ class Rewriting:
 def _does_nothing(rule: Rule) -> bool:
     """Whether the way goes on as before where a rule holds."""
     return rule.substitution == "-" and not rule.responds and not rule.flags.keys() & {"L", "END", "P", "PT", "N"}
+
+
+def _looks_at_environment(rule: Rule) -> bool:
+    """Whether an environment variable may decide about a rule."""
+    texts = (rule.substitution, *(part for one in rule.conditions for part in (one.text, one.pattern)))
+    return any("env" in text.lower() for text in texts)
 
 
 def _leads_elsewhere(rule: Rule) -> bool:
