@@ -1,28 +1,34 @@
-"""Which environment variables are set when a rule looks at them, and by what (mod_setenvif, `RewriteRule [E=…]`)?"""
+"""Which environment variables are set when a rule looks at them, and by what (mod_setenvif, `RewriteRule [E=…]`)?
+
+Names of environment variables ignore case, as those of headers do (apr_table).
+"""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+from harness.httpd.arguments import words
 from harness.httpd.directive import Directive
-from harness.httpd.expression import parse, parse_string
+from harness.httpd.expression import parse_with_groups
 from harness.httpd.formula import (
     FALSE,
     TRUE,
     Applied,
     Atom,
     Formula,
-    Operator,
     Term,
     all_of,
     any_of,
-    atoms,
-    constant_folded,
     either,
+    equals,
+    matches,
     negated,
     replaced,
+    substituted,
     unknowable,
+    variables,
 )
+from harness.httpd.groups import Groups, Match, cases, filled, reference, refers
 from harness.httpd.pcre import texts
 from harness.httpd.variables import MAYBE_SET, RAW_PATH, Origin, Variable, environment, extension, header, variable
 
@@ -35,7 +41,12 @@ _SPECIAL = {
 }
 """What SetEnvIf looks at besides headers and the path."""
 _OID = re.compile(r"OID\(\"?([\d.]+)\"?\)")
-_EXPRESSION = re.compile(r"[\\^$*+?()\[|]")
+_EXPRESSION = re.compile(r"[^-A-Za-z0-9_]")
+_SPECIAL_CHARACTER = re.compile(r"[\^.$|()\[\]*+?{}]")
+NO_MATCH: Groups = ()
+"""The groups of a text that is no regular expression."""
+_BROWSER = {"browsermatch", "browsermatchnocase"}
+_SETTERS = {"setenvif", "setenvifnocase", "setenvifexpr", *_BROWSER}
 
 
 @dataclass(frozen=True)
@@ -64,13 +75,26 @@ class Environment:
     """What sets variables, in httpd's order, and the conditions of the guard that were noted so far.
 
     `known` are variables with the same value for every request, such as the named groups of a <LocationMatch>.
+    `values` are what other variables hold at this point of a request, such as the path.
     """
 
     known: Mapping[str, str] = field(default_factory=dict)
     setters: list[Setter] = field(default_factory=list)
-    late: set[str] = field(default_factory=set)
-    """What is set after access is decided (SetEnv, PassEnv)."""
     conditions: dict[tuple[str, int, str], Condition] = field(default_factory=dict)
+    values: Mapping[Variable, Term] = field(default_factory=dict)
+    late: set[str] = field(default_factory=set)
+    """What is set after access is decided (SetEnv, PassEnv, the rules of a section), in lower case."""
+    failing: list[Formula] = field(default_factory=list)
+    """When httpd may answer with 500: `$1` is looked up, and no group was found before (its memory is not cleared)."""
+
+    def branch(self, values: Mapping[Variable, Term]) -> "Environment":
+        """Return one that goes on from here, where other variables have these values."""
+        return replace(self, setters=[*self.setters], values={**self.values, **values}, failing=[*self.failing])
+
+    def redirected(self, values: Mapping[Variable, Term]) -> "Environment":
+        """Return what is left after an internal redirect: each variable has another name."""
+        renamed = [replace(setter, name=f"REDIRECT_{setter.name}") for setter in self.setters]
+        return replace(self, setters=renamed, values=values, failing=[])
 
     def note(self, directive: Directive, formula: Formula) -> Formula:
         """Note a condition of the guard; returns it without environment variables."""
@@ -81,9 +105,9 @@ class Environment:
 
     def is_set(self, name: str) -> Formula:
         """Whether a variable is set, whatever its value."""
-        found: Formula = TRUE if name in self.known else FALSE
         if self._is_unknown(name):
             return unknowable(f"{MAYBE_SET}{name}")
+        found: Formula = TRUE if name.lower() in map(str.lower, self.known) else FALSE
         for setter in self._setters(name):
             unset = all_of((negated(setter.condition), found))
             found = unset if setter.value is None else any_of((setter.condition, found))
@@ -93,102 +117,142 @@ class Environment:
         """Return a formula with what sets them in the place of environment variables."""
 
         def change(atom: Atom) -> Formula:
-            name = next((one.name[4:] for one in atom.variables if one.name.startswith("ENV:")), None)
-            if name is None:
+            one = next((one for one in atom.variables if one.name.startswith("ENV:")), None)
+            if one is None:
                 return atom
-            unset: Term = (self.known.get(name, ""),)
-            if self._is_unknown(name):
-                unset = (Variable(f"{MAYBE_SET}{name}", Origin.UNKNOWABLE),)
-            found = self.resolved(_with(atom, name, unset))
-            for setter in self._setters(name):
-                found = either(setter.condition, self.resolved(_with(atom, name, setter.value or ("",))), found)
+            found = self.resolved(substituted(atom, {one: self._unset(one.name[4:])}))
+            for setter in self._setters(one.name[4:]):
+                value = self.resolved(substituted(atom, {one: setter.value or ("",)}))
+                found = either(setter.condition, value, found)
             return found
 
-        if not any(one.name.startswith("ENV:") for atom in atoms(formula) for one in atom.variables):
+        formula = substituted(formula, self.values)
+        if not any(one.name.startswith("ENV:") for one in variables(formula)):
             return formula
         return replaced(formula, change)
 
     def _is_unknown(self, name: str) -> bool:
         """Whether nothing in the configuration sets a variable: a module may. What redirects leave is not there yet."""
-        known = name in self.known or name in self.late or name.startswith("REDIRECT_")
-        return not known and not any(setter.name == name for setter in self.setters)
+        key = name.lower()
+        known = key in map(str.lower, self.known) or key in self.late or key.startswith("redirect_")
+        return not known and not any(setter.name.lower() == key for setter in self.setters)
+
+    def _unset(self, name: str) -> Term:
+        """What a variable holds that nothing sets."""
+        unknown = Variable(f"{MAYBE_SET}{name}", Origin.UNKNOWABLE)
+        return (unknown,) if self._is_unknown(name) else (self._known(name),)
+
+    def _known(self, name: str) -> str:
+        return next((value for key, value in self.known.items() if key.lower() == name.lower()), "")
 
     def _setters(self, name: str) -> Iterator[Setter]:
         for setter in self.setters:
-            if setter.name == name:
+            if setter.name.lower() == name.lower():
                 if setter.directive:
                     self.note(setter.directive, setter.condition)
                 yield setter
 
     def add(self, name: str, value: Term | None, condition: Formula, directive: Directive | None = None) -> None:
-        """Take up what sets a variable."""
-        self.setters.append(Setter(name, value, self.resolved(condition), directive))
+        """Take up what sets a variable; the variables in its value have the value that they have now."""
+        pairs = self._fixed(value) if value is not None else [(TRUE, None)]
+        resolved = self.resolved(condition)
+        self.setters += [Setter(name, one, all_of((resolved, when)), directive) for when, one in pairs]
 
-    def take(self, body: Iterable[Directive], *, in_section: bool) -> None:
-        """Take up what sets variables, in a section or for the whole server."""
-        for entry in body:
-            name, words = entry.name.lower(), entry.words()
-            if name in {"setenv", "passenv"}:
-                self.late |= set(words[:1] if name == "setenv" else words)
-            term: Term = ()
-            pattern = "(?i)" if name.endswith("nocase") else ""
-            if name.startswith("setenvif") and name != "setenvifexpr" and len(words) > 2:
-                (attribute, expression), names = words[:2], words[2:]
-            elif name.startswith("browsermatch") and len(words) > 1:
-                attribute, expression, names = "User-Agent", words[0], words[1:]
-            elif name == "setenvifexpr" and len(words) > 1:
-                attribute, expression, names = "", words[0], words[1:]
+    def _fixed(self, value: Term) -> list[tuple[Formula, Term | None]]:
+        """What a value is without environment variables, and when."""
+        found: list[tuple[Formula, Term]] = [(TRUE, ())]
+        for part in value:
+            pieces = self._pieces(part)
+            found = [(all_of((when, one)), (*before, *term)) for when, before in found for one, term in pieces]
+        return [(when, term) for when, term in found if when != FALSE]
+
+    def _pieces(self, part: str | Variable | Applied) -> list[tuple[Formula, Term]]:
+        if isinstance(part, Applied):
+            return [(when, (replace(part, argument=term or ()),)) for when, term in self._fixed(part.argument)]
+        if isinstance(part, Variable) and part in self.values:
+            return [(TRUE, self.values[part])]
+        if isinstance(part, str) or not part.name.startswith("ENV:"):
+            return [(TRUE, (part,))]
+        found: list[tuple[Formula, Term]] = [(TRUE, self._unset(part.name[4:]))]
+        for setter in self._setters(part.name[4:]):
+            others = [(all_of((negated(setter.condition), when)), term) for when, term in found]
+            found = [(setter.condition, setter.value or ("",)), *others]
+        return found
+
+    def take(self, body: Iterable[Directive], condition: Formula = TRUE, *, path: Variable | None = None) -> None:
+        """Take up what sets variables in a section, where `condition` holds; `path` is what Request_URI is there."""
+        whole = [*body]
+        for entry in whole:
+            if entry.name.lower() in {"setenv", "passenv"}:
+                named = words(entry.arguments)
+                self.late |= {name.lower() for name in (named[:1] if entry.name.lower() == "setenv" else named)}
+        entries = [entry for entry in whole if entry.name.lower() in _SETTERS]
+        last, attribute = "", ""
+        before: Environment = self
+        for entry in entries:
+            kind, given = entry.name.lower(), words(entry.arguments)
+            attribute = "User-Agent" if kind in _BROWSER else "" if kind == "setenvifexpr" else given.pop(0)
+            expression, *names = given
+            if attribute.lower() != last.lower():
+                # httpd looks up an attribute once for all directives in a row that are about it.
+                last, before = attribute, self.branch({})
+            if kind == "setenvifexpr":
+                formula, groups = parse_with_groups(expression)
+                found = [(formula, groups)]
             else:
+                pattern = f"(?i){expression}" if kind.endswith("nocase") else expression
+                is_plain = not _SPECIAL_CHARACTER.search(re.sub(r"\\.", "", expression))
+                found = [
+                    (
+                        all_of((when, before.resolved(matches(term, pattern)))),
+                        NO_MATCH if is_plain else ((TRUE, Match(term, pattern)),),
+                    )
+                    for when, term in before.attribute(attribute, path or Variable(RAW_PATH, Origin.REQUEST))
+                ]
+            for name in names:
+                self._take(name, found, condition, entry)
+
+    def _take(
+        self, word: str, found: Iterable[tuple[Formula, Groups]], condition: Formula, directive: Directive
+    ) -> None:
+        """Take up one variable that a directive sets, or unsets."""
+        name, _, text = word.partition("=")
+        value = None if name.startswith("!") or text.startswith("!") else _value(text or "1")
+        for formula, groups in found:
+            holds = all_of((condition, formula))
+            if value is None or not refers(value):
+                self.add(name.removeprefix("!"), value, holds, directive)
                 continue
-            if attribute:
-                pattern += expression
-                term = self._attribute(attribute, in_section=in_section)
-                condition: Formula = Atom(term, Operator.MATCHES, (pattern,))
-            else:
-                condition = parse(expression)
-            for word in names:
-                key, given, value = word.partition("=")
-                text = None if key.startswith("!") else _value(value if given else "1", term, pattern)
-                self.add(key.removeprefix("!"), text, condition, entry)
+            if groups == NO_MATCH:
+                # What is no expression has no groups, and `$1` means nothing.
+                self.add(name.removeprefix("!"), (text,), holds, directive)
+                continue
+            for when, match in cases(groups):
+                unmatched = negated(matches(match.text, match.pattern)) if match else TRUE
+                unset = unknowable(f"{directive.name} {directive.arguments}")
+                self.failing.append(self.resolved(all_of((holds, when, unmatched, unset))))
+                self.add(name.removeprefix("!"), filled(value, match), all_of((holds, when)), directive)
 
-    def _attribute(self, name: str, *, in_section: bool) -> Term:
-        """What SetEnvIf looks at: a part of the request, a variable that is set already, or a header."""
+    def attribute(self, name: str, path: Variable) -> list[tuple[Formula, Term]]:
+        """What SetEnvIf looks at, and when: a part of the request, a header, or where that is not sent a variable."""
         kind = name.lower()
         if kind == "request_uri":
-            # Sections are found after the dots are gone.
-            return (variable("REQUEST_URI") if in_section else Variable(RAW_PATH, Origin.REQUEST),)
+            return [(TRUE, (path,))]
         if kind in _SPECIAL:
-            return (variable(_SPECIAL[kind]),)
+            return [(TRUE, (variable(_SPECIAL[kind]),))]
         if found := _OID.fullmatch(name):
-            return (extension(found[1]),)
-        if any(setter.name == name for setter in self.setters):
-            return (environment(name),)
+            return [(TRUE, (extension(found[1]),))]
         if _EXPRESSION.search(name):
             example = next((text for text in texts(name) if re.fullmatch(r"[\w-]+", text)), None)
-            return (header(example) if example else Variable(name, Origin.UNKNOWABLE),)
-        return (header(name),)
+            return [(TRUE, (header(example) if example else Variable(name, Origin.UNKNOWABLE),))]
+        if not any(setter.name.lower() == kind for setter in self.setters):
+            return [(TRUE, (header(name),))]
+        sent = negated(equals(header(name), ""))
+        values = self._fixed((environment(name),))
+        return [(sent, (header(name),)), *((all_of((negated(sent), when)), term or ()) for when, term in values)]
 
 
-def _value(text: str, term: Term, pattern: str) -> Term:
-    """The value that a variable is given: `$1` is what the pattern found."""
-    if not term or "$" not in text:
-        return parse_string(text) if "%{" in text else (text,)
-    pieces = (piece for piece in re.split(r"(\$\d)", text) if piece)
-    return tuple(
-        Applied("match", term, pattern, int(piece[1])) if re.fullmatch(r"\$\d", piece) else piece for piece in pieces
-    )
-
-
-def _with(atom: Atom, name: str, value: Term) -> Formula:
-    """Return an atom with a value in the place of an environment variable."""
-
-    def put(term: Term) -> Term:
-        parts: list[str | Variable | Applied] = []
-        for part in term:
-            if isinstance(part, Variable) and part.name == f"ENV:{name}":
-                parts += value
-            else:
-                parts.append(replace(part, argument=put(part.argument)) if isinstance(part, Applied) else part)
-        return tuple(parts)
-
-    return constant_folded(Atom(put(atom.left), atom.operator, put(atom.right)))
+def _value(text: str) -> Term:
+    """The value that a variable is given: `$1` is what the pattern found, a backslash takes away what `$` means."""
+    pieces = re.findall(r"\\(.)|\$(\d)|([^\\$]+|.)", text, re.DOTALL)
+    return tuple(reference(int(number)) if number else escaped or plain for escaped, number, plain in pieces)

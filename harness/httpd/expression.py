@@ -5,7 +5,8 @@ one UNKNOWABLE atom: it is never read as something else.
 """
 
 import re
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from harness.httpd.formula import (
     FALSE,
@@ -18,11 +19,14 @@ from harness.httpd.formula import (
     Term,
     all_of,
     any_of,
-    applied,
     constant_folded,
+    matches,
     negated,
+    shown,
     unknowable,
 )
+from harness.httpd.groups import NO_GROUPS, Groups, Match, by_match, cases, filled, reference, refers, where
+from harness.httpd.pcre import has_groups, wildcard
 from harness.httpd.variables import Origin, Variable, environment, extension, header, variable
 
 _REGEX_MARKS = "/#$%^|?!'\",;:._-"
@@ -55,18 +59,8 @@ _OF_SSL_REQUIRE = {
 """SSLRequire compares all alike: by length, then by letters (mod_ssl, "SSLRequire")."""
 _HEADER_FUNCTIONS = {"req", "http", "req_novary"}
 _ENVIRONMENT_FUNCTIONS = {"reqenv", "env"}
-_FALSE_WORDS = r"(?i)^(|0|off|false|no)$"
-
-
-_ESCAPE = re.compile(r"\\([0-7]{1,3}|x[0-9A-Fa-f]{1,2}|.)", re.DOTALL)
 _ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
-
-
-def _unescaped(text: str) -> str:
-    """The character that stands for an escape sequence: octal, hexadecimal, of C, or itself."""
-    if text[0] in "01234567":
-        return chr(int(text, 8))
-    return chr(int(text[1:], 16)) if len(text) > 1 else _ESCAPED.get(text, text)
+_FALSE_WORDS = r"(?i)^(|0|off|false|no)$"
 
 
 class _SyntaxError(Exception):
@@ -75,33 +69,33 @@ class _SyntaxError(Exception):
 
 def parse(text: str, *, ssl_require: bool = False) -> Formula:
     """Read an expression; `ssl_require` says that it is SSLRequire's, which compares in a way of its own."""
+    return parse_with_groups(text, ssl_require=ssl_require)[0]
+
+
+def parse_with_groups(text: str, *, ssl_require: bool = False) -> tuple[Formula, Groups]:
+    """Read an expression; also returns what its groups hold in the end."""
     try:
         parser = _Parser(text, ssl_require=ssl_require)
         found = parser.alternatives()
         parser.expect_end()
     except _SyntaxError:
-        return unknowable(text)
-    return found
+        return unknowable(text), NO_GROUPS
+    return found, parser.groups
 
 
 def parse_string(text: str) -> Term:
     """Read a text in which variables and functions stand (`%{…}`)."""
     try:
-        return _Parser("", ssl_require=False).interpolated(text)
+        found = _Parser("", ssl_require=False).interpolated(text)
     except _SyntaxError:
         return (Variable(text, Origin.UNKNOWABLE),)
+    return filled(found, None)
 
 
-def wildcard(pattern: str, *, any_case: bool, of_a_path: bool = False) -> str:
-    """Return the regular expression of a pattern with `*` and `?`; in that `of_a_path` they match no slash."""
-    one_of = "[^/]" if of_a_path else "."
-    parts = []
-    for piece in re.findall(r"\[!?\]?[^\]]*\]|\\.|.", pattern, re.DOTALL):
-        if piece[0] == "[" and len(piece) > 1:
-            parts.append(f"[^{piece[2:]}" if piece[1] == "!" else piece)
-        else:
-            parts.append({"*": f"{one_of}*", "?": one_of}.get(piece, re.escape(piece.removeprefix("\\"))))
-    return f"{'(?i)' if any_case else ''}(?s)^{''.join(parts)}$"
+def require_expression(text: str) -> str:
+    """Return the expression of `Require expr`: quotes around it all are taken away, and nothing else."""
+    text = text.strip()
+    return text[1:-1] if text[:1] == text[-1:] == '"' and len(text) > 1 else text
 
 
 @dataclass
@@ -111,63 +105,53 @@ class _Parser:
     text: str
     ssl_require: bool
     at: int = 0
-    last_match: tuple[Term, str] | None = field(default=None)
-    """What the last regular expression matched, in whose groups `$1` looks."""
+    groups: Groups = NO_GROUPS
+    """Where `$1` looks at this point."""
 
     # --- conditions
     def alternatives(self) -> Formula:
-        parts = [self.conjunction()]
+        found = self.conjunction()
         while self._accept("||", "or"):
-            self.last_match = None
-            parts.append(self.conjunction())
-        if len(parts) > 1:
-            self.last_match = None
-        return any_of(parts)
+            before = self.groups
+            further = self.conjunction()
+            self.groups = where(found, before, self.groups)
+            found = any_of((found, further))
+        return found
 
     def conjunction(self) -> Formula:
-        parts = [self.condition()]
+        found = self.condition()
         while self._accept("&&", "and"):
-            parts.append(self.condition())
-        return all_of(parts)
+            before = self.groups
+            further = self.condition()
+            self.groups = where(found, self.groups, before)
+            found = all_of((found, further))
+        return found
 
     def condition(self) -> Formula:
         if self._accept("!", "not"):
-            inner = self.condition()
-            self.last_match = None
-            return negated(inner)
+            return negated(self.condition())
         if self._is_word("true"):
             return TRUE
         if self._is_word("false"):
             return FALSE
         if self._peek() == "(":
-            before = self.at
             self.at += 1
-            try:
-                inner = self.alternatives()
-                self._expect(")")
-            except _SyntaxError:
-                self.at = before  # A word in brackets.
-            else:
-                return inner
+            inner = self.alternatives()
+            self._expect(")")
+            return inner
         if found := re.compile(r"-([A-Za-z_])(?![A-Za-z0-9_])").match(self.text, self._skip()):
             self.at = found.end()
-            return self._unary(found[1], self.word())
+            word = self.word()
+            return self._of((word,), lambda terms: _unary(found[1], terms[0]))
         return self._comparison()
 
-    def _unary(self, operator: str, operand: Term) -> Formula:
-        match operator:
-            case "n":
-                return _atom(operand, Operator.EQUAL, ("",), positive=False)
-            case "z":
-                return _atom(operand, Operator.EQUAL, ("",))
-            case "T":
-                return _atom(operand, Operator.MATCHES, (_FALSE_WORDS,), positive=False)
-            case "R":
-                return _atom((variable("REMOTE_ADDR"),), Operator.IN_NETWORK, operand)
-        return unknowable(f"-{operator} {operand}")
+    def _of(self, terms: Sequence[Term], build: Callable[[Sequence[Term]], Formula]) -> Formula:
+        """Build a formula of terms, once for each match that the groups in them may be of."""
+        if not refers(*terms):
+            return build(terms)
+        return by_match(self.groups, lambda match: build([filled(term, match) for term in terms]))
 
     def _comparison(self) -> Formula:
-        start = self._skip()
         left = self.word()
         found = _OPERATOR.match(self.text, self._skip())
         if not found:
@@ -180,23 +164,14 @@ class _Parser:
         name = operator.lstrip("-")
         if name == "in":
             return self._in_list(left)
+        right = self.word()
         if known := _COMPARISONS.get(name):
             kind, positive = known
             kind = _OF_SSL_REQUIRE.get(kind, kind) if self.ssl_require else kind
-            left, right = _constant_last(left, self.word(), kind)
-            return _atom(left, kind, right, positive=positive)
-        right = self.word()
-        match operator:
-            case "-ipmatch":
-                return _atom(left, Operator.IN_NETWORK, right)
-            case "-strmatch" | "-strcmatch" | "-fnmatch" if all(isinstance(part, str) for part in right):
-                text = "".join(map(str, right))
-                pattern = wildcard(text, any_case=operator == "-strcmatch", of_a_path=operator == "-fnmatch")
-                return _atom(left, Operator.MATCHES, (pattern,))
-        return unknowable(self.text[start : self.at])
+            return self._of((left, right), lambda terms: _compared(terms[0], kind, terms[1], positive=positive))
+        return self._of((left, right), lambda terms: _binary(operator, *terms))
 
     def _matching(self, left: Term) -> Formula:
-        # A regular expression stands between marks; SSLRequire also takes a string.
         at = self._skip()
         if self.text[at : at + 1] == "m" and self.text[at + 1 : at + 2] in _REGEX_MARKS:
             at += 1
@@ -206,13 +181,20 @@ class _Parser:
         end = self.text.find(mark, at + 1)
         if end < 0:
             raise _SyntaxError
-        flags = re.compile("[ismg]*").match(self.text, end + 1)
+        flags = re.compile("[ism]*").match(self.text, end + 1)
         assert flags is not None
         self.at = flags.end()
-        used = "".join(sorted(set(flags[0]) & set("ism")))
+        used = "".join(sorted(set(flags[0])))
         pattern = (f"(?{used})" if used else "") + self.text[at + 1 : end]
-        self.last_match = (left, pattern)
-        return _atom(left, Operator.MATCHES, (pattern,))
+        before = self.groups
+        if has_groups(pattern):
+            # A text that refers to a group of the match before is one of several texts.
+            pairs = cases(before) if refers(left) else ((TRUE, None),)
+            self.groups = tuple((condition, Match(filled(left, match), pattern)) for condition, match in pairs)
+            self.groups = (*self.groups[:-1], (TRUE, self.groups[-1][1]))
+        if not refers(left):
+            return matches(left, pattern)
+        return by_match(before, lambda match: matches(filled(left, match), pattern))
 
     def _in_list(self, left: Term) -> Formula:
         if self._accept("{"):
@@ -220,14 +202,14 @@ class _Parser:
             while self._accept(","):
                 words.append(self.word())
             self._expect("}")
-            return any_of(_equal(left, word) for word in words)
+            return self._of((left, *words), lambda terms: any_of(_equal(terms[0], word) for word in terms[1:]))
         name = self._name()
         self._expect("(")
         argument = self.word()
         self._expect(")")
         if name.lower() in {"peerextlist", "oid"} and len(argument) == 1 and isinstance(argument[0], str):
-            return _atom((extension(argument[0]),), Operator.EQUAL, left)
-        return unknowable(f"{name}({argument})")
+            return Atom((extension(argument[0]),), Operator.EQUAL, left)
+        return unknowable(f"{name}({shown(argument)})")
 
     # --- words
     def word(self) -> Term:
@@ -247,12 +229,7 @@ class _Parser:
             return self._variable(self.text[at + 2 : end])
         if one == "$" and self.text[at + 1 : at + 2].isdigit():
             self.at = at + 2
-            return self._reference(int(self.text[at + 1]))
-        if one == "(":
-            self.at = at + 1
-            inner = self.word()
-            self._expect(")")
-            return inner
+            return (reference(int(self.text[at + 1])),)
         if digits := _NUMBER.match(self.text, at):
             self.at = digits.end()
             return (digits[0],)
@@ -284,34 +261,22 @@ class _Parser:
                 found += self._variable(text[at + 2 : end])
                 at = end + 1
             elif text[at] == "$" and text[at + 1 : at + 2].isdigit():
-                found += self._reference(int(text[at + 1]))
+                found.append(reference(int(text[at + 1])))
                 at += 2
             else:
-                escape = _ESCAPE.match(text, at)
-                one = _unescaped(escape[1]) if escape else text[at]
+                one, length = _character(text, at)
                 if found and isinstance(found[-1], str):
                     found[-1] += one
                 else:
                     found.append(one)
-                at = escape.end() if escape else at + 1
+                at += length
         return tuple(found)
 
     def _variable(self, inner: str) -> Term:
         name, colon, argument = inner.partition(":")
         if not colon:
-            return (variable(name),)
-        if (
-            name in {"SSL", "HTTP", "ENV"}
-            or name.lower() in FUNCTIONS
-            or name.lower() in _HEADER_FUNCTIONS | _ENVIRONMENT_FUNCTIONS
-        ):
-            return self._function(name, [self.interpolated(argument)])
-        return (Variable(inner, Origin.UNKNOWABLE),)
-
-    def _reference(self, group: int) -> Term:
-        if self.last_match is None:
-            return (Variable(f"${group}", Origin.UNKNOWABLE),)
-        return (Applied("match", self.last_match[0], self.last_match[1], group),)
+            return (variable(name.upper()),)
+        return self._function(name, [self.interpolated(argument)])
 
     def _function(self, name: str, arguments: list[Term]) -> Term:
         kind = name.lower()
@@ -325,8 +290,8 @@ class _Parser:
             if kind == "ssl":
                 return (variable(text),)
         if len(arguments) == 1 and kind in FUNCTIONS:
-            return applied(kind, argument)
-        return (Variable(f"{name}({', '.join(map(str, arguments))})", Origin.UNKNOWABLE),)
+            return (Applied(kind, argument),)
+        return (Variable(f"{name}({', '.join(map(shown, arguments))})", Origin.UNKNOWABLE),)
 
     # --- characters
     def _skip(self) -> int:
@@ -382,18 +347,46 @@ def _closing(text: str, at: int) -> int:
     raise _SyntaxError
 
 
-def _constant_last(left: Term, right: Term, operator: Operator) -> tuple[Term, Term]:
-    """Put a constant that is compared with a variable on the right."""
+def _character(text: str, at: int) -> tuple[str, int]:
+    """Read one character of a string, which may be escaped; also returns how long it is written."""
+    if text[at] != "\\" or at + 1 == len(text):
+        return text[at], 1
+    if octal := re.compile(r"[0-7]{1,3}").match(text, at + 1):
+        return chr(int(octal[0], 8) & 0xFF), 1 + len(octal[0])
+    return _ESCAPED.get(text[at + 1], text[at + 1]), 2
+
+
+def _unary(operator: str, operand: Term) -> Formula:
+    match operator:
+        case "n":
+            return _compared(operand, Operator.EQUAL, ("",), positive=False)
+        case "z":
+            return _compared(operand, Operator.EQUAL, ("",))
+        case "T":
+            return negated(matches(operand, _FALSE_WORDS))
+        case "R":
+            return Atom((variable("REMOTE_ADDR"),), Operator.IN_NETWORK, operand)
+    return unknowable(f"-{operator} {shown(operand)}")
+
+
+def _binary(operator: str, left: Term, right: Term) -> Formula:
+    match operator:
+        case "-ipmatch":
+            return constant_folded(Atom(left, Operator.IN_NETWORK, right))
+        case "-strmatch" | "-strcmatch" | "-fnmatch" if all(isinstance(part, str) for part in right):
+            text = "".join(map(str, right))
+            return matches(left, wildcard(text, any_case=operator == "-strcmatch", path=operator == "-fnmatch"))
+    return unknowable(f"{shown(left)} {operator} {shown(right)}")
+
+
+def _compared(left: Term, operator: Operator, right: Term, *, positive: bool = True) -> Formula:
+    """Compare two terms; a constant that is compared with a variable stands on the right."""
     constant = all(isinstance(part, str) for part in left) and not all(isinstance(part, str) for part in right)
-    symmetric = operator in {Operator.EQUAL, Operator.NUMBER_EQUAL}
-    return (right, left) if constant and symmetric else (left, right)
+    if constant and operator in {Operator.EQUAL, Operator.NUMBER_EQUAL}:
+        left, right = right, left
+    found = constant_folded(Atom(left, operator, right))
+    return found if positive else negated(found)
 
 
 def _equal(left: Term, right: Term) -> Formula:
-    first, second = _constant_last(left, right, Operator.EQUAL)
-    return _atom(first, Operator.EQUAL, second)
-
-
-def _atom(left: Term, operator: Operator, right: Term, *, positive: bool = True) -> Formula:
-    found = constant_folded(Atom(left, operator, right))
-    return found if positive else negated(found)
+    return _compared(left, Operator.EQUAL, right)

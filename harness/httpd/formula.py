@@ -1,13 +1,15 @@
 """When is an access decision true? A Boolean formula over the variables of a request, in three-valued logic."""
 
+import functools
 import ipaddress
+import itertools
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from urllib.parse import quote, unquote
 
-from harness.httpd.pcre import group_filled, search
+from harness.httpd.pcre import group_filled, readable, search
 from harness.httpd.variables import Origin, Variable
 
 Values = Mapping[Variable, str]
@@ -38,21 +40,19 @@ class Applied:
         return [quote(wanted)] if self.function == "unescape" else [unquote(wanted), wanted]
 
 
+def _escaped(text: str) -> str:
+    """Escape a path as httpd does (ap_os_escape_path)."""
+    return re.sub("%[0-9A-F]{2}", lambda found: found[0].lower(), quote(text, "$-_.+!*'(),:@&=/~", "latin-1"))
+
+
 FUNCTIONS: Mapping[str, Callable[[str], str]] = {
     "tolower": str.lower,
     "toupper": str.upper,
-    "escape": quote,
+    "escape": _escaped,
     "unescape": unquote,
 }
 Term = tuple["str | Variable | Applied", ...]
 """A text made of constants, variables and functions, one after the other."""
-
-
-def applied(function: str, term: Term) -> Term:
-    """Return a function of a term; of a constant its value."""
-    constant = all(isinstance(part, str) for part in term)
-    made = Applied(function, term)
-    return (made.value("".join(map(str, term))),) if constant else (made,)
 
 
 def variables_of(term: Term) -> Iterator[Variable]:
@@ -195,6 +195,13 @@ def equals(variable: Variable, value: str) -> Formula:
     return Atom((variable,), Operator.EQUAL, (value,))
 
 
+def matches(term: Term, pattern: str) -> Formula:
+    """Return the atom that a pattern is found in a term; one that Python reads in another way is not understood."""
+    if not readable(pattern):
+        return unknowable(f"{shown(term)} =~ {pattern}")
+    return constant_folded(Atom(term, Operator.MATCHES, (pattern,)))
+
+
 def unknowable(text: str) -> Formula:
     """Return the one atom that stands for what is not understood."""
     return Atom((Variable(text, Origin.UNKNOWABLE),), Operator.EQUAL, ("true",))
@@ -266,20 +273,21 @@ def replaced(formula: Formula, change: Callable[[Atom], Formula]) -> Formula:
             return any_of(replaced(part, change) for part in parts)
 
 
-def renamed(formula: Formula, names: Mapping[str, Variable]) -> Formula:
-    """Return the formula with other variables in the place of those of these names."""
+def substituted(formula: Formula, values: Mapping[Variable, Term]) -> Formula:
+    """Return a formula with these terms in the place of variables."""
 
     def put(term: Term) -> Term:
-        return tuple(
-            names.get(part.name, part)
-            if isinstance(part, Variable)
-            else replace(part, argument=put(part.argument))
-            if isinstance(part, Applied)
-            else part
-            for part in term
-        )
+        parts: list[str | Variable | Applied] = []
+        for part in term:
+            if isinstance(part, Variable):
+                parts += values.get(part, (part,))
+            else:
+                parts.append(replace(part, argument=put(part.argument)) if isinstance(part, Applied) else part)
+        return tuple(parts)
 
-    return replaced(formula, lambda atom: Atom(put(atom.left), atom.operator, put(atom.right)))
+    if variables(formula).isdisjoint(values):
+        return formula
+    return replaced(formula, lambda atom: constant_folded(Atom(put(atom.left), atom.operator, put(atom.right))))
 
 
 def cofactor(formula: Formula, values: Values) -> Formula:
@@ -297,17 +305,35 @@ def compares_numbers(formula: Formula) -> bool:
     return any(atom.operator is Operator.NUMBER_EQUAL for atom in atoms(formula))
 
 
-def decided(formula: Formula, is_open: Callable[[Atom], bool], *, positive: bool = True) -> Formula:
-    """Return what makes a formula true whatever becomes of the open atoms: each counts as what is worse for it."""
+_MOST_OPEN = 6
+"""For how many open atoms every combination is looked at."""
+
+
+def decided(formula: Formula, is_open: Callable[[Atom], bool]) -> Formula:
+    """Return what makes a formula true whatever becomes of the open atoms."""
+    found = list(dict.fromkeys(atom for atom in atoms(formula) if is_open(atom)))
+    if len(found) > _MOST_OPEN:
+        return _decided_apart(formula, is_open, positive=True)
+    combinations = itertools.product((TRUE, FALSE), repeat=len(found))
+    settled = (dict(zip(found, values, strict=True)) for values in combinations)
+    return all_of(replaced(formula, functools.partial(_settled_by, one)) for one in settled)
+
+
+def _settled_by(values: Mapping[Atom, Formula], atom: Atom) -> Formula:
+    return values.get(atom, atom)
+
+
+def _decided_apart(formula: Formula, is_open: Callable[[Atom], bool], *, positive: bool) -> Formula:
+    """The same where too many atoms are open: each counts as what is worse for it, wherever it stands."""
     match formula:
         case Atom():
             return (FALSE if positive else TRUE) if is_open(formula) else formula
         case Not(part):
-            return negated(decided(part, is_open, positive=not positive))
+            return negated(_decided_apart(part, is_open, positive=not positive))
         case All(parts):
-            return all_of(decided(part, is_open, positive=positive) for part in parts)
+            return all_of(_decided_apart(part, is_open, positive=positive) for part in parts)
         case Any(parts):
-            return any_of(decided(part, is_open, positive=positive) for part in parts)
+            return any_of(_decided_apart(part, is_open, positive=positive) for part in parts)
 
 
 # --- values ---------------------------------------------------------------------------------------------------------
@@ -352,6 +378,8 @@ def in_network(address: str, text: str) -> bool:
     """Whether an address is in a network; no text that is none is."""
     found = network(text)
     try:
-        return found is not None and ipaddress.ip_address(address) in found
+        known = ipaddress.ip_address(address)
     except ValueError:
         return False
+    mapped = known.ipv4_mapped if isinstance(known, ipaddress.IPv6Address) else None
+    return found is not None and (mapped or known) in found

@@ -1,5 +1,6 @@
 """What does a regular expression of httpd's (PCRE) match, and what does one look like that it matches?"""
 
+import functools
 import random
 import re
 from collections.abc import Iterator
@@ -21,15 +22,37 @@ _CLASSES = {
 _LOOSE = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|[.*+]")
 """What matches one character (an escaped one, a class, or any), and any number of it."""
 _TIGHT = {".": "[a-z]", "[^": "[a-z]", "*": "{1,2}", "+": "{1,2}"}
+_DIFFERENT = re.compile(r"\\.|\[\^?\]?(?:\\.|\[:\w+:\]|[^\]\\])*\]|\(\?<(?![=!])|\$", re.DOTALL)
+"""Where PCRE and Python may differ: escapes, classes, names of groups, the end."""
+_ENDS = {"$": r"\Z", r"\z": r"\Z", r"\Z": r"(?=\n?\Z)", r"\h": r"[ \t]", "(?<": "(?P<"}
+_WILDCARDS = re.compile(r"\\.|\[[!^]?[^\]\\/]+\]|.", re.DOTALL)
 _SAMPLES = 20
 """How many texts are tried until one matches its expression."""
 
 
 def search(expression: str, text: str) -> re.Match[str] | None:
-    """Find a regular expression in a text; one that Python cannot read is not found."""
+    """Find a regular expression in a text; one that is not `readable` is not found."""
+    compiled = _compiled(expression)
+    return compiled.search(text) if compiled else None
+
+
+def readable(expression: str) -> bool:
+    """Whether Python reads this expression as PCRE does."""
+    return _compiled(expression) is not None
+
+
+def has_groups(expression: str) -> bool:
+    """Whether an expression has groups that count."""
+    compiled = _compiled(expression)
+    return compiled is not None and compiled.groups > 0
+
+
+@functools.lru_cache(4096)
+def _compiled(expression: str) -> re.Pattern[str] | None:
+    # httpd compiles with PCRE2_DOTALL and PCRE2_DOLLAR_ENDONLY (RegexDefaultOptions).
     try:
-        return re.search(_read(expression), text)
-    except re.error:
+        return re.compile(_read(expression), re.ASCII | re.DOTALL)
+    except (re.error, OverflowError):
         return None
 
 
@@ -47,9 +70,33 @@ def texts(expression: str) -> Iterator[str]:
 
 
 def _read(expression: str) -> str:
-    """Write as Python does what PCRE has besides: a second way to name a group, and the classes of POSIX."""
-    named = re.sub(r"\(\?<(?![=!])", "(?P<", expression)
-    return re.sub(r"\[:(\w+):\]", lambda found: _CLASSES.get(found[1], found[0]), named)
+    """Write as Python does what PCRE has besides: a second way to name a group, the classes of POSIX, and the ends of
+    a text."""
+    return _DIFFERENT.sub(_as_python, expression)
+
+
+def _as_python(found: re.Match[str]) -> str:
+    text = found[0]
+    if text.startswith("["):
+        return re.sub(r"\[:(\w+):\]", lambda one: _CLASSES.get(one[1], one[0]), text)
+    return _ENDS.get(text, text)
+
+
+def wildcard(pattern: str, *, any_case: bool = False, path: bool = False) -> str:
+    """Return the regular expression of a pattern with `*`, `?` and `[…]` (apr_fnmatch); in that of a path they match
+    no slash."""
+    any_one = "[^/]" if path else "."
+    parts = [
+        {"*": f"{any_one}*", "?": any_one}.get(one) or (_character_class(one) if len(one) > 2 else re.escape(one[-1]))
+        for one in _WILDCARDS.findall(pattern)
+    ]
+    return f"{'(?i)' if any_case else ''}(?s)^{''.join(parts)}$"
+
+
+def _character_class(text: str) -> str:
+    inner = text[1:-1]
+    sign = "^" if inner[0] in "!^" else ""
+    return f"[{sign}{inner[len(sign) :].replace('[', chr(92) + '[')}]"
 
 
 def group_filled(expression: str, group: int, text: str) -> str | None:

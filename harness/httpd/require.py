@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from harness.httpd.arguments import words
 from harness.httpd.directive import Directive
 from harness.httpd.environment import Environment
-from harness.httpd.expression import parse
+from harness.httpd.expression import parse, require_expression
 from harness.httpd.formula import (
     FALSE,
     TRUE,
@@ -15,6 +16,7 @@ from harness.httpd.formula import (
     Operator,
     all_of,
     any_of,
+    either,
     equals,
     negated,
     unknowable,
@@ -76,6 +78,68 @@ def some(parts: Sequence[Result]) -> Result:
 
 
 @dataclass(frozen=True)
+class Authorization:
+    """What the authorization directives of a section come to (mod_authz_core's `authz_core_dir_conf`).
+
+    `applies` is for which methods, `result` what it comes to for those, `present` whether there is any Require,
+    `configured` whether there is any directive at all; `by_and` and `by_or` are AuthMerging.
+    """
+
+    applies: Formula = TRUE
+    result: Result = NEUTRAL
+    present: Formula = FALSE
+    configured: Formula = FALSE
+    by_and: Formula = FALSE
+    by_or: Formula = FALSE
+
+    def within(self, *, every_one: bool) -> Result:
+        """What it comes to as a part of several, of which every one must hold, or one."""
+        default = TRUE if every_one else FALSE
+        if self.applies == TRUE:
+            return self.result
+        return Result(either(self.applies, self.result.granted, default), all_of((self.applies, self.result.denied)))
+
+    @property
+    def granted(self) -> Formula:
+        """Whether a request is granted."""
+        return any_of((negated(self.present), negated(self.applies), self.result.granted))
+
+    def over(self, before: "Authorization") -> "Authorization":
+        """What it comes to, merged over what was required before."""
+        joined = either_of(self.by_and, self._joined(before, by_and=True), self._joined(before, by_and=False))
+        found = either_of(any_of((self.by_and, self.by_or)), joined, self)
+        return either_of(self.configured, found, before)
+
+    def _joined(self, before: "Authorization", *, by_and: bool) -> "Authorization":
+        parts = [one.within(every_one=by_and) for one in (before, self)]
+        both = Authorization(any_of((before.applies, self.applies)), every(parts) if by_and else some(parts), TRUE)
+        found = either_of(self.present, either_of(before.present, both, self), before)
+        return replace(found, configured=TRUE, by_and=self.by_and, by_or=self.by_or)
+
+
+NOTHING = Authorization()
+"""What a section without any such directive comes to."""
+
+
+def either_of(condition: Formula, then: Authorization, otherwise: Authorization) -> Authorization:
+    """Return what is required where a condition holds, and where it does not."""
+    if condition in (TRUE, FALSE) or then == otherwise:
+        return then if condition != FALSE else otherwise
+    result = Result(
+        either(condition, then.result.granted, otherwise.result.granted),
+        either(condition, then.result.denied, otherwise.result.denied),
+    )
+    return Authorization(
+        either(condition, then.applies, otherwise.applies),
+        result,
+        either(condition, then.present, otherwise.present),
+        either(condition, then.configured, otherwise.configured),
+        either(condition, then.by_and, otherwise.by_and),
+        either(condition, then.by_or, otherwise.by_or),
+    )
+
+
+@dataclass(frozen=True)
 class Requirements:
     """Reads what is required, with the variables and the files that a rule looks at; `intended` leaves out what lets
     in anybody beside a rule that asks for more, as it does by mistake."""
@@ -84,60 +148,64 @@ class Requirements:
     files: Files
     intended: bool = False
 
-    def of_section(self, body: Iterable[Directive], settings: Settings) -> Result | None:
-        """What the Require directives of one section come to; None where it has none."""
-        entries = [*_requiring(body)]
-        if not entries:
-            return None
-        found = some(self._meant([self.of(entry, settings) for entry in entries]))
-        # Methods that no directive of the section is about are granted.
-        applies = any_of(limited_to(entry) if entry.name.lower() in LIMITS else TRUE for entry in entries)
-        return Result(any_of((negated(applies), found.granted)), all_of((applies, found.denied)))
+    def of_section(self, body: Sequence[Directive], settings: Settings) -> Authorization:
+        """What the Require directives of one section come to: one of them is enough."""
+        parts = self._meant([*self._parts(body, settings, TRUE)])
+        merging = next((entry.value for entry in reversed([*body]) if entry.name.lower() == "authmerging"), "")
+        by_and, by_or = (TRUE if merging == one else FALSE for one in ("and", "or"))
+        if not parts:
+            return Authorization(configured=TRUE if merging else FALSE, by_and=by_and, by_or=by_or)
+        result = some([part.within(every_one=False) for part in parts])
+        return Authorization(any_of(part.applies for part in parts), result, TRUE, TRUE, by_and, by_or)
+
+    def _parts(self, body: Iterable[Directive], settings: Settings, applies: Formula) -> Iterator[Authorization]:
+        """Yield what each directive of a section comes to, those of a <Limit> each by itself."""
+        for entry in body:
+            kind = entry.name.lower()
+            if kind in LIMITS:
+                limited = self.environment.note(entry, limited_to(entry))
+                yield from self._parts(entry.body, settings, all_of((applies, limited)))
+            elif kind == "requireany":
+                # It is a part of the section as if it were not written.
+                yield from self._parts(entry.body, settings, applies)
+            elif kind in AUTHORIZING:
+                yield Authorization(applies, self.of(entry, settings), TRUE)
+
+    def _meant(self, alternatives: list[Authorization]) -> list[Authorization]:
+        """The alternatives that ask for something, where it is read as it was intended."""
+        asking = [one for one in alternatives if one.result.granted != TRUE]
+        return asking if self.intended and asking else alternatives
 
     def of(self, entry: Directive, settings: Settings) -> Result:
-        """What one Require comes to, or a block of them, or a <Limit> around them."""
+        """What one Require comes to, or a block of them."""
         kind = entry.name.lower()
-        if kind in LIMITS:
-            inside = some([self.of(part, settings) for part in _requiring(entry.body)])
-            applies = self.environment.note(entry, limited_to(entry))
-            return Result(all_of((applies, inside.granted)), all_of((applies, inside.denied)))
         if kind != "require":
-            parts = [self.of(part, settings) for part in _requiring(entry.body)]
-            parts = self._meant(parts) if kind == "requireany" else parts
-            return (
-                every(parts)
-                if kind == "requireall"
-                else some(parts).inverted()
-                if kind == "requirenone"
-                else some(parts)
-            )
+            parts = [self.of(part, settings) for part in entry.body if part.name.lower() in AUTHORIZING]
+            if kind == "requireall":
+                return every(parts)
+            return some(parts).inverted() if kind == "requirenone" else some(parts)
         first, _, rest = entry.arguments.strip().partition(" ")
         turned = first.lower() == "not"
         provider, _, arguments = (rest if turned else entry.arguments).strip().partition(" ")
         found = Result.of(self.environment.note(entry, self._provider(provider.lower(), arguments.strip(), settings)))
         return found.inverted() if turned else found
 
-    def _meant(self, alternatives: Sequence[Result]) -> list[Result]:
-        """The alternatives that ask for something, where it is read as it was intended."""
-        asking = [one for one in alternatives if one.granted != TRUE]
-        return asking if self.intended and asking else list(alternatives)
-
     def _provider(self, kind: str, text: str, settings: Settings) -> Formula:
-        words = Directive("", text, "", 0).words()
+        named = words(text)
         simple: dict[str, Callable[[], Formula]] = {
             "all": lambda: TRUE if text.lower() == "granted" else FALSE,
             "ssl": lambda: equals(variable("HTTPS"), "on"),
             "ssl-verify-client": lambda: equals(variable(VERIFY), "SUCCESS"),
-            "expr": lambda: parse(_unquoted(text)),
-            "env": lambda: any_of(map(self.environment.is_set, words)),
-            "method": lambda: one_of(_METHOD, with_head(words)),
-            "ip": lambda: any_of(map(_from, words)),
+            "expr": lambda: parse(require_expression(text)),
+            "env": lambda: any_of(map(self.environment.is_set, named)),
+            "method": lambda: one_of(_METHOD, with_head(named)),
+            "ip": lambda: any_of(map(_from, named)),
             "local": lambda: any_of(map(_from, _LOCAL)),
-            "host": lambda: one_of(variable("REMOTE_HOST"), words),
-            "forward-dns": lambda: one_of(variable("REMOTE_HOST"), words),
+            "host": lambda: one_of(variable("REMOTE_HOST"), named),
+            "forward-dns": lambda: one_of(variable("REMOTE_HOST"), named),
             "valid-user": lambda: self._user(None, settings),
-            "user": lambda: self._user(words, settings),
-            "group": lambda: self._user(self._members(words, settings), settings),
+            "user": lambda: self._user(named, settings),
+            "group": lambda: self._user(self._members(named, settings), settings),
         }
         return simple[kind]() if kind in simple else unknowable(f"Require {kind} {text}".strip())
 
@@ -146,7 +214,7 @@ class Requirements:
         if by := _words(settings, "sslusername"):
             return one_of(variable(by[0]), wanted)
         kind, providers = next(iter(_words(settings, "authtype")), "None"), _words(settings, "authbasicprovider")
-        if kind == "None":
+        if kind.lower() == "none":
             return FALSE  # Nobody is asked who they are.
         if kind.lower() != "basic":
             return unknowable(f"AuthType {kind}")
@@ -174,28 +242,31 @@ class Requirements:
         return members(self.files, paths, groups) if held else [USER]
 
     def access(self, body: Iterable[Directive]) -> Formula:
-        """What Order, Allow and Deny of one section come to; outside of their <Limit> they have no say."""
+        """What Order, Allow and Deny of one section come to."""
         found = [*_with_limits(body)]
-        orders = [entry.arguments.lower().replace(" ", "") for entry, _ in found if entry.name.lower() == "order"]
+        # Deny,Allow is what counts without any Order; each Order is about the methods of its <Limit>.
+        allows_first: Formula = FALSE
+        for entry, limit in found:
+            if entry.name.lower() == "order":
+                order = entry.arguments.lower().replace(" ", "")
+                allows_first = either(_within(limit), FALSE if order == "deny,allow" else TRUE, allows_first)
         allowed, denied = (
             any_of(
-                all_of(
-                    (
-                        limited_to(limit) if limit else TRUE,
-                        self.environment.note(entry, any_of(map(self._host, _hosts(entry)))),
-                    )
-                )
+                all_of((_within(limit), self.environment.note(entry, any_of(map(self._host, _hosts(entry))))))
                 for entry, limit in found
                 if entry.name.lower() == name
             )
             for name in ("allow", "deny")
         )
-        formula = any_of((allowed, negated(denied)))
-        if orders and orders[-1] != "deny,allow":
-            limits = [limit for entry, limit in found if entry.name.lower() == "order" and limit]
-            formula = all_of((allowed, negated(denied)))
-            formula = any_of((negated(limited_to(limits[-1])), formula)) if limits else formula
-        return formula
+        return either(allows_first, all_of((allowed, negated(denied))), any_of((allowed, negated(denied))))
+
+    def satisfy_any(self, body: Iterable[Directive]) -> Formula:
+        """For which methods of a section access or authorization is enough (`Satisfy any`)."""
+        found: Formula = FALSE
+        for entry, limit in _with_limits(body):
+            if entry.name.lower() == "satisfy":
+                found = either(_within(limit), TRUE if entry.value == "any" else FALSE, found)
+        return found
 
     def _host(self, word: str) -> Formula:
         """Whether a client is one that Allow or Deny names."""
@@ -209,8 +280,12 @@ class Requirements:
 
 def limited_to(limit: Directive) -> Formula:
     """Whether a request's method is one that a <Limit> or <LimitExcept> is about."""
-    named = one_of(_METHOD, with_head(limit.words()))
+    named = one_of(_METHOD, with_head(words(limit.arguments)))
     return named if limit.name.lower() == "limit" else negated(named)
+
+
+def _within(limit: Directive | None) -> Formula:
+    return limited_to(limit) if limit else TRUE
 
 
 def one_of(by: Variable, values: Iterable[str] | None) -> Formula:
@@ -223,31 +298,19 @@ def _from(text: str) -> Formula:
 
 
 def with_head(methods: Iterable[str]) -> list[str]:
-    """The methods as httpd counts them: what is said of GET is said of HEAD."""
-    named = [word.upper() for word in methods]
-    return [*named, *(["HEAD"] if "GET" in named and "HEAD" not in named else [])]
-
-
-def _unquoted(text: str) -> str:
-    """The expression of a Require: httpd takes the quotes around it away, and no backslash."""
-    quoted = len(text) > 1 and text[0] in "'\"" and text[-1] == text[0]
-    return text[1:-1] if quoted else text
+    """The methods as httpd counts them: GET and HEAD are one."""
+    named = [*methods]
+    both = [*named, "GET", "HEAD"] if {"GET", "HEAD"} & {*named} else named
+    return [*dict.fromkeys(both)]
 
 
 def _words(settings: Settings, name: str) -> list[str]:
-    return settings[name].words() if name in settings else []
+    return words(settings[name].arguments) if name in settings else []
 
 
 def _hosts(entry: Directive) -> list[str]:
-    words = entry.words()
-    return words[1:] if words[:1] and words[0].lower() == "from" else words
-
-
-def _requiring(body: Iterable[Directive]) -> Iterator[Directive]:
-    """Yield the directives that authorize in a section, with those of a <Limit> as one."""
-    for entry in body:
-        if entry.name.lower() in AUTHORIZING or (entry.name.lower() in LIMITS and any(_requiring(entry.body))):
-            yield entry
+    named = words(entry.arguments)
+    return named[1:] if named[:1] and named[0].lower() == "from" else named
 
 
 def _with_limits(

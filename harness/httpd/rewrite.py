@@ -1,12 +1,11 @@
 """What do the rules of mod_rewrite make of one path: where does it lead, who is denied, which variables are set?"""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from harness.httpd.directive import Directive
-from harness.httpd.environment import Environment
-from harness.httpd.expression import parse
+from harness.httpd.expression import parse_with_groups
 from harness.httpd.formula import (
     FALSE,
     TRUE,
@@ -17,13 +16,18 @@ from harness.httpd.formula import (
     Term,
     all_of,
     any_of,
-    applied,
     constant_folded,
+    matches,
     negated,
+    substituted,
     unknowable,
 )
-from harness.httpd.pcre import search
+from harness.httpd.groups import NO_GROUPS, Groups, Match, by_match, cases, filled, reference, refers, where
+from harness.httpd.pcre import readable
+from harness.httpd.rewrite_rule import Condition, Rule, flags, rules
 from harness.httpd.variables import HEADERS, Origin, Variable, environment, header, variable
+
+__all__ = ["Condition", "Rewriting", "Rule", "Way", "flags", "rules"]
 
 _MOST_PATHS = 32
 """How many ways through a list of rules are followed."""
@@ -34,23 +38,16 @@ _KNOWN = {
     *("SCRIPT_FILENAME", "REQUEST_FILENAME", "REQUEST_URI", "PATH_INFO", "QUERY_STRING", "AUTH_TYPE", "DOCUMENT_ROOT"),
     *("SERVER_ADMIN", "SERVER_NAME", "SERVER_ADDR", "SERVER_PORT", "SERVER_PROTOCOL", "SERVER_SOFTWARE", "TIME"),
     *("TIME_YEAR", "TIME_MON", "TIME_DAY", "TIME_HOUR", "TIME_MIN", "TIME_SEC", "TIME_WDAY", "API_VERSION", "IPV6"),
-    *(
-        "THE_REQUEST",
-        "REQUEST_SCHEME",
-        "HTTPS",
-        "IS_SUBREQ",
-        "CONTEXT_PREFIX",
-        "CONTEXT_DOCUMENT_ROOT",
-        "REQUEST_STATUS",
-    ),
+    *("THE_REQUEST", "REQUEST_SCHEME", "HTTPS", "IS_SUBREQ", "CONTEXT_PREFIX", "CONTEXT_DOCUMENT_ROOT"),
+    *("REQUEST_STATUS", "REMOTE_USER", "SCRIPT_USER", "SCRIPT_GROUP"),
 }
 """What mod_rewrite has a value for without a prefix; any other name is empty."""
 _COMPARED = {
+    "<=": (Operator.SHORTER_OR_EQUAL, True),
+    ">=": (Operator.SHORTER_OR_LESS, False),
     "=": (Operator.EQUAL, True),
-    "<": (Operator.LESS, True),
-    ">": (Operator.LESS_OR_EQUAL, False),
-    "<=": (Operator.LESS_OR_EQUAL, True),
-    ">=": (Operator.LESS, False),
+    "<": (Operator.SHORTER_OR_LESS, True),
+    ">": (Operator.SHORTER_OR_EQUAL, False),
     "-eq": (Operator.NUMBER_EQUAL, True),
     "-ne": (Operator.NUMBER_EQUAL, False),
     "-lt": (Operator.NUMBER_LESS, True),
@@ -58,216 +55,209 @@ _COMPARED = {
     "-gt": (Operator.NUMBER_LESS_OR_EQUAL, False),
     "-ge": (Operator.NUMBER_LESS, False),
 }
-_FILE_TEST = re.compile(r"-([dfFhlLsUx])$")
-
-
-@dataclass(frozen=True)
-class Condition:
-    """One RewriteCond, read once: the text that is tested, and its pattern; `expression` for `expr`."""
-
-    directive: Directive
-    text: str
-    pattern: str
-    flags: Mapping[str, str]
-
-    @property
-    def joined_by_or(self) -> bool:
-        """Whether this one or the next is enough."""
-        return "OR" in self.flags
-
-
-@dataclass(frozen=True)
-class Rule:
-    """One RewriteRule with its conditions, read once. `flags` are by their short names, with their values."""
-
-    directive: Directive
-    pattern: str
-    substitution: str
-    flags: Mapping[str, str]
-    conditions: tuple[Condition, ...]
-    variables: tuple[str, ...] = ()
-
-    @property
-    def responds(self) -> bool:
-        """Whether it answers the request itself: by an error's status, or by a redirect."""
-        return bool(self.flags.keys() & {"F", "G", "R"}) or (
-            re.match(r"https?://", self.substitution) is not None and ("P" not in self.flags)
-        )
-
-    @property
-    def denies(self) -> bool:
-        """Whether it answers by an error's status."""
-        code = self.flags.get("R", "")
-        return bool(self.flags.keys() & {"F", "G"}) or code[:1] in {"4", "5"}
-
-    def match(self, path: str) -> tuple[str, ...] | None:
-        """Match the pattern with a path: its groups, None where it does not match."""
-        expression = f"(?i:{self.pattern.removeprefix('!')})" if "NC" in self.flags else self.pattern.removeprefix("!")
-        found = search(expression, path) if expression != "^" else re.match("", path)
-        if self.pattern.startswith("!"):
-            return ("",) if found is None else None
-        return None if found is None else (found[0], *found.groups(""))
-
-
-_LONG_NAMES = {
-    "CHAIN": "C",
-    "COOKIE": "CO",
-    "ENV": "E",
-    "FORBIDDEN": "F",
-    "GONE": "G",
-    "HANDLER": "H",
-    "LAST": "L",
-    "NEXT": "N",
-    "NOCASE": "NC",
-    "NOESCAPE": "NE",
-    "NOSUBREQ": "NS",
-    "ORNEXT": "OR",
-    "NOVARY": "NV",
-    "PROXY": "P",
-    "PASSTHROUGH": "PT",
-    "REDIRECT": "R",
-    "SKIP": "S",
-    "TYPE": "T",
-}
-
-
-def flags(directive: Directive) -> list[tuple[str, str]]:
-    """Read the flags of a RewriteRule or RewriteCond by their short names, each with its value."""
-    words = [word for word in directive.words()[2:] if word.startswith("[")]
-    given = (flag.strip() for word in words for flag in word.strip("[]").split(","))
-    pairs = (flag.partition("=") for flag in given if flag)
-    return [(_LONG_NAMES.get(name.upper(), name.upper()), value) for name, _, value in pairs]
-
-
-def rules(body: Iterable[Directive]) -> Iterator[Rule]:
-    """Yield the rules that stand in a section, each with the conditions before it."""
-    conditions: list[Condition] = []
-    for entry in body:
-        words = [*entry.words(), "", ""]
-        if entry.name.lower() == "rewritecond":
-            conditions.append(Condition(entry, words[0], words[1], dict(flags(entry))))
-        elif entry.name.lower() == "rewriterule":
-            given = flags(entry)
-            variables = tuple(value for name, value in given if name == "E")
-            yield Rule(entry, words[0], words[1], dict(given), tuple(conditions), variables)
-            conditions = []
+"""mod_rewrite compares texts by their length first."""
+_BY_LETTER = {Operator.SHORTER_OR_LESS: Operator.LESS, Operator.SHORTER_OR_EQUAL: Operator.LESS_OR_EQUAL}
+_FILE_TEST = re.compile(r"-([dfFhlLsUxH])$")
+_ABSOLUTE = re.compile(r"(https?)://([^/:?]*)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Way:
     """One way through the rules: what must hold for it, and where it ends: a path, or None where the request is
-    answered by `answered_by`. `passes_through` says that the other modules map the path (PT)."""
+    answered by `answered_by`. `passes_through` says that the other modules map the path (PT), `query` is what the
+    query is then, where a rule changed it."""
 
     condition: Formula
     path: str | None
     answered_by: Rule | None = None
     passes_through: bool = False
     ends: bool = False
+    query: Term | None = None
+
+
+@dataclass(frozen=True)
+class _State:
+    """Where a request is on its way through the rules."""
+
+    path: str
+    reached: Formula
+    query: Term | None = None
+    environment: Mapping[Variable, Term] = field(default_factory=dict)
+    """The variables that rules have set on this way."""
 
 
 @dataclass
 class Rewriting:
-    """What a list of rules makes of one path. `values` are texts known of the request, such as REQUEST_URI."""
+    """What a list of rules makes of one path. `values` are texts known of the request, such as REQUEST_URI. `folder` is
+    what the rules of a <Directory> do not see of the path, with a slash at its end."""
 
     rules: Sequence[Rule]
     values: Mapping[str, str]
-    environment: Environment
+    folder: str = ""
+    conditions: list[tuple[Directive, Formula]] = field(default_factory=list)
+    """Each condition that was looked at, as a formula."""
+    environment: list[tuple[Formula, str, Term | None]] = field(default_factory=list)
+    """Each variable that is set (None: unset) and when."""
+    _fuel: int = _MOST_PATHS * 8
 
     def ways(self, path: str) -> list[Way]:
         """Follow a path through all rules."""
-        found = list(self._from(0, path, TRUE, passes_through=False, fuel=[_MOST_PATHS * 8]))
+        self._fuel = _MOST_PATHS * 8
+        found = list(self._from(0, _State(path, TRUE)))
         return found if len(found) <= _MOST_PATHS else [Way(unknowable("too many rewrites"), path)]
 
-    def _from(self, at: int, path: str, reached: Formula, *, passes_through: bool, fuel: list[int]) -> Iterator[Way]:
-        if reached == FALSE:
+    def _from(self, at: int, state: _State) -> Iterator[Way]:
+        if state.reached == FALSE:
             return
-        fuel[0] -= 1
-        if at >= len(self.rules) or fuel[0] < 0:
-            yield Way(reached, path, passes_through=passes_through)
+        self._fuel -= 1
+        if self._fuel < 0:
+            yield Way(all_of((state.reached, unknowable("too many rewrites"))), state.path)
+            return
+        if at >= len(self.rules):
+            yield Way(state.reached, state.path, query=state.query)
             return
         rule = self.rules[at]
-        groups = rule.match(path)
-        holds = FALSE if groups is None else self._conditions(rule, groups)
+        holds, groups = self._holds(rule, state)
         missed = at + 1
         while "C" in self.rules[missed - 1].flags and missed < len(self.rules):
             missed += 1
-        if holds == FALSE:
-            yield from self._from(missed, path, reached, passes_through=passes_through, fuel=fuel)
+        if holds != FALSE:
+            matched = self._set(rule, replace(state, reached=all_of((state.reached, holds))), groups)
+            following = at + 1 + int(rule.flags.get("S") or 0)
+            unseen = not rule.variables or not any(map(_looks_at_environment, self.rules))
+            if _does_nothing(rule) and following == missed and unseen:
+                yield from self._from(missed, state)
+                return
+            yield from self._matched(rule, following, matched, groups)
+        yield from self._from(missed, replace(state, reached=all_of((state.reached, negated(holds)))))
+
+    def _matched(self, rule: Rule, following: int, state: _State, groups: Groups) -> Iterator[Way]:
+        """Follow a path on from a rule that holds."""
+        if rule.status is not None:
+            yield Way(state.reached, None, rule)
             return
-        matched = all_of((reached, holds))
+        if rule.redirects:
+            last = rule.flags.keys() & {"L", "END"} or not any(map(_leads_elsewhere, self.rules[following:]))
+            is_own = self._is_own(rule)
+            yield Way(state.reached, None, rule) if last and not is_own else self._unknown(rule, state)
+            return
+        changed = self._substituted(rule, state, groups)
+        if changed is None:
+            yield self._unknown(rule, state)
+        elif rule.flags.keys() & {"L", "END", "P", "PT"}:
+            through = "PT" in rule.flags
+            yield Way(state.reached, changed.path, None, through, "END" in rule.flags, changed.query)
+        elif "N" in rule.flags:
+            unchanged = changed == state and not rule.variables
+            yield from [Way(state.reached, None, rule)] if unchanged else self._from(0, changed)
+        else:
+            yield from self._from(following, changed)
+
+    def _unknown(self, rule: Rule, state: _State) -> Way:
+        text = f"{rule.directive.name} {rule.directive.arguments}"
+        return Way(all_of((state.reached, unknowable(text))), state.path)
+
+    def _is_own(self, rule: Rule) -> bool:
+        """Whether a rule leads to a URL of the host's own, which mod_rewrite makes a path of it."""
+        found = _ABSOLUTE.match(rule.substitution)
+        return found is not None and "R" not in rule.flags and found[2] == self.values.get("SERVER_NAME")
+
+    def _set(self, rule: Rule, state: _State, groups: Groups) -> _State:
+        """Take up the variables that a rule sets."""
+        values = dict(state.environment)
         for given in rule.variables:
             name, _, value = given.partition(":")
-            text = None if name.startswith("!") else self._term(value, groups or (), rule.conditions)
-            self.environment.add(name.removeprefix("!"), text, matched)
-        if rule.responds:
-            yield Way(matched, None, rule)
-            yield from self._from(
-                missed, path, all_of((reached, negated(holds))), passes_through=passes_through, fuel=fuel
-            )
-            return
-        changed = self._substituted(rule, groups or (), path)
-        following = at + 1 + int(rule.flags.get("S") or rule.flags.get("SKIP") or 0)
-        through = passes_through or "PT" in rule.flags
-        if changed is None:
-            yield Way(all_of((matched, unknowable(f"{rule.directive.name} {rule.directive.arguments}"))), path)
-        elif rule.flags.keys() & {"L", "END", "P"}:
-            yield Way(matched, changed, passes_through=through, ends="END" in rule.flags)
-        elif changed == path and following == missed and through == passes_through:
-            yield from self._from(missed, path, reached, passes_through=passes_through, fuel=fuel)
-            return
-        else:
-            yield from self._from(following, changed, matched, passes_through=through, fuel=fuel)
-        yield from self._from(missed, path, all_of((reached, negated(holds))), passes_through=passes_through, fuel=fuel)
+            text = None if name.startswith("!") else self._term(value, rule, state)
+            for condition, match in cases(groups) if text and refers(text) else ((TRUE, None),):
+                found = filled(text, match) if text is not None else None
+                self.environment.append((all_of((state.reached, condition)), name.removeprefix("!"), found))
+            unknown = (Variable(given, Origin.UNKNOWABLE),)
+            values[environment(name.removeprefix("!"))] = () if text is None else unknown if refers(text) else text
+        return replace(state, environment=values)
 
-    def _substituted(self, rule: Rule, groups: Sequence[str], path: str) -> str | None:
-        """Return the path that a rule leads to; None where it depends on what the client writes."""
-        if rule.substitution in {"-", ""} or "P" in rule.flags:
-            return path
-        term = self._term(rule.substitution, groups, rule.conditions)
-        if not all(isinstance(part, str) for part in term):
+    def _subject(self, path: str) -> str:
+        """What the rules see of a path."""
+        return path.removeprefix(self.folder) if self.folder else path
+
+    def _substituted(self, rule: Rule, state: _State, groups: Groups) -> _State | None:
+        """Return where a rule leads to; None where that depends on what the client writes."""
+        if rule.substitution == "-" or "P" in rule.flags:
+            return state
+        term = self._term(rule.substitution, rule, state)
+        if refers(term) and len(groups) == 1:
+            term = filled(term, groups[0][1])
+        path, mark, query = "".join(part if isinstance(part, str) else "\0" for part in term).partition("?")
+        if "\0" in path:
             return None
-        text = "".join(map(str, term)).partition("?")[0]
-        return text if text.startswith("/") else f"{path.rpartition('/')[0]}/{text}"
+        if not path.startswith("/"):
+            path = f"{self.folder or state.path.rpartition('/')[0] + '/'}{path}"
+        if not mark or query == "":
+            # `?` alone takes the query away.
+            return replace(state, path=path, query=() if mark or "QSD" in rule.flags else state.query)
+        known = "\0" not in query and "QSA" not in rule.flags
+        text: Term = (query,) if known else (Variable(f"the query of {rule.substitution}", Origin.UNKNOWABLE),)
+        return replace(state, path=path, query=text)
 
-    def _conditions(self, rule: Rule, groups: Sequence[str]) -> Formula:
+    # --- conditions
+    def _holds(self, rule: Rule, state: _State) -> tuple[Formula, Groups]:
+        """When a rule holds, and what `%1` is then."""
+        if not readable(rule.expression):
+            return unknowable(f"{rule.directive.name} {rule.directive.arguments}"), NO_GROUPS
+        if rule.match(self._subject(state.path)) is None:
+            return FALSE, NO_GROUPS
         found: list[Formula] = []
         alternatives: list[Formula] = []
-        for number, condition in enumerate(rule.conditions):
-            formula = self._condition(condition, groups, rule.conditions[:number])
-            formula = self.environment.note(condition.directive, formula)
+        groups = NO_GROUPS
+        for condition in rule.conditions:
+            formula, then = self._condition(condition, rule, state, groups)
+            self.conditions.append((condition.directive, formula))
+            groups = where(any_of(alternatives), groups, then)
             alternatives.append(formula)
             if not condition.joined_by_or:
                 found.append(any_of(alternatives))
                 alternatives = []
         # An OR that nothing follows is always true.
-        return all_of(found)
+        return all_of(found), groups
 
-    def _condition(self, condition: Condition, groups: Sequence[str], before: Sequence[Condition]) -> Formula:
-        if condition.text == "expr":
-            return parse(condition.pattern)
+    def _condition(self, condition: Condition, rule: Rule, state: _State, before: Groups) -> tuple[Formula, Groups]:
+        """When a condition is true, and what `%1` is after it."""
         pattern, positive = condition.pattern.removeprefix("!"), not condition.pattern.startswith("!")
-        text = self._term(condition.text, groups, before)
+        if condition.text.lower() == "expr":
+            formula, groups = parse_with_groups(pattern)
+            formula = substituted(formula, state.environment)
+            groups = tuple((substituted(one, state.environment), match) for one, match in groups)
+            return (formula, where(formula, groups, before)) if positive else (negated(formula), before)
+        text = self._term(condition.text, rule, state)
+        kind = next((one for one in _COMPARED if pattern.startswith(one)), "")
+        is_expression = not kind and not _FILE_TEST.match(pattern)
+
+        def build(match: Match | None) -> Formula:
+            return self._tested(filled(text, match), pattern, kind, condition)
+
+        formula = by_match(before, build) if refers(text) else build(None)
+        if not is_expression or not positive:
+            return (formula if positive else negated(formula)), before
+        expression = f"(?i){pattern}" if "NC" in condition.flags else pattern
+        pairs = tuple((one, Match(filled(text, match), expression)) for one, match in before)
+        return formula, where(formula, pairs if refers(text) else ((TRUE, pairs[-1][1]),), before)
+
+    def _tested(self, text: Term, pattern: str, kind: str, condition: Condition) -> Formula:
+        """When a text passes the test of a condition."""
         if _FILE_TEST.match(pattern):
-            formula = self._file_test(text, pattern, condition)
-            return formula if positive else negated(formula)
-        compared = next(
-            (
-                one
-                for one in ("<=", ">=", "<", ">", "=", "-eq", "-ne", "-lt", "-le", "-gt", "-ge")
-                if pattern.startswith(one)
-            ),
-            "",
-        )
-        if compared:
-            operator, holds = _COMPARED[compared]
-            operand = self._term(pattern[len(compared) :], groups, before)
-            # `=""` compares with nothing.
-            operand = () if operand == ('""',) else operand
-            if "NC" in condition.flags and operator is Operator.EQUAL:
-                text, operand = applied("tolower", text), applied("tolower", operand)
-            return _folded(Atom(text, operator, operand), positive=positive == holds)
-        used = f"(?i){pattern}" if "NC" in condition.flags else pattern
-        return _folded(Atom(text, Operator.MATCHES, (used,)), positive=positive)
+            return self._file_test(text, pattern, condition)
+        if not kind:
+            return matches(text, f"(?i){pattern}" if "NC" in condition.flags else pattern)
+        operator, positive = _COMPARED[kind]
+        operand = pattern.removeprefix(kind)
+        if kind == "=" and operand == '""':
+            operand = ""
+        if "NC" in condition.flags and not kind.startswith("-"):
+            # Without case it compares letter by letter.
+            text, operand, operator = (Applied("tolower", text),), operand.lower(), _BY_LETTER.get(operator, operator)
+        if all(isinstance(part, str) for part in text):
+            text = ("".join(map(str, text)),)
+        found = constant_folded(Atom(text, operator, (operand,)))
+        return found if positive else negated(found)
 
     def _file_test(self, text: Term, test: str, condition: Condition) -> Formula:
         """Whether what a path leads to is there: of the paths that are asked for, a folder or a file with an ending
@@ -280,54 +270,59 @@ class Rewriting:
         is_folder, is_file = path.endswith("/"), "." in path.rpartition("/")[2]
         return TRUE if (is_folder if test == "-d" else is_file) else FALSE
 
-    def _term(self, text: str, groups: Sequence[str], before: Sequence[Condition]) -> Term:
+    def _term(self, text: str, rule: Rule, state: _State) -> Term:
         """Read a text in which variables and references to groups stand."""
+        groups = rule.match(self._subject(state.path)) or ()
         found: list[str | Variable | Applied] = []
         at = 0
         for one in _FOUND.finditer(text):
             found.append(text[at : one.start()])
             at = one.end()
             if one[1] is not None:
-                found.append(self._variable(one[1]))
+                found += self._variable(one[1], state)
             elif one[4]:
                 found.append(one[4])
             elif one[2] == "$":
                 found.append(groups[int(one[3])] if int(one[3]) < len(groups) else "")
             elif one[2] == "%":
-                found.append(self._reference(int(one[3]), groups, before))
+                found.append(reference(int(one[3])))
             else:
                 return (Variable(text, Origin.UNKNOWABLE),)
         found.append(text[at:])
         return tuple(part for part in found if part != "")
 
-    def _reference(self, group: int, groups: Sequence[str], before: Sequence[Condition]) -> str | Variable | Applied:
-        """What a group of the last condition's pattern holds; one that was negated has none."""
-        if not before or before[-1].text == "expr" or before[-1].pattern.startswith(("!", "=", "<", ">", "-")):
-            return Variable(f"%{group}", Origin.UNKNOWABLE)
-        last = before[-1]
-        pattern = f"(?i){last.pattern}" if "NC" in last.flags else last.pattern
-        term = self._term(last.text, groups, before[:-1])
-        part = Applied("match", term, pattern, group)
-        if all(isinstance(one, str) for one in term):
-            return part.value("".join(map(str, term)))
-        return part
-
-    def _variable(self, name: str) -> str | Variable:
+    def _variable(self, name: str, state: _State) -> Term:
         kind, colon, rest = name.partition(":")
-        if not colon:
-            if name in self.values:
-                return self.values[name]
-            return variable(name) if name in _KNOWN else ""
-        match kind.upper():
-            case "SSL":
-                return variable(rest)
-            case "HTTP":
-                return header(rest)
-            case "ENV":
-                return environment(rest)
-        return Variable(name, Origin.UNKNOWABLE)
+        if colon:
+            match kind.upper():
+                case "SSL":
+                    return (variable(rest),)
+                case "HTTP":
+                    return (header(rest),)
+                case "ENV":
+                    return state.environment.get(environment(rest), (environment(rest),))
+            return (Variable(name, Origin.UNKNOWABLE),)
+        known = name.upper()
+        if known == "QUERY_STRING" and state.query is not None:
+            return state.query
+        if known in {"REQUEST_FILENAME", "SCRIPT_FILENAME"}:
+            return (state.path,)
+        if known in self.values:
+            return (self.values[known],)
+        return (variable(known),) if known in _KNOWN else ()
 
 
-def _folded(atom: Atom, *, positive: bool) -> Formula:
-    found = constant_folded(atom)
-    return found if positive else negated(found)
+def _does_nothing(rule: Rule) -> bool:
+    """Whether the way goes on as before where a rule holds."""
+    return rule.substitution == "-" and not rule.responds and not rule.flags.keys() & {"L", "END", "P", "PT", "N"}
+
+
+def _looks_at_environment(rule: Rule) -> bool:
+    """Whether an environment variable may decide about a rule."""
+    texts = (rule.substitution, *(part for one in rule.conditions for part in (one.text, one.pattern)))
+    return any("env" in text.lower() for text in texts)
+
+
+def _leads_elsewhere(rule: Rule) -> bool:
+    """Whether a rule may make another path of a redirect that came before it."""
+    return rule.substitution != "-" and not rule.responds

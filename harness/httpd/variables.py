@@ -102,6 +102,8 @@ def variable(name: str) -> Variable:
     """Return the variable of this name; one that is not known is UNKNOWABLE."""
     if name in HEADERS:
         return header(HEADERS[name])
+    # Names ignore case; mod_ssl writes these parts so.
+    name = name.replace("_EMAIL", "_Email").replace("_MSUPN", "_msUPN")
     if (first := _INDEXED.fullmatch(name)) and "_SAN_" not in name:
         name = first[1]
     if name.startswith("SSL_CLIENT_"):
@@ -125,4 +127,4 @@ def extension(oid: str) -> Variable:
 
 def environment(name: str) -> Variable:
     """Return an environment variable: what sets it decides it."""
-    return Variable(f"ENV:{name}", Origin.SERVER)
+    return Variable(f"ENV:{name.lower()}", Origin.SERVER)

@@ -1,0 +1,270 @@
+"""What do the sections that cover a path come to, merged one after the other as httpd does it?
+
+Each module merges in its own way: mod_authz_core by AuthMerging, mod_ssl adds, most others replace.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from harness.httpd.arguments import words
+from harness.httpd.directive import Directive
+from harness.httpd.environment import Environment
+from harness.httpd.expression import parse
+from harness.httpd.formula import FALSE, TRUE, Formula, all_of, any_of, either, equals
+from harness.httpd.pcre import readable, search
+from harness.httpd.require import (
+    AUTHORIZING,
+    LIMITS,
+    NOTHING,
+    Authorization,
+    Requirements,
+    Settings,
+    either_of,
+    one_of,
+    with_head,
+)
+from harness.httpd.rewrite import Rule, rules
+from harness.httpd.users import Files
+from harness.httpd.variables import VERIFY, Origin, Variable, variable
+
+_ACCESS = {"order", "allow", "deny", "satisfy"}
+_REDIRECTS = {"redirect", "redirectmatch", "redirectpermanent", "redirecttemp"}
+_STATUSES = {"permanent", "temp", "seeother", "gone"}
+
+
+@dataclass(frozen=True)
+class Section:
+    """Directives that are merged together: those of the server, of a section about the path, or of an If.
+
+    `folder` is the path that a <Directory> names.
+    """
+
+    body: Sequence[Directive]
+    kind: str = "server"
+    folder: str = ""
+
+
+@dataclass(frozen=True)
+class Override:
+    """A setting that the last section that has it decides."""
+
+    configured: Formula = FALSE
+    value: Formula = TRUE
+
+    def over(self, before: "Override") -> "Override":
+        """What it comes to, merged over what was set before."""
+        value = either(self.configured, self.value, before.value)
+        return Override(any_of((self.configured, before.configured)), value)
+
+
+@dataclass(frozen=True)
+class RuleSet:
+    """The rules of mod_rewrite in force; `engine` None is as it was before."""
+
+    engine: bool | None = None
+    rules: tuple[Rule, ...] = ()
+    folder: str = ""
+    base: str | None = None
+    options: frozenset[str] = frozenset()
+
+    def over(self, before: "RuleSet | None") -> "RuleSet":
+        """What it comes to, merged over the rules before: it replaces them unless it inherits them."""
+        if before is None:
+            return self
+        options = self.options or before.options
+        both = (*before.rules, *self.rules) if "inheritbefore" in options else (*self.rules, *before.rules)
+        return replace(
+            self,
+            engine=before.engine if self.engine is None else self.engine,
+            rules=both if options & {"inherit", "inheritbefore"} else self.rules,
+            base=before.base if self.base is None else self.base,
+            options=options,
+        )
+
+
+Rewrites = tuple[tuple[Formula, RuleSet | None], ...]
+"""Which rules are in force: the first ones whose condition holds; the last condition is TRUE."""
+
+
+@dataclass(frozen=True)
+class State:
+    """What sections come to."""
+
+    authorization: Authorization = NOTHING
+    access: Override = Override()
+    satisfy_any: Override = Override(FALSE, FALSE)
+    requirements: Formula = TRUE
+    certificate: Override = Override()
+    methods: Override = Override()
+    not_redirected: Formula = TRUE
+    rewrites: Rewrites = ((TRUE, None),)
+
+    def over(self, before: "State") -> "State":
+        """What they come to, merged over what came before."""
+        return State(
+            self.authorization.over(before.authorization),
+            self.access.over(before.access),
+            self.satisfy_any.over(before.satisfy_any),
+            all_of((before.requirements, self.requirements)),
+            self.certificate.over(before.certificate),
+            self.methods.over(before.methods),
+            all_of((before.not_redirected, self.not_redirected)),
+            tuple(
+                (all_of((condition, also)), new.over(old) if new else old)
+                for condition, new in self.rewrites
+                for also, old in before.rewrites
+            ),
+        )
+
+    def checked(self, settings: Settings) -> Formula:
+        """What access and authorization come to."""
+        granted = self.authorization.granted
+        if _is_authenticated(settings):
+            # A user is asked for, and nothing says which: httpd answers with 500.
+            granted = all_of((self.authorization.present, granted))
+        access = all_of((self.access.value, self.requirements, self.methods.value))
+        checked = either(self.satisfy_any.value, any_of((access, granted)), all_of((access, granted)))
+        options = words(settings["ssloptions"].arguments) if "ssloptions" in settings else []
+        strict = self.requirements if any("strictrequire" in word.lower() for word in options) else TRUE
+        return all_of((self.certificate.value, checked, strict, self.not_redirected))
+
+
+def either_state(condition: Formula, then: State, otherwise: State) -> State:
+    """What sections come to where a condition holds, and where it does not."""
+    if condition in (TRUE, FALSE):
+        return then if condition == TRUE else otherwise
+
+    def override(name: str) -> Override:
+        one, other = getattr(then, name), getattr(otherwise, name)
+        return Override(either(condition, one.configured, other.configured), either(condition, one.value, other.value))
+
+    rewrites = (*((all_of((condition, also)), one) for also, one in then.rewrites), *otherwise.rewrites)
+    return State(
+        either_of(condition, then.authorization, otherwise.authorization),
+        override("access"),
+        override("satisfy_any"),
+        either(condition, then.requirements, otherwise.requirements),
+        override("certificate"),
+        override("methods"),
+        either(condition, then.not_redirected, otherwise.not_redirected),
+        rewrites if then.rewrites != otherwise.rewrites else otherwise.rewrites,
+    )
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Reads sections for a request for `url`, with the variables and the files that a rule looks at."""
+
+    environment: Environment
+    files: Files
+    url: str
+    intended: bool = False
+
+    def state(self, section: Section, settings: Settings) -> State:
+        """What the directives of one section come to."""
+        entries = [*flat(section.body)]
+        by_name = {entry.name.lower(): entry for entry in entries if not entry.body}
+        required = Requirements(self.environment, self.files, self.intended)
+        found = State(authorization=required.of_section(section.body, settings))
+        if by_name.keys() & _ACCESS:
+            access, satisfy_any = required.access(section.body), required.satisfy_any(section.body)
+            found = replace(found, access=Override(TRUE, access), satisfy_any=Override(TRUE, satisfy_any))
+        if asked := [self._ssl_requirement(one) for one in entries if one.name.lower().startswith("sslrequire")]:
+            found = replace(found, requirements=all_of(asked))
+        if "allowmethods" in by_name:
+            found = replace(found, methods=Override(TRUE, _allowed(entries)))
+        if section.kind == "server":
+            return found
+        if "sslverifyclient" in by_name:
+            must = by_name["sslverifyclient"].value == "require"
+            found = replace(found, certificate=Override(TRUE, equals(variable(VERIFY), "SUCCESS") if must else TRUE))
+        redirects = [self._not_redirected(one) for one in entries if one.name.lower() in _REDIRECTS]
+        return replace(found, not_redirected=all_of(redirects), rewrites=((TRUE, _rule_set(section)),))
+
+    def _ssl_requirement(self, entry: Directive) -> Formula:
+        if entry.name.lower() == "sslrequiressl":
+            return equals(variable("HTTPS"), "on")
+        return self.environment.note(entry, parse(entry.arguments, ssl_require=True))
+
+    def _not_redirected(self, entry: Directive) -> Formula:
+        """Whether a Redirect leaves this path alone."""
+        found = words(entry.arguments)
+        if found and entry.name.lower() in {"redirect", "redirectmatch"} and _is_status(found[0]):
+            found = found[1:]
+        if entry.name.lower() == "redirectmatch":
+            if not found or not readable(found[0]):
+                return equals(Variable(f"{entry.name} {entry.arguments}", Origin.UNKNOWABLE), "false")
+            return FALSE if search(found[0], self.url) else TRUE
+        prefix = found[0] if found and found[0].startswith("/") else ""
+        below = self.url == prefix or self.url.startswith(prefix.rstrip("/") + "/")
+        return FALSE if below else TRUE
+
+
+def flat(body: Iterable[Directive]) -> Iterator[Directive]:
+    """Yield what stands in a section, through containers that are about the same places."""
+    for entry in body:
+        yield entry
+        if entry.name.lower() in AUTHORIZING | LIMITS:
+            yield from flat(entry.body)
+
+
+def late_variables(body: Iterable[Directive]) -> set[str]:
+    """The variables that the rules of a section set, in lower case: these run after access is decided."""
+    return {given.partition(":")[0].removeprefix("!").lower() for rule in rules(body) for given in rule.variables}
+
+
+def _is_status(word: str) -> bool:
+    return word.isdigit() or word.lower() in _STATUSES
+
+
+def _is_authenticated(settings: Settings) -> bool:
+    return "authtype" in settings and settings["authtype"].value != "none"
+
+
+def _allowed(entries: Iterable[Directive]) -> Formula:
+    """Which methods AllowMethods allows."""
+    methods: list[str] = []
+    for entry in entries:
+        if entry.name.lower() == "allowmethods":
+            named = words(entry.arguments)
+            methods = [] if named == ["reset"] else [*methods, *named]
+    return one_of(variable("REQUEST_METHOD"), with_head(methods)) if methods else TRUE
+
+
+def _rule_set(section: Section) -> RuleSet | None:
+    """The rules of a section; None where it has no directive of mod_rewrite."""
+    body = section.body
+    if not any(entry.name.lower().startswith("rewrite") for entry in body):
+        return None
+    engines = [entry.value == "on" for entry in body if entry.name.lower() == "rewriteengine"]
+    bases = [words(entry.arguments)[0] for entry in body if entry.name.lower() == "rewritebase"]
+    return RuleSet(
+        engines[-1] if engines else None,
+        tuple(rules(body)),
+        section.folder if section.kind == "directory" else "",
+        bases[-1] if bases else None,
+        frozenset(rewrite_options(body)),
+    )
+
+
+def server_rules(levels: Sequence[Sequence[Directive]]) -> tuple[bool, list[Rule]]:
+    """Whether the engine is on, and the rules of the virtual host: with `RewriteOptions Inherit` the main server's."""
+    engine = False
+    listed: list[Rule] = []
+    down: set[str] = set()
+    for level in levels:
+        engines = [entry.value for entry in level if entry.name.lower() == "rewriteengine"]
+        options = rewrite_options(level) | down
+        own = list(rules(level))
+        engine = engines[-1] == "on" if engines else engine
+        inherited = listed if options & {"inherit", "inheritbefore"} else []
+        listed = [*inherited, *own] if "inheritbefore" in options else [*own, *inherited]
+        down = {
+            one.removesuffix("down").replace("inheritdownbefore", "inheritbefore") for one in options if "down" in one
+        }
+    return engine, listed
+
+
+def rewrite_options(body: Iterable[Directive]) -> set[str]:
+    """The words of RewriteOptions, in lower case."""
+    return {word.lower() for entry in body if entry.name.lower() == "rewriteoptions" for word in entry.words()}

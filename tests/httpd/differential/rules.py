@@ -1,0 +1,159 @@
+"""Access rules in every spelling."""
+
+from hypothesis import strategies as st
+
+from tests.httpd.differential.compare import GeneratedRule
+from tests.httpd.differential.expressions import (
+    CERTIFICATE,
+    HEADERS,
+    NETWORKS,
+    OPERANDS,
+    PATTERNS,
+    REQUEST,
+    VARIABLES,
+    expression,
+)
+from tests.httpd.differential.request import Request
+from tests.httpd.differential.server import PATHS, ROOT
+from tests.httpd.differential.writer import Draw, Writer, by_hypothesis
+
+_METHODS = ("GET", "POST", "GET POST", "PUT DELETE", "HEAD", "OPTIONS", "GET HEAD")
+
+
+def quoted(text: str) -> str:
+    """Write a text as one argument."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def require(writer: Writer) -> str:
+    """One Require."""
+    return f"Require {requirement(writer)}"
+
+
+def requirement(writer: Writer) -> str:
+    """What one Require asks for."""
+    kind = writer.pick(*range(9))
+    if kind == 0:
+        return f"env {writer.pick('e1', 'e2', 'e1 e2')}"
+    if kind == 1:
+        return f"method {writer.pick(*_METHODS)}"
+    if kind == 2:
+        return f"ip {writer.pick(*NETWORKS, '10', '203.0.113')}"
+    if kind < 8:
+        text = expression(writer)
+        bare = f"expr {text}" if text[0] + text[-1] != '""' else f"expr ({text})"
+        return bare if '"' in text or writer.pick(0, 1) else f'expr "{text}"'
+    return writer.pick("all granted", "all denied", "ssl", "ssl-verify-client", "local", "valid-user")
+
+
+def block(writer: Writer, depth: int = 2) -> str:
+    """Require directives, in containers and out of them."""
+    if not depth or writer.pick(0, 1):
+        return "\n".join(writer.several(1, 2, require))
+    kind = writer.pick("RequireAll", "RequireAny", "RequireNone")
+    inner = writer.several(1, 3, lambda one: block(one, depth - 1))
+    if kind == "RequireNone":
+        found = f"<RequireNone>\n{chr(10).join(inner)}\n</RequireNone>"
+        return f"<RequireAll>\n{writer.pick('Require all granted', require(writer))}\n{found}\n</RequireAll>"
+    if kind == "RequireAll":
+        inner += writer.several(0, 1, lambda one: f"Require not {requirement(one)}")
+    return f"<{kind}>\n{chr(10).join(inner)}\n</{kind}>"
+
+
+def condition(writer: Writer) -> str:
+    """One RewriteCond."""
+    flags = writer.pick("", "", "", " [OR]", " [NC]", " [NC,OR]")
+    if writer.pick(0, 0, 0, 1):
+        text = expression(writer)
+        if '"' not in text:
+            return f'RewriteCond expr "{text}"{flags}'
+    tested = writer.pick(
+        f"%{{HTTP:{writer.pick(*HEADERS)}}}",
+        f"%{{{writer.pick(*REQUEST)}}}",
+        f"%{{SSL:{writer.pick(*CERTIFICATE)}}}",
+        f"%{{ENV:{writer.pick(*VARIABLES)}}}",
+    )
+    compared = f"{writer.pick('=', '<', '>', '-eq', '-gt', '<=', '>=')}{writer.pick('1', '5', 'abc', 'A')}"
+    pattern = writer.pick(writer.pick(*PATTERNS), compared)
+    return f"RewriteCond {tested} {writer.pick('', '', '!')}{pattern}{flags}"
+
+
+def rewrite(writer: Writer) -> str:
+    """RewriteRule with its conditions."""
+    pattern = writer.pick("^", "^", "^", "!^/c", "/a/", "f", "^x")
+    flags = writer.pick(
+        *("F", "F", "F", "G", "R=403", "L", "S=1", "C", "E=e1:1", "E=e2:a", "F,NC", "NC,L", "E=!e1", "END")
+    )
+    return "\n".join([*writer.several(0, 3, condition), f"RewriteRule {pattern} - [{flags}]"])
+
+
+def rewrites(writer: Writer) -> str:
+    """Several RewriteRules."""
+    return "\n".join(["RewriteEngine on", *writer.several(1, 3, rewrite)])
+
+
+def setter(writer: Writer) -> str:
+    """What sets environment variables."""
+    names = writer.pick("e1", "e2", "e1=x", "e2=1", "!e1", "e1 e2=5", "e1=$1")
+    attribute = writer.pick(*HEADERS, "Request_Method", "Remote_Addr", "Request_URI", "e1")
+    match writer.pick(*range(4)):
+        case 0:
+            return f"SetEnvIfExpr {quoted(expression(writer))} {names}"
+        case 1:
+            return f"{writer.pick('BrowserMatch', 'BrowserMatchNoCase')} {writer.pick(*PATTERNS)} {names}"
+    return f"{writer.pick('SetEnvIf', 'SetEnvIfNoCase')} {attribute} {writer.pick(*PATTERNS)} {names}"
+
+
+def conditional(writer: Writer, depth: int = 1) -> str:
+    """If, ElseIf and Else."""
+
+    def inside() -> str:
+        return conditional(writer, depth - 1) if depth and writer.pick(0, 0, 1) else block(writer, 1)
+
+    found = f"<If {quoted(expression(writer))}>\n{inside()}\n</If>"
+    if writer.pick(0, 0, 1):
+        found += f"\n<ElseIf {quoted(expression(writer))}>\n{inside()}\n</ElseIf>"
+    if writer.pick(0, 1):
+        found += f"\n<Else>\n{inside()}\n</Else>"
+    return found
+
+
+def section(writer: Writer) -> str:
+    """A section about some paths."""
+    head = writer.pick(
+        "Location /", "Location /", "Location /a", "Location /a/b", f"Directory {ROOT}", f"Directory {ROOT}/a"
+    )
+    merging = writer.pick("", "", "AuthMerging And\n", "AuthMerging Or\n")
+    body = "\n".join(writer.several(1, 3, lambda one: one.write(block, block, conditional, setter, rewrites)))
+    return f"<{head}>\n{merging}{body}\n</{head.split()[0]}>"
+
+
+@st.composite
+def rules(draw: Draw) -> tuple[GeneratedRule, list[Request]]:
+    """A rule, and requests with anything in them."""
+    writer = by_hypothesis(draw)
+    return rule(writer), requests(writer)
+
+
+def rule(writer: Writer) -> GeneratedRule:
+    """Everything in one virtual host."""
+    parts = writer.several(1, 3, lambda one: one.write(section, section, setter, rewrites, conditional))
+    return GeneratedRule("\n".join(parts), writer.pick(*[PATHS[0]] * 8, *PATHS))
+
+
+def requests(writer: Writer) -> list[Request]:
+    """Some requests with anything in them."""
+    return [_request(writer) for _ in range(3)]
+
+
+def _request(writer: Writer) -> Request:
+    values = [one for one in OPERANDS if one]
+    return Request(
+        writer.pick("GET", "GET", "GET", "HEAD", "POST", "PUT", "OPTIONS", "DELETE"),
+        writer.pick("", "", "x=1", "1", "abc"),
+        tuple((name, writer.pick(*values)) for name in writer.some(HEADERS, 3)),
+        writer.pick("203.0.113.7", "10.1.2.3", "192.0.2.7", "127.0.0.1", "2001:db8::1"),
+        writer.pick(*range(5)),
+        writer.pick("1.3", "1.2"),
+    )
