@@ -314,7 +314,8 @@ def decided(formula: Formula, is_open: Callable[[Atom], bool]) -> Formula:
     found = list(dict.fromkeys(atom for atom in atoms(formula) if is_open(atom)))
     if len(found) > _MOST_OPEN:
         return _decided_apart(formula, is_open, positive=True)
-    combinations = itertools.product((TRUE, FALSE), repeat=len(found))
+    constants: tuple[Formula, Formula] = (TRUE, FALSE)
+    combinations = itertools.product(constants, repeat=len(found))
     settled = (dict(zip(found, values, strict=True)) for values in combinations)
     return all_of(replaced(formula, functools.partial(_settled_by, one)) for one in settled)
 

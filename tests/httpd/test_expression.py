@@ -2,9 +2,9 @@
 
 import pytest
 
-from harness.httpd.expression import parse, parse_string, wildcard
+from harness.httpd.expression import parse, parse_string
 from harness.httpd.formula import FALSE, TRUE, Atom, Formula, Operator, atoms, holds, negated, variables
-from harness.httpd.pcre import search
+from harness.httpd.pcre import search, wildcard
 from harness.httpd.variables import Origin, Variable, extension, header, variable
 from harness.httpd.witness import equivalent, witnesses
 
