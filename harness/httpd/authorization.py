@@ -27,7 +27,18 @@ from harness.httpd.formula import (
     substituted,
     unknowable,
 )
-from harness.httpd.merging import Reader, RuleSet, Section, State, either_state, flat, late_variables, server_rules
+from harness.httpd.merging import (
+    CONDITIONAL,
+    Reader,
+    RuleSet,
+    Section,
+    State,
+    either_state,
+    engine_over,
+    flat,
+    late_variables,
+    server_rules,
+)
 from harness.httpd.rewrite import Rewriting, Way
 from harness.httpd.users import Files
 from harness.httpd.variables import Origin, Variable, header, variable
@@ -41,10 +52,9 @@ _LEGACY = {
 }
 _FILENAMES = ("REQUEST_FILENAME", "SCRIPT_FILENAME")
 _OF_USERS = {
-    *("authtype", "authname", "authuserfile", "authgroupfile", "authbasicprovider", "anonymous", "sslusername"),
-    "ssloptions",
+    *("authtype", "authuserfile", "authgroupfile", "authbasicprovider", "anonymous", "sslusername"),
 }
-"""What decides who a user is."""
+"""What decides who a user is, besides `SSLOptions +FakeBasicAuth`."""
 
 
 @dataclass(frozen=True)
@@ -116,16 +126,35 @@ def _request(place: Place, path: str, environment: Environment, rest: int) -> Fo
         return unknowable(f"more than {_MOST_REQUESTS} internal redirects, the last to {path}")
     here = environment.branch(_path_values(path))
     here.take(entry for level in place.levels for entry in flat(level))
-    engine, listed = server_rules(place.levels)
-    rewriting = Rewriting(listed if engine else (), {**place.known, "REQUEST_URI": path})
+    engine = _engine(place, path, here)
+    off = all_of((negated(engine), _Sections(place, here, path, Way(TRUE, path), rest).formula()))
+    if engine == FALSE:
+        return off
+    rewriting = Rewriting(server_rules(place.levels), {**place.known, "REQUEST_URI": path})
     ways = rewriting.ways(path)
-    conditions = _followed(here, rewriting, ways)
-    return any_of(
-        all_of((condition, _Sections(place, here, path, way, rest).formula()))
+    followed = here.branch({})
+    conditions = _followed(followed, rewriting, ways)
+    on = any_of(
+        all_of((condition, _Sections(place, followed, path, way, rest).formula()))
         for condition, way in zip(conditions, ways, strict=True)
         # What is no path is a bad request.
         if way.path is not None and way.path.startswith("/")
     )
+    return either(engine, on, off)
+
+
+def _engine(place: Place, path: str, environment: Environment) -> Formula:
+    """Whether the rules of the server are followed: each <Location> about the path as it was asked for has a say."""
+    found: Formula = FALSE
+    covering = [Section(level) for level in place.levels]
+    covering += [one for one in place.sections(path, place.content(path)) if one.kind == "location"]
+    for section in covering:
+        found = engine_over(section.body, found)
+    for walk in _walks(covering, environment.branch(_path_values(path))):
+        for chain in walk:
+            for branch in chain:
+                found = engine_over(branch.body, found, branch.chosen)
+    return found
 
 
 def _followed(environment: Environment, rewriting: Rewriting, ways: Sequence[Way]) -> list[Formula]:
@@ -150,6 +179,33 @@ class _Branch:
     chosen: Formula
 
 
+Walk = list[list[_Branch]]
+"""All chains of If, ElseIf and Else that are chosen from together."""
+
+
+def _walks(covering: Iterable[Section], environment: Environment) -> list[Walk]:
+    """The conditional sections: all chains, then those inside of them, and so on."""
+    found: list[Walk] = []
+    walk = [_chosen(chain, TRUE, environment) for section in covering for chain in _chains(section.body)]
+    while walk:
+        found.append(walk)
+        branches = [branch for chain in walk for branch in chain]
+        walk = [_chosen(inner, branch.chosen, environment) for branch in branches for inner in _chains(branch.body)]
+    return found
+
+
+def _chosen(chain: Sequence[Directive], reached: Formula, environment: Environment) -> list[_Branch]:
+    """Tell when each branch of a chain counts: its condition holds, and none before."""
+    found: list[_Branch] = []
+    before: list[Formula] = []
+    for branch in chain:
+        text = "".join(words(branch.arguments)[:1])
+        condition = TRUE if branch.name.lower() == "else" else environment.note(branch, parse(text))
+        found.append(_Branch(branch.body, all_of((reached, negated(any_of(before)), condition))))
+        before.append(condition)
+    return found
+
+
 class _Sections:
     """The sections that cover a path, which the rules of the server have led to somewhere."""
 
@@ -171,12 +227,12 @@ class _Sections:
     def formula(self) -> Formula:
         """What all sections come to, in the order of httpd's phases."""
         # Conditional sections are chosen before the variables of the other sections are set.
-        walks = self._walks()
+        walks = _walks(self.covering, self.environment)
         for section in self.covering:
             self.settings |= {entry.name.lower(): entry for entry in flat(section.body) if not entry.body}
         branches = [branch for walk in walks for chain in walk for branch in chain]
-        if conditional := [one for branch in branches for one in flat(branch.body) if one.name.lower() in _OF_USERS]:
-            self.settings["authtype"] = replace(conditional[0], name="AuthType", arguments="of an If")
+        if conditional := [one for branch in branches for one in flat(branch.body) if _decides_users(one)]:
+            self.settings["authtype"] = replace(conditional[0], name="AuthType", arguments=CONDITIONAL)
         for section in self.covering:
             if section.kind != "server":
                 self.environment.late |= late_variables(section.body)
@@ -193,33 +249,6 @@ class _Sections:
             state = together.over(state)
         found = all_of((negated(any_of(self.environment.failing)), state.checked(self.settings)))
         return found if self.ends or found == FALSE else all_of((found, self._after_all_rules(state)))
-
-    def _walks(self) -> list[list[list["_Branch"]]]:
-        """The conditional sections: all chains of If, ElseIf and Else, then those inside of them, and so on."""
-        found: list[list[list[_Branch]]] = []
-        walk = [self._chosen(chain, TRUE) for section in self.covering for chain in _chains(section.body)]
-        while walk:
-            found.append(walk)
-            walk = [
-                self._chosen(inner, branch.chosen)
-                for chain in walk
-                for branch in chain
-                for inner in _chains(branch.body)
-            ]
-        return found
-
-    def _chosen(self, chain: Sequence[Directive], reached: Formula) -> list["_Branch"]:
-        """Tell when each branch of a chain counts: its condition holds, and none before."""
-        found: list[_Branch] = []
-        before: list[Formula] = []
-        for branch in chain:
-            text = "".join(words(branch.arguments)[:1])
-            is_else = branch.name.lower() == "else"
-            condition = TRUE if is_else else self.environment.note(branch, parse(text))
-            chosen = all_of((reached, negated(any_of(before)), condition))
-            found.append(_Branch(branch.body, chosen))
-            before.append(condition)
-        return found
 
     def _conditional(self, chain: Sequence["_Branch"]) -> State:
         """What a chain comes to."""
@@ -268,6 +297,12 @@ class _Sections:
         if way.query is not None:
             values[query] = way.query
         return _request(self.place, target, environment.redirected(values), self.rest - 1)
+
+
+def _decides_users(entry: Directive) -> bool:
+    return entry.name.lower() in _OF_USERS or (
+        entry.name.lower() == "ssloptions" and "fakebasicauth" in entry.arguments.lower()
+    )
 
 
 def _chains(body: Iterable[Directive]) -> list[tuple[Directive, ...]]:

@@ -28,7 +28,7 @@ from harness.httpd.formula import (
     unknowable,
     variables,
 )
-from harness.httpd.groups import Groups, Match, cases, filled, reference, refers
+from harness.httpd.groups import UNCLEARED, Groups, Match, cases, filled, reference, refers
 from harness.httpd.pcre import texts
 from harness.httpd.variables import MAYBE_SET, RAW_PATH, Origin, Variable, environment, extension, header, variable
 
@@ -197,7 +197,7 @@ class Environment:
                 # httpd looks up an attribute once for all directives in a row that are about it.
                 last, before = attribute, self.branch({})
             if kind == "setenvifexpr":
-                formula, groups = parse_with_groups(expression)
+                formula, groups = parse_with_groups(expression, before=UNCLEARED)
                 found = [(formula, groups)]
             else:
                 pattern = f"(?i){expression}" if kind.endswith("nocase") else expression
@@ -228,9 +228,10 @@ class Environment:
                 self.add(name.removeprefix("!"), (text,), holds, directive)
                 continue
             for when, match in cases(groups):
-                unmatched = negated(matches(match.text, match.pattern)) if match else TRUE
                 unset = unknowable(f"{directive.name} {directive.arguments}")
-                self.failing.append(self.resolved(all_of((holds, when, unmatched, unset))))
+                if match and match != UNCLEARED[0][1]:
+                    unset = all_of((negated(matches(match.text, match.pattern)), unset))
+                self.failing.append(self.resolved(all_of((holds, when, unset))))
                 self.add(name.removeprefix("!"), filled(value, match), all_of((holds, when)), directive)
 
     def attribute(self, name: str, path: Variable) -> list[tuple[Formula, Term]]:

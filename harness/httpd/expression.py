@@ -72,14 +72,14 @@ def parse(text: str, *, ssl_require: bool = False) -> Formula:
     return parse_with_groups(text, ssl_require=ssl_require)[0]
 
 
-def parse_with_groups(text: str, *, ssl_require: bool = False) -> tuple[Formula, Groups]:
-    """Read an expression; also returns what its groups hold in the end."""
+def parse_with_groups(text: str, *, ssl_require: bool = False, before: Groups = NO_GROUPS) -> tuple[Formula, Groups]:
+    """Read an expression, before which its groups held `before`; also returns what they hold in the end."""
     try:
-        parser = _Parser(text, ssl_require=ssl_require)
+        parser = _Parser(text, ssl_require=ssl_require, groups=before)
         found = parser.alternatives()
         parser.expect_end()
     except _SyntaxError:
-        return unknowable(text), NO_GROUPS
+        return unknowable(text), before
     return found, parser.groups
 
 

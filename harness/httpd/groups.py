@@ -18,6 +18,9 @@ class Match:
 Groups = tuple[tuple[Formula, Match | None], ...]
 """Which match the groups are of: the first one whose condition holds; the last condition is TRUE."""
 NO_GROUPS: Groups = ((TRUE, None),)
+"""Where nothing was matched before, every group is empty."""
+UNCLEARED: Groups = ((TRUE, Match((), "(uncleared)")),)
+"""Where nothing was matched before, and httpd has not cleared the memory: nobody knows what the groups hold."""
 
 
 def reference(number: int) -> Variable:
@@ -46,6 +49,8 @@ def _filled(part: str | Variable | Applied, match: Match | None) -> str | Variab
     if isinstance(part, Applied):
         return replace(part, argument=filled(part.argument, match))
     if isinstance(part, str) or not refers((part,)):
+        return part
+    if match == UNCLEARED[0][1]:
         return part
     return Applied("match", match.text, match.pattern, int(part.name[1:])) if match else None
 

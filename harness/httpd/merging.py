@@ -10,7 +10,7 @@ from harness.httpd.arguments import words
 from harness.httpd.directive import Directive
 from harness.httpd.environment import Environment
 from harness.httpd.expression import parse
-from harness.httpd.formula import FALSE, TRUE, Formula, all_of, any_of, either, equals
+from harness.httpd.formula import FALSE, TRUE, Formula, all_of, any_of, either, equals, negated, unknowable
 from harness.httpd.pcre import readable, search
 from harness.httpd.require import (
     AUTHORIZING,
@@ -27,6 +27,7 @@ from harness.httpd.rewrite import Rule, rules
 from harness.httpd.users import Files
 from harness.httpd.variables import VERIFY, Origin, Variable, variable
 
+CONDITIONAL = "authentication that depends on an If"
 _ACCESS = {"order", "allow", "deny", "satisfy"}
 _REDIRECTS = {"redirect", "redirectmatch", "redirectpermanent", "redirecttemp"}
 _STATUSES = {"permanent", "temp", "seeother", "gone"}
@@ -94,6 +95,7 @@ class State:
     access: Override = Override()
     satisfy_any: Override = Override(FALSE, FALSE)
     requirements: Formula = TRUE
+    strict: Override = Override(FALSE, FALSE)
     certificate: Override = Override()
     methods: Override = Override()
     not_redirected: Formula = TRUE
@@ -106,6 +108,7 @@ class State:
             self.access.over(before.access),
             self.satisfy_any.over(before.satisfy_any),
             all_of((before.requirements, self.requirements)),
+            self.strict.over(before.strict),
             self.certificate.over(before.certificate),
             self.methods.over(before.methods),
             all_of((before.not_redirected, self.not_redirected)),
@@ -121,12 +124,14 @@ class State:
         granted = self.authorization.granted
         if _is_authenticated(settings):
             # A user is asked for, and nothing says which: httpd answers with 500.
-            granted = all_of((self.authorization.present, granted))
+            known = settings["authtype"].arguments != CONDITIONAL
+            granted = all_of((self.authorization.present if known else unknowable(CONDITIONAL), granted))
         access = all_of((self.access.value, self.requirements, self.methods.value))
-        checked = either(self.satisfy_any.value, any_of((access, granted)), all_of((access, granted)))
-        options = words(settings["ssloptions"].arguments) if "ssloptions" in settings else []
-        strict = self.requirements if any("strictrequire" in word.lower() for word in options) else TRUE
-        return all_of((self.certificate.value, checked, strict, self.not_redirected))
+        # StrictRequire has a say where a user is asked for, and only there.
+        strict = any_of((negated(self.strict.value), self.requirements, unknowable("SSLOptions +StrictRequire")))
+        alone = all_of((granted, strict)) if _is_authenticated(settings) else granted
+        checked = either(self.satisfy_any.value, any_of((access, alone)), all_of((access, granted)))
+        return all_of((self.certificate.value, checked, self.not_redirected))
 
 
 def either_state(condition: Formula, then: State, otherwise: State) -> State:
@@ -144,6 +149,7 @@ def either_state(condition: Formula, then: State, otherwise: State) -> State:
         override("access"),
         override("satisfy_any"),
         either(condition, then.requirements, otherwise.requirements),
+        override("strict"),
         override("certificate"),
         override("methods"),
         either(condition, then.not_redirected, otherwise.not_redirected),
@@ -171,10 +177,14 @@ class Reader:
             found = replace(found, access=Override(TRUE, access), satisfy_any=Override(TRUE, satisfy_any))
         if asked := [self._ssl_requirement(one) for one in entries if one.name.lower().startswith("sslrequire")]:
             found = replace(found, requirements=all_of(asked))
+        if "ssloptions" in by_name:
+            found = replace(found, strict=_strict(words(by_name["ssloptions"].arguments)))
         if "allowmethods" in by_name:
             found = replace(found, methods=Override(TRUE, _allowed(entries)))
         if section.kind == "server":
-            return found
+            # The rules themselves are the server's, which come before any section; the engine is everybody's.
+            engines = _engines(section.body)
+            return replace(found, rewrites=((TRUE, RuleSet(engines[-1])),)) if engines else found
         if "sslverifyclient" in by_name:
             must = by_name["sslverifyclient"].value == "require"
             found = replace(found, certificate=Override(TRUE, equals(variable(VERIFY), "SUCCESS") if must else TRUE))
@@ -221,6 +231,15 @@ def _is_authenticated(settings: Settings) -> bool:
     return "authtype" in settings and settings["authtype"].value != "none"
 
 
+def _strict(options: Sequence[str]) -> Override:
+    """Whether SSLOptions has StrictRequire; options with a sign change what was set before."""
+    named = [word.lower() for word in options if word.lower().lstrip("+-") == "strictrequire"]
+    signed = all(word[:1] in {"+", "-"} for word in options)
+    if not named:
+        return Override(FALSE if signed else TRUE, FALSE)
+    return Override(TRUE, FALSE if named[-1].startswith("-") else TRUE)
+
+
 def _allowed(entries: Iterable[Directive]) -> Formula:
     """Which methods AllowMethods allows."""
     methods: list[str] = []
@@ -236,7 +255,7 @@ def _rule_set(section: Section) -> RuleSet | None:
     body = section.body
     if not any(entry.name.lower().startswith("rewrite") for entry in body):
         return None
-    engines = [entry.value == "on" for entry in body if entry.name.lower() == "rewriteengine"]
+    engines = _engines(body)
     bases = [words(entry.arguments)[0] for entry in body if entry.name.lower() == "rewritebase"]
     return RuleSet(
         engines[-1] if engines else None,
@@ -247,22 +266,29 @@ def _rule_set(section: Section) -> RuleSet | None:
     )
 
 
-def server_rules(levels: Sequence[Sequence[Directive]]) -> tuple[bool, list[Rule]]:
-    """Whether the engine is on, and the rules of the virtual host: with `RewriteOptions Inherit` the main server's."""
-    engine = False
+def _engines(body: Iterable[Directive]) -> list[bool]:
+    return [entry.value == "on" for entry in body if entry.name.lower() == "rewriteengine"]
+
+
+def engine_over(body: Iterable[Directive], before: Formula, condition: Formula = TRUE) -> Formula:
+    """Whether mod_rewrite's engine is on, after a section that is merged where a condition holds."""
+    engines = _engines(body)
+    return either(condition, TRUE if engines[-1] else FALSE, before) if engines else before
+
+
+def server_rules(levels: Sequence[Sequence[Directive]]) -> list[Rule]:
+    """Return the rules of the virtual host: with `RewriteOptions Inherit` the main server's as well."""
     listed: list[Rule] = []
     down: set[str] = set()
     for level in levels:
-        engines = [entry.value for entry in level if entry.name.lower() == "rewriteengine"]
         options = rewrite_options(level) | down
         own = list(rules(level))
-        engine = engines[-1] == "on" if engines else engine
         inherited = listed if options & {"inherit", "inheritbefore"} else []
         listed = [*inherited, *own] if "inheritbefore" in options else [*own, *inherited]
         down = {
             one.removesuffix("down").replace("inheritdownbefore", "inheritbefore") for one in options if "down" in one
         }
-    return engine, listed
+    return listed
 
 
 def rewrite_options(body: Iterable[Directive]) -> set[str]:

@@ -22,7 +22,7 @@ from harness.httpd.formula import (
     substituted,
     unknowable,
 )
-from harness.httpd.groups import NO_GROUPS, Groups, Match, by_match, cases, filled, reference, refers, where
+from harness.httpd.groups import NO_GROUPS, UNCLEARED, Groups, Match, by_match, cases, filled, reference, refers, where
 from harness.httpd.pcre import readable
 from harness.httpd.rewrite_rule import Condition, Rule, flags, rules
 from harness.httpd.variables import HEADERS, Origin, Variable, environment, header, variable
@@ -223,7 +223,7 @@ class Rewriting:
         """When a condition is true, and what `%1` is after it."""
         pattern, positive = condition.pattern.removeprefix("!"), not condition.pattern.startswith("!")
         if condition.text.lower() == "expr":
-            formula, groups = parse_with_groups(pattern)
+            formula, groups = parse_with_groups(pattern, before=UNCLEARED)
             formula = substituted(formula, state.environment)
             groups = tuple((substituted(one, state.environment), match) for one, match in groups)
             return (formula, where(formula, groups, before)) if positive else (negated(formula), before)

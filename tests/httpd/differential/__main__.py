@@ -23,6 +23,8 @@ def main() -> None:
         click.echo(f"{one}\n{'=' * 40}")
     for rule, error in sorted(tally.failures, key=lambda found: len(found[0].text))[: options.show]:
         click.echo(f"Failed with {error!r}:\n{rule.text}")
+    for rule, request in tally.lost[: options.show]:
+        click.echo(f"No answer to {request}:\n{rule.text}")
     for said in sorted(tally.refused, key=len)[: options.show]:
         click.echo(f"Refused: {said}")
     spent = time.monotonic() - start

@@ -13,7 +13,7 @@ from harness.httpd.formula import All, Any, Atom, Formula, Not, Values, atoms, h
 from harness.httpd.witness import ANOTHER, TooLargeError, domains, witnesses
 from tests.httpd.differential.request import PEOPLE, Request, RequestValues
 from tests.httpd.differential.server import ROOT, Batch, BatchServer
-from tests.httpd.differential.wire import Answer, Wire
+from tests.httpd.differential.wire import LOST, Answer, Wire
 
 _ORDER = {"directory": 0, "files": 1, "location": 2}
 METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "FOO")
@@ -72,13 +72,14 @@ class Tally:
     constant: int = 0
     disagreements: list[Disagreement] = field(default_factory=list)
     failures: list[tuple[GeneratedRule, Exception]] = field(default_factory=list)
+    lost: list[tuple[GeneratedRule, Request]] = field(default_factory=list)
 
     def __str__(self) -> str:
         wrong = len({one.rule.text for one in self.disagreements})
         return (
             f"{self.rules} rules ({self.constant} constant, {len(self.refused)} refused by httpd), {self.requests} "
             f"requests ({self.admitted} admitted, {self.undecided} undecided), {len(self.disagreements)} disagreements "
-            f"in {wrong} rules, {len(self.failures)} failures"
+            f"in {wrong} rules, {len(self.failures)} failures, {len(self.lost)} answers lost"
         )
 
 
@@ -209,5 +210,7 @@ def _judge(tally: Tally, rule: GeneratedRule, host: str, decision: Decision, req
     tally.admitted += answer.admitted
     if predicted is None:
         tally.undecided += 1
+    elif answer == LOST:
+        tally.lost.append((rule, request))
     elif predicted != answer.admitted:
         tally.disagreements.append(Disagreement(rule, request, predicted, answer, decision.formula))

@@ -58,7 +58,7 @@ def word(writer: Writer, depth: int = 1) -> str:
     if kind < 6:
         return string(writer)
     if kind == 6:
-        return call(writer)
+        return writer.pick(call(writer), call(writer), "$1", "$0", "'$1'", "'a$2'", "'$1$1'")
     inner = word(writer, depth - 1)
     if kind == 7:
         return f"{inner}{writer.pick('.', ' . ')}{word(writer, depth - 1)}"
@@ -101,6 +101,8 @@ def comparison(writer: Writer) -> str:
 
 def expression(writer: Writer, depth: int = 2) -> str:
     """A whole expression."""
+    if writer.pick(*[0] * 199, 1):
+        return f"%{{TIME_HOUR}} == '{writer.pick('01', '25')}'"
     kind = writer.pick(*range(7)) if depth else 0
     if kind < 4:
         return comparison(writer)

@@ -1,5 +1,7 @@
 """Access rules in every spelling."""
 
+import re
+
 from hypothesis import strategies as st
 
 from tests.httpd.differential.compare import GeneratedRule
@@ -44,35 +46,77 @@ def requirement(writer: Writer) -> str:
         text = expression(writer)
         bare = f"expr {text}" if text[0] + text[-1] != '""' else f"expr ({text})"
         return bare if '"' in text or writer.pick(0, 1) else f'expr "{text}"'
-    return writer.pick("all granted", "all denied", "ssl", "ssl-verify-client", "local", "valid-user")
+    return writer.pick("all granted", "all denied", "ssl", "ssl-verify-client", "local", "valid-user", "user anna")
 
 
 def block(writer: Writer, depth: int = 2) -> str:
     """Require directives, in containers and out of them."""
+    if depth == 2 and writer.pick(*[0] * 5, 1):
+        kind = writer.pick("Limit", "LimitExcept")
+        inner = block(writer, 1)
+        return f"<{kind} {writer.pick(*_METHODS)}>\n{inner}\n</{kind}>"
     if not depth or writer.pick(0, 1):
         return "\n".join(writer.several(1, 2, require))
     kind = writer.pick("RequireAll", "RequireAny", "RequireNone")
-    inner = writer.several(1, 3, lambda one: block(one, depth - 1))
+    inside = writer.several(1, 3, lambda one: block(one, depth - 1 if depth == 1 else 1))
     if kind == "RequireNone":
-        found = f"<RequireNone>\n{chr(10).join(inner)}\n</RequireNone>"
+        found = f"<RequireNone>\n{chr(10).join(inside)}\n</RequireNone>"
         return f"<RequireAll>\n{writer.pick('Require all granted', require(writer))}\n{found}\n</RequireAll>"
     if kind == "RequireAll":
-        inner += writer.several(0, 1, lambda one: f"Require not {requirement(one)}")
-    return f"<{kind}>\n{chr(10).join(inner)}\n</{kind}>"
+        inside += writer.several(0, 1, lambda one: f"Require not {requirement(one)}")
+    return f"<{kind}>\n{chr(10).join(inside)}\n</{kind}>"
+
+
+def access(writer: Writer) -> str:
+    """Order, Allow, Deny and Satisfy."""
+    hosts = ("all", "10", "203.0.113.0/24", "192.0.2.7", "env=e1", "env=!e2", "2001:db8::/32", "203.0.113.7 10.1.2.3")
+    lines = [f"Order {writer.pick('allow,deny', 'deny,allow', 'Deny,Allow', 'mutual-failure')}"] * writer.pick(0, 1, 1)
+    lines += writer.several(1, 3, lambda one: f"{one.pick('Allow', 'Deny')} from {one.pick(*hosts)}")
+    lines += [f"Satisfy {writer.pick('any', 'all', 'Any')}"] * writer.pick(0, 0, 1)
+    if writer.pick(0, 0, 0, 1):
+        inside = "\n".join(lines)
+        return f"<Limit {writer.pick(*_METHODS)}>\n{inside}\n</Limit>"
+    return "\n".join(lines)
+
+
+def requirement_of_ssl(writer: Writer) -> str:
+    """SSLRequire, and what goes with it."""
+    text = f"SSLRequire {expression(writer)}"
+    return writer.pick(text, text, text, f"{text}\nSSLOptions +StrictRequire", "SSLRequireSSL")
+
+
+def methods(writer: Writer) -> str:
+    """AllowMethods."""
+    return f"AllowMethods {writer.pick(*_METHODS, 'reset')}"
+
+
+def redirect(writer: Writer) -> str:
+    """Redirect, as it may stand in a section."""
+    return writer.pick(
+        *("Redirect 403 /a", "Redirect /a/b https://r.invalid/x", "RedirectMatch 403 ^/a/b", "RedirectMatch 410 ^/c"),
+        *("Redirect 404 /c", "RedirectMatch (.*)\\.txt$ https://r.invalid$1"),
+    )
+
+
+def _without_groups(writer: Writer) -> str:
+    """An expression that looks at no group before there is one: httpd reads memory then that is not cleared."""
+    text = expression(writer)
+    return "%{HTTP:X-A} =~ /^(.)(.*)$/ && $2 == 'b'" if re.search(r"\$\d", text) else text
 
 
 def condition(writer: Writer) -> str:
     """One RewriteCond."""
     flags = writer.pick("", "", "", " [OR]", " [NC]", " [NC,OR]")
     if writer.pick(0, 0, 0, 1):
-        text = expression(writer)
+        text = _without_groups(writer)
         if '"' not in text:
-            return f'RewriteCond expr "{text}"{flags}'
+            return f'RewriteCond expr "{writer.pick("", "", "", "!")}{text}"{flags}'
     tested = writer.pick(
         f"%{{HTTP:{writer.pick(*HEADERS)}}}",
-        f"%{{{writer.pick(*REQUEST)}}}",
+        f"%{{{writer.pick(*REQUEST, 'REQUEST_FILENAME', 'THE_REQUEST')}}}",
         f"%{{SSL:{writer.pick(*CERTIFICATE)}}}",
         f"%{{ENV:{writer.pick(*VARIABLES)}}}",
+        writer.pick("%1", "%1%2", "$1", "$0", "%0", "%1x", "%{HTTP:X-A}%{HTTP:X-B}", "%{HTTP:X-A}/$1", "%{HTTP:X-B}%1"),
     )
     compared = f"{writer.pick('=', '<', '>', '-eq', '-gt', '<=', '>=')}{writer.pick('1', '5', 'abc', 'A')}"
     pattern = writer.pick(writer.pick(*PATTERNS), compared)
@@ -81,25 +125,33 @@ def condition(writer: Writer) -> str:
 
 def rewrite(writer: Writer) -> str:
     """RewriteRule with its conditions."""
-    pattern = writer.pick("^", "^", "^", "!^/c", "/a/", "f", "^x")
+    pattern = writer.pick("^", "^", "^", "!^/c", "/a/", "f", "^x", "(.*)", "^/a/(.*)$", "b/(f)", "^b/", "F")
     flags = writer.pick(
-        *("F", "F", "F", "G", "R=403", "L", "S=1", "C", "E=e1:1", "E=e2:a", "F,NC", "NC,L", "E=!e1", "END")
+        *("F", "F", "F", "G", "R=403", "L", "S=1", "C", "E=e1:1", "E=e2:a", "F,NC", "NC,L", "E=!e1", "END", "NS,F"),
+        *("E=e1:$1", "E=e2:%1", "E=e1:%{HTTP:X-A}", "E=e2:%{ENV:e1}x", "R=302", "R,L", "PT", "N=3", "S=2", "L,E=e1:x"),
+        *("forbidden", "last", "E=e2", "R=404,NC"),
     )
-    return "\n".join([*writer.several(0, 3, condition), f"RewriteRule {pattern} - [{flags}]"])
+    target = writer.pick("-", "-", "-", "-", "/c/f.txt", "/a/g.txt", "/h.txt?x=1", "/c/f.txt?")
+    if "N=" in flags:
+        target = "/c/f.txt"
+    return "\n".join([*writer.several(0, 3, condition), f"RewriteRule {pattern} {target} [{flags}]"])
 
 
 def rewrites(writer: Writer) -> str:
     """Several RewriteRules."""
-    return "\n".join(["RewriteEngine on", *writer.several(1, 3, rewrite)])
+    options = ["RewriteOptions Inherit"] * writer.pick(*[0] * 9, 1)
+    return "\n".join([f"RewriteEngine {writer.pick(*['on'] * 9, 'off')}", *options, *writer.several(1, 3, rewrite)])
 
 
 def setter(writer: Writer) -> str:
     """What sets environment variables."""
-    names = writer.pick("e1", "e2", "e1=x", "e2=1", "!e1", "e1 e2=5", "e1=$1")
+    names = writer.pick("e1", "e2", "e1=x", "e2=1", "!e1", "e1 e2=5", "e1=$1", "E2=a$1b", "e1=$2$0", "e1=!", "e2=")
     attribute = writer.pick(*HEADERS, "Request_Method", "Remote_Addr", "Request_URI", "e1")
     match writer.pick(*range(4)):
         case 0:
-            return f"SetEnvIfExpr {quoted(expression(writer))} {names}"
+            if writer.pick(0, 0, 0, 1):
+                return f'SetEnvIfExpr "%{{HTTP:{writer.pick(*HEADERS)}}} =~ /^(.)(.*)$/" {names}'
+            return f"SetEnvIfExpr {quoted(_without_groups(writer))} {writer.pick('e1', 'e2=x', '!e1', 'e2=abc E1')}"
         case 1:
             return f"{writer.pick('BrowserMatch', 'BrowserMatchNoCase')} {writer.pick(*PATTERNS)} {names}"
     return f"{writer.pick('SetEnvIf', 'SetEnvIfNoCase')} {attribute} {writer.pick(*PATTERNS)} {names}"
@@ -109,7 +161,11 @@ def conditional(writer: Writer, depth: int = 1) -> str:
     """If, ElseIf and Else."""
 
     def inside() -> str:
-        return conditional(writer, depth - 1) if depth and writer.pick(0, 0, 1) else block(writer, 1)
+        if depth and writer.pick(0, 0, 1):
+            return conditional(writer, depth - 1)
+        others = (access, requirement_of_ssl, methods, redirect, setter, rewrites)
+        found = writer.write(block) if writer.pick(0, 1) else writer.write(block, *others)
+        return writer.pick("", "", "", "", "AuthMerging And\n", "AuthMerging Or\n", "AuthMerging Off\n") + found
 
     found = f"<If {quoted(expression(writer))}>\n{inside()}\n</If>"
     if writer.pick(0, 0, 1):
@@ -124,8 +180,9 @@ def section(writer: Writer) -> str:
     head = writer.pick(
         "Location /", "Location /", "Location /a", "Location /a/b", f"Directory {ROOT}", f"Directory {ROOT}/a"
     )
-    merging = writer.pick("", "", "AuthMerging And\n", "AuthMerging Or\n")
-    body = "\n".join(writer.several(1, 3, lambda one: one.write(block, block, conditional, setter, rewrites)))
+    merging = writer.pick("", "", "", "", "AuthMerging And\n", "AuthMerging Or\n", "AuthMerging Off\n")
+    makers = (block, block, block, conditional, setter, rewrites, access, requirement_of_ssl, methods, redirect)
+    body = "\n".join(writer.several(1, 3, lambda one: one.write(*makers)))
     return f"<{head}>\n{merging}{body}\n</{head.split()[0]}>"
 
 

@@ -23,7 +23,11 @@ class Answer:
     @property
     def admitted(self) -> bool:
         """Whether access control let the request through: a handler may still not know the method."""
-        return self.status < 300 or (self.status in {405, 501} and self.passed)
+        return 200 <= self.status < 300 or (self.status in {405, 501} and self.passed)
+
+
+LOST = Answer(0, False)
+"""What stands for an answer that never came."""
 
 
 class LostError(Exception):
@@ -50,8 +54,7 @@ class Wire:
                 # An answer may have been lost with an idle connection.
                 self.close()
                 answers = self._burst(part[:1])
-                if not answers:
-                    raise LostError(part[0])
+                answers = answers or [LOST]
             found += answers
         return found
 
