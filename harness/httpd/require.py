@@ -205,7 +205,10 @@ class Requirements:
         """Who is a user: by the certificate (SSLUserName, FakeBasicAuth) or by a password; None wants any user."""
         if by := _words(settings, "sslusername"):
             return one_of(variable(by[0]), wanted)
-        kind = next(iter(_words(settings, "authtype")), "basic").lower()
+        kind = next(iter(_words(settings, "authtype")), "none").lower()
+        if kind == "none":
+            # Nobody is asked who they are.
+            return FALSE
         if kind != "basic":
             return unknowable(f"AuthType {kind}")
         if "anon" in _words(settings, "authbasicprovider"):
