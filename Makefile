@@ -6,7 +6,7 @@ READY := .venv/ready
 .DEFAULT_GOAL := help
 
 help: ## List the verbs
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 verify: $(READY) ## Prove who gets in at the reference deployment, and who does not
 	@$(BIN)/mtls-harness verify $(ARGS)
@@ -35,6 +35,9 @@ bench: $(READY) ## Measure speed, side by side with what others use
 mutants: $(READY) ## Weaken every correct configuration of the corpus, one directive at a time, and see who notices
 	@$(BIN)/python -m tests.configurations.mutants $(ARGS)
 
+differential: $(READY) ## Compare thousands of generated access rules with what httpd answers
+	@$(BIN)/python -m tests.httpd.differential $(ARGS)
+
 lint: $(READY) ## Check style and types
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
@@ -52,4 +55,4 @@ $(READY): requirements.txt pyproject.toml
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-.PHONY: help verify up down demo test docs bench mutants lint clean
+.PHONY: help verify up down demo test docs bench mutants differential lint clean

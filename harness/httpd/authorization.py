@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from harness.httpd.arguments import words
 from harness.httpd.directive import Directive
-from harness.httpd.environment import Condition, Environment
+from harness.httpd.environment import Condition, Environment, variables_set
 from harness.httpd.expression import parse
 from harness.httpd.formula import (
     FALSE,
@@ -36,7 +36,6 @@ from harness.httpd.merging import (
     either_state,
     engine_over,
     flat,
-    late_variables,
     server_rules,
 )
 from harness.httpd.rewrite import Rewriting, Way
@@ -91,7 +90,11 @@ class Place:
 def decide(place: Place) -> Decision:
     """Return the access decision of one path. `place.intended` reads what was meant where that is known not to be what
     httpd does: `Require all granted` as an alternative, and texts that are compared as numbers."""
-    environment = Environment(place.environment)
+    covering = place.sections(place.path, place.content(place.path))
+    bodies = (*place.levels, *(section.body for section in covering))
+    environment = Environment(
+        place.environment, mentioned=frozenset(one for body in bodies for one in variables_set(body))
+    )
     known = {header(name[5:]) if name[:5] == "HTTP:" else variable(name): text for name, text in place.known.items()}
     # SSLOptions +LegacyDNStringFormat: names as they were before 2.3.11.
     names = _LEGACY if _has_option(place, "legacydnstringformat") else {}
@@ -130,7 +133,7 @@ def _request(place: Place, path: str, environment: Environment, rest: int) -> Fo
     off = all_of((negated(engine), _Sections(place, here, path, Way(TRUE, path), rest).formula()))
     if engine == FALSE:
         return off
-    rewriting = Rewriting(server_rules(place.levels), {**place.known, "REQUEST_URI": path})
+    rewriting = Rewriting(server_rules(place.levels), {**place.known, "REQUEST_URI": path}, of_server=True)
     ways = rewriting.ways(path)
     followed = here.branch({})
     conditions = _followed(followed, rewriting, ways)
@@ -235,7 +238,6 @@ class _Sections:
             self.settings["authtype"] = replace(conditional[0], name="AuthType", arguments=CONDITIONAL)
         for section in self.covering:
             if section.kind != "server":
-                self.environment.late |= late_variables(section.body)
                 self.environment.take(flat(section.body), path=variable("REQUEST_URI"))
         for branch in branches:
             self.environment.take(flat(branch.body), branch.chosen, path=variable("REQUEST_URI"))

@@ -82,8 +82,8 @@ class Environment:
     setters: list[Setter] = field(default_factory=list)
     conditions: dict[tuple[str, int, str], Condition] = field(default_factory=dict)
     values: Mapping[Variable, Term] = field(default_factory=dict)
-    late: set[str] = field(default_factory=set)
-    """What is set after access is decided (SetEnv, PassEnv, the rules of a section), in lower case."""
+    mentioned: frozenset[str] = frozenset()
+    """The variables that something in the configuration sets, sooner or later, in lower case."""
     failing: list[Formula] = field(default_factory=list)
     """When httpd may answer with 500: `$1` is looked up, and no group was found before (its memory is not cleared)."""
 
@@ -134,7 +134,7 @@ class Environment:
     def _is_unknown(self, name: str) -> bool:
         """Whether nothing in the configuration sets a variable: a module may. What redirects leave is not there yet."""
         key = name.lower()
-        known = key in map(str.lower, self.known) or key in self.late or key.startswith("redirect_")
+        known = key in map(str.lower, self.known) or key in self.mentioned or key.startswith("redirect_")
         return not known and not any(setter.name.lower() == key for setter in self.setters)
 
     def _unset(self, name: str) -> Term:
@@ -181,12 +181,7 @@ class Environment:
 
     def take(self, body: Iterable[Directive], condition: Formula = TRUE, *, path: Variable | None = None) -> None:
         """Take up what sets variables in a section, where `condition` holds; `path` is what Request_URI is there."""
-        whole = [*body]
-        for entry in whole:
-            if entry.name.lower() in {"setenv", "passenv"}:
-                named = words(entry.arguments)
-                self.late |= {name.lower() for name in (named[:1] if entry.name.lower() == "setenv" else named)}
-        entries = [entry for entry in whole if entry.name.lower() in _SETTERS]
+        entries = [entry for entry in body if entry.name.lower() in _SETTERS]
         last, attribute = "", ""
         before: Environment = self
         for entry in entries:
@@ -251,6 +246,19 @@ class Environment:
         sent = negated(equals(header(name), ""))
         values = self._fixed((environment(name),))
         return [(sent, (header(name),)), *((all_of((negated(sent), when)), term or ()) for when, term in values)]
+
+
+def variables_set(body: Iterable[Directive]) -> Iterator[str]:
+    """Yield the variables that directives set, at whatever time (mod_env, mod_setenvif, mod_rewrite), in lower case."""
+    for entry in body:
+        kind, given = entry.name.lower(), words(entry.arguments)
+        if kind in {"setenv", "passenv", *_SETTERS}:
+            named = given[:1] if kind == "setenv" else given
+            yield from (name.partition("=")[0].lstrip("!").lower() for name in named)
+        elif kind == "rewriterule":
+            found = re.findall(r"\bE(?:NV)?=!?([^:,\]]+)", entry.arguments, re.IGNORECASE)
+            yield from (name.lower() for name in found)
+        yield from variables_set(entry.body)
 
 
 def _value(text: str) -> Term:

@@ -218,11 +218,6 @@ def flat(body: Iterable[Directive]) -> Iterator[Directive]:
             yield from flat(entry.body)
 
 
-def late_variables(body: Iterable[Directive]) -> set[str]:
-    """The variables that the rules of a section set, in lower case: these run after access is decided."""
-    return {given.partition(":")[0].removeprefix("!").lower() for rule in rules(body) for given in rule.variables}
-
-
 def _is_status(word: str) -> bool:
     return word.isdigit() or word.lower() in _STATUSES
 

@@ -225,7 +225,8 @@ class Requirements:
             return unknowable(f"AuthBasicProvider {' '.join(providers)}")
         by_password, by_subject = Variable(BASIC_USER, Origin.PASSWORD), Variable(LEGACY_SUBJECT, Origin.CERTIFICATE)
         if not any("fakebasicauth" in word.lower() for word in _words(settings, "ssloptions")):
-            return one_of(by_password, [USER] if wanted is None else wanted)
+            known = known_users(self.files, _words(settings, "authuserfile")) or []
+            return one_of(by_password, [USER, *known] if wanted is None else wanted)
         users = known_users(self.files, _words(settings, "authuserfile"))
         if users is None:
             return one_of(by_subject, [one for one in wanted or () if one.startswith("/")] or [f"/CN={USER}"])

@@ -89,11 +89,13 @@ class _State:
 @dataclass
 class Rewriting:
     """What a list of rules makes of one path. `values` are texts known of the request, such as REQUEST_URI. `folder` is
-    what the rules of a <Directory> do not see of the path, with a slash at its end."""
+    what the rules of a <Directory> do not see of the path, with a slash at its end. A rule `of_server` puts nothing
+    before the path that it leads to."""
 
     rules: Sequence[Rule]
     values: Mapping[str, str]
     folder: str = ""
+    of_server: bool = False
     conditions: list[tuple[Directive, Formula]] = field(default_factory=list)
     """Each condition that was looked at, as a formula."""
     environment: list[tuple[Formula, str, Term | None]] = field(default_factory=list)
@@ -189,7 +191,7 @@ class Rewriting:
         path, mark, query = "".join(part if isinstance(part, str) else "\0" for part in term).partition("?")
         if "\0" in path:
             return None
-        if not path.startswith("/"):
+        if not path.startswith("/") and not self.of_server:
             path = f"{self.folder or state.path.rpartition('/')[0] + '/'}{path}"
         if not mark or query == "":
             # `?` alone takes the query away.

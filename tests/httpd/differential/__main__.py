@@ -27,6 +27,8 @@ def main() -> None:
         click.echo(f"No answer to {request}:\n{rule.text}")
     for said in sorted(tally.refused, key=len)[: options.show]:
         click.echo(f"Refused: {said}")
+    for name, count in tally.unknown.most_common(options.show):
+        click.echo(f"Undecided {count} times by {name}")
     spent = time.monotonic() - start
     click.echo(f"seed {options.seed}, {spent:.0f} s, {tally.rules / spent:.0f} rules/s: {tally}")
 

@@ -2,14 +2,14 @@
 
 import ipaddress
 import random
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
 from harness.httpd.authorization import Decision, Place, Section, decide
 from harness.httpd.directive import Directive
-from harness.httpd.formula import All, Any, Atom, Formula, Not, Values, atoms, holds, negated
+from harness.httpd.formula import All, Any, Atom, Formula, Not, Values, atoms, holds, negated, variables
 from harness.httpd.witness import ANOTHER, TooLargeError, domains, witnesses
 from tests.httpd.differential.request import PEOPLE, Request, RequestValues
 from tests.httpd.differential.server import ROOT, Batch, BatchServer
@@ -68,8 +68,8 @@ class Tally:
     requests: int = 0
     admitted: int = 0
     undecided: int = 0
-    unknowable_rules: int = 0
     constant: int = 0
+    unknown: Counter[str] = field(default_factory=Counter)
     disagreements: list[Disagreement] = field(default_factory=list)
     failures: list[tuple[GeneratedRule, Exception]] = field(default_factory=list)
     lost: list[tuple[GeneratedRule, Request]] = field(default_factory=list)
@@ -205,11 +205,14 @@ def compare(server: BatchServer, generated: Generated, tally: Tally, seed: int) 
 
 
 def _judge(tally: Tally, rule: GeneratedRule, host: str, decision: Decision, request: Request, answer: Answer) -> None:
-    predicted = holds(decision.formula, RequestValues(request, host, rule.path, ROOT))
+    values = RequestValues(request, host, rule.path, ROOT)
+    predicted = holds(decision.formula, values)
     tally.requests += 1
     tally.admitted += answer.admitted
     if predicted is None:
         tally.undecided += 1
+        unknown = {one.name for one in variables(decision.formula) if one not in values}
+        tally.unknown.update(unknown)
     elif answer == LOST:
         tally.lost.append((rule, request))
     elif predicted != answer.admitted:

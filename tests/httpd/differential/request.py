@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from harness.httpd.variables import Variable
+from harness.httpd.variables import MAYBE_SET, Variable
 
 ADDRESS_HEADER = "X-Address"
 USER_AGENT = "probe"
@@ -91,6 +91,9 @@ class RequestValues(Mapping[Variable, str]):
 
     def _found(self, name: str) -> str | None:
         request = self.request
+        if name.startswith(MAYBE_SET):
+            # No module that is loaded here sets it.
+            return ""
         if name.startswith("HTTP:"):
             return self._header(name[5:])
         if name.startswith("SSL_CLIENT_"):
