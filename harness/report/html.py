@@ -1,4 +1,4 @@
-"""What does a person see of a run in a browser? One page, complete in itself, without a script."""
+"""How does a run look in a browser? One self-contained page, without a script."""
 
 import re
 from collections import Counter
@@ -29,12 +29,12 @@ _SIGNS = {
 }
 _WORST_FIRST = [*_SIGNS]
 _MEANINGS = {
-    Verdict.AS_EXPECTED: "the outcome, the TLS alert and httpd's own reason are those of the case",
-    Verdict.INTRUDER: "let in, and must not be",
-    Verdict.LOCKED_OUT: "refused, and must get in",
-    _NOT_PROMISED: "not as most users would want it, but nothing else was promised",
-    Verdict.OTHERWISE: "not refused for the case's reason",
-    Verdict.INCONCLUSIVE: "cannot tell",
+    Verdict.AS_EXPECTED: "outcome, TLS alert and httpd's logged reason match the case",
+    Verdict.INTRUDER: "admitted, but must be refused",
+    Verdict.LOCKED_OUT: "refused, but must be admitted",
+    _NOT_PROMISED: "allowed by this configuration, but usually unwanted",
+    Verdict.OTHERWISE: "refused for another reason than the case's",
+    Verdict.INCONCLUSIVE: "no verdict: no answer, or nothing in the log",
 }
 _TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True
@@ -42,7 +42,7 @@ _TEMPLATES = Environment(
 
 
 def render(run: Run, strict: bool) -> str:
-    """Write the page: verdict, findings, and the matrix of cases and sites, each probe opening to its evidence."""
+    """Write the page: verdict, findings, coverage, and the matrix of cases and sites with each probe's evidence."""
     verdict = run.verdict(strict=strict)
     knocked = Counter(result.knock.site.id for result in run.results)
     expected = Counter(entry.knock.site.id for entry in run.results if entry.verdict is Verdict.AS_EXPECTED)
@@ -73,7 +73,7 @@ def render(run: Run, strict: bool) -> str:
 
 
 def _kind(result: Result) -> str:
-    """Tell what the colour of a cell says: the verdict, or that it breaks no promise."""
+    """Return the class of a cell: the verdict, or `warning` where no promise is broken."""
     return _NOT_PROMISED if result.level == _NOT_PROMISED else result.verdict
 
 
@@ -88,12 +88,12 @@ def _families(run: Run) -> Families:
 
 
 def _prose(text: str) -> Markup:
-    """Set what stands in backquotes as code."""
+    """Format text in backquotes as code."""
     return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704 - it is escaped
 
 
 def _sent(result: Result) -> list[str]:
-    """Name the certificates that the client had, leaf first."""
+    """Describe the client's certificates, leaf first."""
     return [
         f"{certificate.subject.rfc4514_string() or 'a certificate without a subject'}, "
         f"issued by {certificate.issuer.rfc4514_string()}, serial {serial(certificate)}"
@@ -102,13 +102,13 @@ def _sent(result: Result) -> list[str]:
 
 
 def _said(result: Result) -> str:
-    """Put what httpd logged into one line."""
+    """Write what httpd logged as one line."""
     if result.logged.identity:
-        return f"let in the certificate with serial {result.logged.identity}"
+        return f"admitted the certificate with serial {result.logged.identity}"
     reason = result.logged.reason
     if result.decided_by:
         return f"denied by {result.decided_by}"
     if reason is None:
-        return "let in without a certificate" if result.observed.status else "nothing of this client"
+        return "admitted without a certificate" if result.observed.status else "nothing about this client"
     error = f", X509_V_ERR {reason.x509_error}" if reason.x509_error is not None else ""
     return f"{reason.ah or ''}{error} {reason.text or ''}".strip(" ,")

@@ -1,4 +1,4 @@
-"""What does a program read of a run? The report, version 1."""
+"""How is a run written as JSON? The report, version 1."""
 
 import json
 from typing import Any
@@ -63,7 +63,7 @@ def _result(result: Result) -> dict[str, Any]:
 
 
 def _reason(result: Result) -> dict[str, Any] | None:
-    """Why it was refused: in the handshake by httpd's message, behind it by the condition that decided."""
+    """Return why it was refused: httpd's message in the handshake, the deciding condition after it."""
     reason, condition = result.logged.reason, result.decided_by
     if reason is None and condition is None:
         return None

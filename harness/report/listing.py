@@ -1,4 +1,4 @@
-"""How do the lines of a configuration look beside how often each of their conditions was true and false?"""
+"""How often was each guard condition true and false, shown beside its line of the configuration?"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ _AROUND = 2
 
 @dataclass(frozen=True)
 class Line:
-    """A line of a file: its number and text, and what was seen of the condition that stands there, if one does."""
+    """A line of a file: its number, its text, and the coverage of its condition, if it has one."""
 
     number: int
     text: str
@@ -19,7 +19,7 @@ class Line:
 
 
 def listings(run: Run) -> list[tuple[str, list[Line]]]:
-    """Return the lines around the conditions of each file, by its name; of several sites what was seen most seldom."""
+    """Return the lines around the conditions of each file, by its name; of several sites, the lowest counts."""
     files: dict[str, dict[int, Covered]] = {}
     for one in run.coverage:
         directive = one.condition.directive
@@ -37,7 +37,7 @@ def _lines(run: Run, file: str, known: dict[int, Covered]) -> list[Line]:
     try:
         text = run.target.path(file).read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
-        # It is not on this machine: the conditions alone.
+        # The file is not on this machine: show the conditions alone.
         return [Line(number, str(one.condition), one) for number, one in sorted(known.items())]
     shown = sorted({at for number in known for at in _around(number, len(text))})
     return [Line(at, text[at - 1], known.get(at)) for at in shown]

@@ -1,4 +1,4 @@
-"""What does a person see of a run on the terminal?"""
+"""How does a run look on the terminal?"""
 
 import textwrap
 from collections import Counter
@@ -31,9 +31,9 @@ _MOST_SITES = 3
 
 
 def show(run: Run, console: Console, *, strict: bool = False) -> None:
-    """Print who knocked and what became of him, then the findings, then the verdict.
+    """Print the results by client, then the findings, then the verdict.
 
-    One site is shown case by case. Several have a line each; the findings name the cases that are not as expected.
+    One site is shown case by case. Several have a line each; the findings name the cases that failed.
     """
     knocked = {result.knock.site.id for result in run.results}
     sites = [site for site in run.sites if site.id in knocked]
@@ -48,7 +48,7 @@ def show(run: Run, console: Console, *, strict: bool = False) -> None:
             _show(finding, run, console)
     for cases, urls in _untold(run.results).items() if len(sites) > 1 else ():
         console.print(f"\n[bold]{escape(_some(urls, _MOST_SITES))}[/]", soft_wrap=True)
-        console.print(f"[magenta]cannot tell[/] {escape(_some(cases, _MOST_CASES))}")
+        console.print(f"[magenta]inconclusive[/] {escape(_some(cases, _MOST_CASES))}")
     if run.trouble:
         console.print(f"\n{escape(run.trouble)}", style="magenta", soft_wrap=True)
     for gap in run.coverage:
@@ -74,15 +74,15 @@ def _indented(text: str, width: int) -> str:
 
 
 def _some(names: Sequence[str], most: int) -> str:
-    """Name the first of many; the reports that are files have them all."""
+    """Name the first of many; the report files have all of them."""
     if len(names) <= most:
         return ", ".join(names)
     return f"{', '.join(names[:most])} and {len(names) - most} more"
 
 
 def _summary(results: Sequence[Result], sites: Sequence[Site]) -> Table:
-    """Give each site a line: how many of its probes went as expected, and how many did in which way not."""
-    table = Table("site", "as expected", "not so", box=None, pad_edge=False)
+    """Give each site a line: how many of its probes passed, and how many failed in which way."""
+    table = Table("site", "passed", "failed", box=None, pad_edge=False)
     for site in sites:
         signs = Counter(_sign(result) for result in results if result.knock.site.id == site.id)
         otherwise = "  ".join(f"{signs[sign]} {sign}" for sign in _WORST_FIRST if sign in signs)
@@ -91,7 +91,7 @@ def _summary(results: Sequence[Result], sites: Sequence[Site]) -> Table:
 
 
 def _untold(results: Sequence[Result]) -> dict[tuple[str, ...], list[str]]:
-    """Gather which cases could not be judged: there is no finding of them. Gives the sites for each set of cases."""
+    """Gather the cases without a verdict, which have no finding. Returns the sites for each set of cases."""
     cases: dict[str, dict[str, None]] = {}
     for result in results:
         if result.verdict is Verdict.INCONCLUSIVE:
@@ -103,7 +103,7 @@ def _untold(results: Sequence[Result]) -> dict[tuple[str, ...], list[str]]:
 
 
 def _table(results: Sequence[Result], url: str) -> Table:
-    table = Table("case", "1.2", "1.3", "what became of it", title=url, title_justify="left", box=None, pad_edge=False)
+    table = Table("case", "1.2", "1.3", "result", title=url, title_justify="left", box=None, pad_edge=False)
     cases: dict[str, list[Result]] = {}
     for result in results:
         cases.setdefault(result.knock.case.id, []).append(result)

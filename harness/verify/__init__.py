@@ -4,7 +4,9 @@ from harness.verify.coverage import Covered
 from harness.verify.finding import Finding
 from harness.verify.judgement import Result
 from harness.verify.policy import NO_POLICY, Policy, PolicyError
-from harness.verify.run import REFERENCE, Progress, Run, Target, verify
+from harness.verify.progress import Progress
+from harness.verify.run import Run, verify
+from harness.verify.target import REFERENCE, Target
 
 __all__ = [
     "NO_POLICY",

@@ -30,7 +30,10 @@ from harness.verify.finding import findings
 from harness.verify.judgement import OTHER_VERSION, Result, spoken
 from harness.verify.plan import CONTROL, UNWANTED, NothingToDoError, PlannedProbe, Planner
 from harness.verify.policy import NO_POLICY, Policy
-from harness.verify.run import Clock, Progress, Run, Target, in_parallel, quiet
+from harness.verify.probing import in_parallel
+from harness.verify.progress import Clock, Progress, quiet
+from harness.verify.run import Run
+from harness.verify.target import Target
 
 _DENIALS = {400, 401, 403, 407, 421, 495, 496}
 """What servers answer to whom they keep out: httpd by the last but two, nginx by 400, 495 and 496."""

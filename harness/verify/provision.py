@@ -27,7 +27,8 @@ from harness.pki.public_roots import certificates_in, public_roots
 from harness.pki.template import ClientTemplate, part_of
 from harness.pki.testbed import TestPki
 from harness.probe import PASSWORD
-from harness.verify.client import GoodClient, Query
+from harness.verify.client import Query
+from harness.verify.good_client import GoodClient
 from harness.verify.policy import NO_POLICY, Policy
 from harness.verify.subject import Attributes
 from harness.verify.users import groups, passwords, stand_in

@@ -98,7 +98,7 @@ def test_a_person_watches_and_steers_from_his_own_browser() -> None:
         running.send_signal(signal.SIGINT)
         output, errors = running.communicate(timeout=PATIENCE)
     assert (running.returncode, errors) == (0, ""), output + errors
-    assert "nothing is left behind" in output
+    assert "All containers are removed" in output
     assert left_behind(running.pid) == []
 
 

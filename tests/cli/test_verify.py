@@ -52,7 +52,8 @@ def test_the_report_has_the_documented_shape(tmp_path: Path) -> None:
     done = verify("--json", str(tmp_path / "r.json"), "-k", "validity or absent.none", "--quiet")
     assert (done.returncode, done.stdout) == (0, "")
     report = json.loads((tmp_path / "r.json").read_text())
-    assert list(report) == ["version", "verdict", "subject", "sites", "results", "findings", "timing_s"]
+    parts = ["version", "verdict", "subject", "sites", "results", "coverage", "findings", "timing_s"]
+    assert list(report) == parts
     assert (report["version"], report["verdict"]) == (1, "pass")
     assert list(report["subject"]) == ["config", "image", "httpd", "openssl"]
     assert report["subject"]["httpd"].startswith("2.4.")
@@ -72,7 +73,7 @@ def test_the_report_has_the_documented_shape(tmp_path: Path) -> None:
         "alert": "certificate_expired",
         "status": None,
         "identity": None,
-        "reason": {"ah": "AH02276", "x509_error": 10},
+        "reason": {"ah": "AH02276", "x509_error": 10, "text": None, "file": None, "line": None, "condition": None},
         "verdict": "as-expected",
     }
     assert set(report["timing_s"]) == {"total", "engine", "pki", "probes"}

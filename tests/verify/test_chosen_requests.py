@@ -256,7 +256,7 @@ def test_what_one_alternative_asks_for_is_written_alone() -> None:
 def test_a_rewrite_of_a_section_sets_no_variable_that_its_require_sees() -> None:
     """The rules of a section run last (mod_rewrite, fixup)."""
     asked = rewriting("RewriteCond %{HTTP:X-A} =a", "RewriteRule ^ - [E=inside:1]", "Require env inside", CERTIFICATE)
-    assert not asked.needs_words()
+    assert not asked.request_grants()
 
 
 @pytest.mark.parametrize(
@@ -293,5 +293,5 @@ def test_a_header_that_httpd_takes_away_before_it_looks_is_not_written(lines: tu
     assert header("x-key", "open") in chosen(query("RequestHeader unset X-Key", *lines)), "that is too late"
     assert chosen(query("RequestHeader unset X-Key early", *lines)) == []
     assert chosen(query("RequestHeader set X-Key none early", *lines)) == []
-    assert query(*lines).needs_words()
-    assert not query("RequestHeader unset X-Key early", *lines).needs_words()
+    assert query(*lines).request_grants()
+    assert not query("RequestHeader unset X-Key early", *lines).request_grants()

@@ -11,7 +11,8 @@ from harness.httpd.directive import parse
 from harness.httpd.site import sites
 from harness.httpd.variables import OUTSIDE, USER
 from harness.pki.template import ClientTemplate, Part
-from harness.verify.client import GoodClient, Query
+from harness.verify.client import Query
+from harness.verify.good_client import GoodClient
 from harness.verify.request_input import USUAL, RequestInput
 from harness.verify.subject import ANYBODY
 from tests.dump import dump

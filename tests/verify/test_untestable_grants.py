@@ -43,7 +43,7 @@ def grants(asked: Query) -> set[Grant]:
     kinds = {
         Grant.ADDRESS: asked.address_grants(),
         Grant.UNTESTABLE: asked.untestable_grants(),
-        Grant.WORDS: asked.needs_words(),
+        Grant.WORDS: asked.request_grants(),
     }
     return {kind for kind, conditions in kinds.items() if conditions} or {Grant.NOTHING}
 
@@ -133,7 +133,7 @@ def test_a_header_that_httpd_takes_away_before_it_looks_admits_nobody(lines: tup
 )
 def test_where_the_handshake_wants_the_certificate_no_rule_admits_a_client_without(lines: tuple[str, ...]) -> None:
     asked = location(*lines, client="require")
-    assert (asked.address_grants(), asked.untestable_grants(), asked.needs_words()) == ([], [], [])
+    assert (asked.address_grants(), asked.untestable_grants(), asked.request_grants()) == ([], [], [])
 
 
 @pytest.mark.parametrize(
@@ -184,7 +184,7 @@ def test_an_address_beside_the_certificate_admits_nobody(lines: tuple[str, ...])
 def test_what_is_written_is_for_the_probes_to_show(lines: tuple[str, ...], responsible: set[int]) -> None:
     asked = location(*lines)
     assert grants(asked) == {Grant.WORDS}
-    assert {one.directive.line for one in asked.needs_words()} == responsible
+    assert {one.directive.line for one in asked.request_grants()} == responsible
 
 
 @pytest.mark.parametrize(
