@@ -113,8 +113,9 @@ def inspect(container: Container, name: str) -> HttpdImage:
             raise ServerError(f"There is no httpd in the image {name}: name one that has it.")
         where, built_in, modules, passwd, group = (result.stdout.split("\n\n") + [""] * 5)[:5]
         binary, _, folder = where.strip().partition("\n")
-        # A busy engine may also lose a part in the middle of the output.
-        if "mod_ssl.so" in modules.split() or not folder:
+        # A busy engine may also lose a part at the beginning or in the middle of the output.
+        whole = binary.rpartition("/")[2] in {"apache2", "httpd"} and bool(group)
+        if whole and ("mod_ssl.so" in modules.split() or not folder):
             break
     return HttpdImage(
         name,

@@ -66,7 +66,7 @@ def test_a_revoked_pfx_is_locked_out_and_the_words_say_why(pki: Path) -> None:
         (["--pfx", "pki/ca.crt"], PASSWORD, "it is no .pfx"),
         (["--pfx", "nothing.pfx"], PASSWORD, "does not exist"),
         (["--pfx", "pki/clients/alice/alice.pfx", "--dir", "elsewhere"], PASSWORD, "authority's folder with --dir"),
-        (["--port", "6080"], "", "--port says where --watch is served"),
+        (["--port", "6080"], "", "--port is the port of --watch"),
     ],
 )  # fmt: skip
 def test_wrong_input_is_said_plainly_before_anything_starts(
