@@ -105,7 +105,7 @@ def sites(
         host.bypasses = {} if host.required else {one.path: one for one in bypasses(host)}
     to_open = tuple(dict.fromkeys(host.listener for host in hosts if host.listener not in listeners))
     if not any(host.tls for host in hosts):
-        raise ConfigurationError("It has no virtual host with `SSLEngine on`: there is no door to knock at.")
+        raise ConfigurationError("It has no virtual host with `SSLEngine on`: there is nothing to test over TLS.")
     names, coverage_gaps = _names(hosts)
     hosts = [host for host in hosts if names[host]]
     more = {host: [url for name in names[host] for url in further(name, host.port, host.tls)] for host in hosts}

@@ -62,10 +62,10 @@ def _behind_redirect(control: Result) -> CoverageGap:
 
 def _unread(rule: Directive) -> CoverageGap:
     return CoverageGap(
-        f"whom `{rule.name} {rule.arguments}` refuses, since not all that it wants can be read",
+        f"which clients `{rule.name} {rule.arguments}` refuses: not all of its conditions can be read",
         rule.file,
         rule.line,
-        "Give a client that it lets in with --client-like, and see to it yourself that it refuses the others.",
+        "Name a client that it admits with --client-like, and check yourself that it refuses the others.",
     )
 
 
@@ -83,5 +83,5 @@ def _by_address(rule: Directive) -> CoverageGap:
 def _refused_by_other_rule(control: Result) -> CoverageGap:
     site = control.knock.site
     where = site.guard.responsible("Require")
-    what = f"whether a good client gets in at {site.url}: beside his certificate, something else is wanted of him"
+    what = f"whether a valid client is admitted at {site.url}: another rule refuses it"
     return CoverageGap(what, where.file, where.line)

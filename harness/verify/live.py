@@ -269,7 +269,7 @@ def _outcome(knock: PlannedProbe, seen: Observation, control: int | None) -> Obs
         return replace(seen, outcome=Outcome.ADMITTED)
     if seen.status in _DENIALS:
         return replace(seen, outcome=Outcome.REFUSED_BY_HTTP)
-    return replace(seen, outcome=Outcome.NO_ANSWER, error="whether this status keeps anybody out is not known")
+    return replace(seen, outcome=Outcome.NO_ANSWER, error="this status does not say whether the client is refused")
 
 
 def _verdict(knock: PlannedProbe, seen: Observation, control: int | None) -> Verdict:

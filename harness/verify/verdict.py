@@ -52,7 +52,7 @@ def trouble(
     if failure := ended or next(map(_unexplained, results.unexplained), None):
         return f"{failure}\nThe log's last words:\n{log.last_words}"
     lines = " and ".join(target.locate(entry.file, entry.line) for entry in unproven)
-    return f"Whether somebody without a certificate gets in by {lines} cannot be told." if unproven else None
+    return f"Not decided: whether {lines} admits a client without a certificate." if unproven else None
 
 
 def _unexplained(control: Result) -> str:

@@ -1,4 +1,4 @@
-"""The commands that make and keep an authority on disk: the tutorial's openssl steps, done right."""
+"""`mtls-harness pki`: the commands for a certificate authority on disk."""
 
 import contextlib
 import sys
@@ -28,9 +28,9 @@ _REASONS = [flag.value for flag in x509.ReasonFlags if flag is not x509.ReasonFl
 
 @click.group()
 def pki() -> None:
-    """Make and keep an authority: its certificates, its clients, and whom it has revoked.
+    """Manage a certificate authority: issue, revoke, export.
 
-    Everything is in one folder (--dir, by default pki/); `mtls-harness pki show` lists it.
+    All files are in one folder (--dir, by default pki/). `mtls-harness pki show` lists the certificates.
     """
 
 
@@ -40,8 +40,10 @@ def pki() -> None:
 @options.subject_options
 @options.days(3650)
 @options.key_type
-@click.option("--path-length", type=click.IntRange(0, 8), help="How many authorities may stand below the root.")
-@click.option("--intermediate", is_flag=True, help="Let an authority below the root issue, so that its key can rest.")
+@click.option("--path-length", type=click.IntRange(0, 8), help="Maximum number of authorities below the root.")
+@click.option(
+    "--intermediate", is_flag=True, help="Issue by an intermediate, so that the root's key can be kept offline."
+)
 @click.option("--encrypt", is_flag=True, help="Ask for a passphrase and encrypt the keys with it.")
 def init(
     folder: Path,
@@ -65,19 +67,19 @@ def init(
         passphrase = secret(passphrase_file, "MTLS_CA_PASSPHRASE")
         if passphrase is None and encrypt:
             if not sys.stdin.isatty():
-                raise PkiError(
-                    "Nobody can be asked for a passphrase here: use --passphrase-file or MTLS_CA_PASSPHRASE."
-                )
+                raise PkiError("No terminal to ask for the passphrase: use --passphrase-file or MTLS_CA_PASSPHRASE.")
             passphrase = ask("Passphrase for the authority's keys", confirm=True)
             if not passphrase:
-                raise PkiError("An empty passphrase protects nothing. Leave --encrypt out if none is wanted.")
+                raise PkiError("The passphrase is empty. Leave --encrypt out for unencrypted keys.")
         store = opened(folder, None)
         store.create(root, between, passphrase)
         where = folder / "private" / "ca.key"
         click.echo(f"{folder / 'ca.crt'} is the new authority: {written(name)}")
-        click.echo(f"{where} is its key{'' if passphrase else ', not encrypted'}: whoever reads it can let anybody in.")
+        click.echo(
+            f"{where} is its key{'' if passphrase else ', not encrypted'}. Keep it secret: it can issue clients."
+        )
         if intermediate:
-            click.echo("Certificates are issued by the intermediate: move that key to a safe place, the root can rest.")
+            click.echo(f"The intermediate issues the certificates. Move {where} offline.")
 
 
 @pki.command()
@@ -97,7 +99,7 @@ def server(
     crl_url: str | None,
     **subject: str | None,
 ) -> None:
-    """Issue the server's certificate, for localhost unless told otherwise."""
+    """Issue the server's certificate, for localhost by default."""
     with _plainly():
         names = names or ("localhost", "127.0.0.1", "::1")
         profile = replace(
@@ -141,7 +143,7 @@ def client(
             CLIENT, subject=distinguished_name(subject, name), names=alternative_names(names), crl_url=crl_url
         )
         if not profile.name.rdns and not names:
-            raise PkiError("Without a subject and without a --name, the certificate would be nobody's.")
+            raise PkiError("A certificate needs a subject or a --name.")
         store = opened(folder, passphrase_file)
         identity, made = store.issue_client(name, _timed(profile, days, key_type, store), renew=renew)
         _warn_when_cut(identity.certificate, days)
@@ -159,7 +161,9 @@ def client(
 @options.renew
 @click.option("--for", "purpose", type=click.Choice(["client", "server"]), default="client", show_default=True)
 @click.option(
-    "--out", type=click.Path(dir_okay=False, path_type=Path), help="The certificate; default: CSR's name with .crt."
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="File of the certificate; default: CSR with the ending .crt.",
 )
 def sign(
     csr: Path,
@@ -172,10 +176,9 @@ def sign(
     purpose: str,
     out: Path | None,
 ) -> None:
-    """Issue a certificate for a request that was made elsewhere.
+    """Issue a certificate for a certificate signing request (CSR).
 
-    The request gives subject and key. Names that it asks for must be allowed with --name; every other extension is
-    decided here.
+    The request provides subject and key. Its names must be allowed with --name; its other extensions are ignored.
     """
     with _plainly():
         request = Request.load(csr)
@@ -197,21 +200,23 @@ def sign(
 @options.passphrase
 @click.option("--reason", type=click.Choice(_REASONS), default="unspecified", show_default=True)
 def revoke(which: str, folder: Path, passphrase_file: Path | None, reason: str) -> None:
-    """Revoke a certificate and renew the CRL. It counts once the web server has reloaded."""
+    """Revoke a certificate and renew the CRL. It counts after a reload of the web server."""
     with _plainly():
         store = opened(folder, passphrase_file)
         entry = store.revoke(which, x509.ReasonFlags(reason))
         click.echo(f"{entry.subject} (serial {entry.serial}) is revoked.")
-        click.echo(f"{folder / 'server' / 'crl.pem'} says so: copy it to the web server, and reload that.")
+        click.echo(f"Updated {folder / 'server' / 'crl.pem'}. It counts after a reload: `make up`.")
         say_until(store, [entry.issuer])
 
 
 @pki.command()
 @options.in_folder
 @options.passphrase
-@click.option("--days", type=click.IntRange(1, 3650), default=CRL_DAYS.days, show_default=True, help="Until the next.")
+@click.option(
+    "--days", type=click.IntRange(1, 3650), default=CRL_DAYS.days, show_default=True, help="Days until the CRL expires."
+)
 def crl(folder: Path, passphrase_file: Path | None, days: int) -> None:
-    """Renew the CRLs. With an expired one, httpd refuses everybody."""
+    """Renew the CRLs. With an expired CRL, httpd refuses every client."""
     with _plainly():
         store = opened(folder, passphrase_file)
         say_until(store, store.renew_crls(timedelta(days=days)))
@@ -221,13 +226,13 @@ def crl(folder: Path, passphrase_file: Path | None, days: int) -> None:
 @click.argument("name")
 @options.in_folder
 @click.option(
-    "--out", type=click.Path(dir_okay=False, path_type=Path), help="Default: NAME.pfx in the client's folder."
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="File of the .pfx; default: NAME.pfx in the client's folder.",
 )
 @options.password("the password")
-@click.option("--compatible", is_flag=True, help="Make the .pfx itself one that older Windows, Android and Java read.")
-@click.option(
-    "--with-ca/--without-ca", default=True, show_default=True, help="Have the root's certificate imported as well."
-)
+@click.option("--compatible", is_flag=True, help="Encrypt the .pfx for older Windows, Android and Java.")
+@click.option("--with-ca/--without-ca", default=True, show_default=True, help="Include the root's certificate.")
 @options.url
 def export(
     name: str,
@@ -238,11 +243,11 @@ def export(
     with_ca: bool,
     url: str | None,
 ) -> None:
-    """Pack a client's key and certificates into files for a person's machines, with a page of steps.
+    """Export a client's key and certificates for installation, with a page of steps.
 
-    Beside the .pfx (PKCS#12) there is a second one as older systems read it, a .mobileconfig for macOS and iOS, the
-    root's certificate, alone and as a truststore for Java, and an .html page: how to install each of them, to check
-    that it works, and to remove it. Without a password a strong one is made and shown once; it opens all of them.
+    It writes a .pfx (PKCS#12), a second .pfx for older systems, a .mobileconfig for macOS and iOS, the root's
+    certificate, a truststore for Java, and an .html page. The page shows how to install, test and remove them. Without
+    a password, a strong one is generated and shown once. All files use the same password.
     """
     with _plainly():
         store = opened(folder, None)
@@ -253,22 +258,22 @@ def export(
             _nothing_at(out.with_name(file) for file in made.names.all)
         password = secret(password_file, "MTLS_EXPORT_PASSWORD")
         if password is None and sys.stdin.isatty():
-            password = ask(f"Password for {target.name} (empty: a strong one is made)", confirm=True)
+            password = ask(f"Password for {target.name} (empty: generate a strong one)", confirm=True)
         shown = "" if password else strong_password()
         private, public = made.secret(password or shown.encode()), made.public(password or shown.encode())
         write_together(
             {target.with_name(file): content for file, content in private.items()},
             {target.with_name(file): content for file, content in public.items()},
         )
-        if not out:  # What an earlier export left has a password of its own.
+        if not out:  # Files of an earlier export have another password.
             for file in Names.after(target.name, with_root=True, compatible=False).all - private.keys() - public.keys():
                 target.with_name(file).unlink(missing_ok=True)
-        click.echo(f"{target} is ready to be imported.")
+        click.echo(f"Exported {target}.")
         if shown:
             click.echo(f"Its password, shown this once: {shown}")
-        click.echo(f"{target.with_name(made.names.page)} shows how, for each kind of machine:")
+        click.echo(f"{target.with_name(made.names.page)} shows how to import it. Choose the file for your system:")
         if not made.for_browsers:
-            click.echo("Browsers know no Ed25519 keys: for them, renew with --key-type p-256.", err=True)
+            click.echo("Browsers do not support Ed25519 keys. For browsers, renew with --key-type p-256.", err=True)
         width = max(len(file) for file, _ in made.by_file())
         for file, machines in made.by_file():
             click.echo(f"  {file:<{width}}  {machines}")
@@ -279,7 +284,7 @@ def export(
 @options.in_folder
 @options.password("the .pfx's password")
 def show(which: str | None, folder: Path, password_file: Path | None) -> None:
-    """List what was issued, or show one certificate in full, or each one of a FILE: PEM, DER or .pfx."""
+    """List the issued certificates, or show one in full, or all of a FILE (PEM, DER or .pfx)."""
     with _plainly():
         store = opened(folder, None)
         if which is None:
@@ -300,23 +305,25 @@ class _Wrong(click.ClickException):
 
 @contextlib.contextmanager
 def _plainly() -> Iterator[None]:
-    """Turn what a user can cause into a message and exit code 2."""
+    """Turn every error that a user can cause into a message and exit code 2."""
     try:
         yield
     except PkiError as error:
         raise _Wrong(str(error)) from None
     except (click.Abort, KeyboardInterrupt):
-        raise _Wrong("Interrupted. What was there is as it was.") from None
+        raise _Wrong("Interrupted. Existing files are unchanged.") from None
     except BrokenPipeError:
-        raise  # Nobody reads on; click ends quietly.
+        raise  # The reader has closed the pipe; click ends quietly.
     except OSError as error:
-        raise _Wrong(f"{error.filename or 'The file system'}: {error.strerror}. What was there is as it was.") from None
+        raise _Wrong(
+            f"{error.filename or 'The file system'}: {error.strerror}. Existing files are unchanged."
+        ) from None
 
 
 def _nothing_at(paths: Iterable[Path]) -> None:
     for path in paths:
         if path.exists():
-            raise PkiError(f"{path} exists, and is not overwritten. Name another file with --out.")
+            raise PkiError(f"{path} exists and is not overwritten. Name another file with --out.")
 
 
 def _authority(name: x509.Name, path_length: int, days: int, key_type: KeyType) -> Profile:
@@ -325,7 +332,7 @@ def _authority(name: x509.Name, path_length: int, days: int, key_type: KeyType) 
 
 
 def _timed(profile: Profile, days: int, key_type: KeyType, store: Store) -> Profile:
-    """A certificate that outlives its issuer helps nobody: it ends with it at the latest."""
+    """Limit the validity of a certificate to that of its issuers."""
     end = min(store.certificate(level).not_valid_after_utc for level in store.levels())
     return replace(profile, not_after=min(end, datetime.now(UTC) + timedelta(days=days)), key=key_type)
 
@@ -333,4 +340,4 @@ def _timed(profile: Profile, days: int, key_type: KeyType, store: Store) -> Prof
 def _warn_when_cut(certificate: x509.Certificate, days: int) -> None:
     end = certificate.not_valid_after_utc
     if end < datetime.now(UTC) + timedelta(days=days, minutes=-1):
-        click.echo(f"It ends on {end:%Y-%m-%d}, with the authority itself.", err=True)
+        click.echo(f"It expires on {end:%Y-%m-%d}, with the authority itself.", err=True)

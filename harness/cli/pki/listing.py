@@ -1,4 +1,4 @@
-"""What does `pki show` print?"""
+"""The output of `pki show`."""
 
 import click
 from cryptography import x509
@@ -11,7 +11,7 @@ from harness.pki.store import Entry, Store
 
 
 def show_all(store: Store) -> None:
-    """List the authorities, until when their CRLs hold, and every certificate that was issued."""
+    """List the authorities, their CRLs, and every issued certificate."""
     for level in store.levels():
         certificate = store.certificate(level)
         key = "key here" if (store.folder / "private" / f"{level}.key").exists() else "key offline"
@@ -23,11 +23,11 @@ def show_all(store: Store) -> None:
         until = f"until {entry.not_after[:10]}" if entry.state == "valid" else ""
         click.echo(f"{entry.serial:<40}  {entry.kind:<9}  {entry.state:<7}  {entry.name}  {until}".rstrip())
     if not entries:
-        click.echo("Nothing was issued yet.")
+        click.echo("No certificates issued yet.")
 
 
 def show_entry(entry: Entry) -> None:
-    """Show what the index knows of one certificate."""
+    """Show the index entry of one certificate."""
     for field, value in vars(entry).items():
         if value:
             click.echo(f"{field:<10} {value}")
@@ -35,7 +35,7 @@ def show_entry(entry: Entry) -> None:
 
 
 def in_full(certificate: x509.Certificate) -> str:
-    """Write down what one certificate says."""
+    """Describe one certificate."""
     lines = [
         f"subject    {written(certificate.subject)}",
         f"issuer     {written(certificate.issuer)}",
@@ -57,7 +57,7 @@ def in_full(certificate: x509.Certificate) -> str:
 
 
 def say_until(store: Store, levels: list[str]) -> None:
-    """Say until when the CRLs of these authorities hold."""
+    """Print when the CRLs of these authorities expire."""
     for level in levels:
         until = store.crl(level).next_update_utc
         click.echo(f"CRL of {level}: valid until {until:%Y-%m-%d %H:%M} UTC; `mtls-harness pki crl` renews it.")

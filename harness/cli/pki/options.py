@@ -1,4 +1,4 @@
-"""Which options do several of the pki commands share?"""
+"""The options that several pki commands share."""
 
 import re
 from collections.abc import Callable
@@ -34,7 +34,7 @@ def passphrase(command: Command) -> Command:
     return click.option(
         "--passphrase-file",
         type=EXISTING,
-        help="Where the passphrase of the authority's key stands (or in MTLS_CA_PASSPHRASE; else it is asked for).",
+        help="File with the passphrase of the authority's key (or set MTLS_CA_PASSPHRASE; else a prompt).",
     )(command)
 
 
@@ -43,7 +43,7 @@ def password(what: str) -> Callable[[Command], Command]:
     return click.option(
         "--password-file",
         type=EXISTING,
-        help=f"Where {what} stands (or in MTLS_EXPORT_PASSWORD; else it is asked for).",
+        help=f"File with {what} (or set MTLS_EXPORT_PASSWORD; else a prompt).",
     )
 
 
@@ -56,7 +56,9 @@ def subject_options(command: Command) -> Command:
 
 def days(default: int) -> Callable[[Command], Command]:
     """`--days`: how long a certificate is valid."""
-    return click.option("--days", type=click.IntRange(1, 36500), default=default, show_default=True, help="Validity.")
+    return click.option(
+        "--days", type=click.IntRange(1, 36500), default=default, show_default=True, help="Validity in days."
+    )
 
 
 key_type = click.option(
@@ -71,7 +73,7 @@ key_type = click.option(
 names = click.option("--name", "names", multiple=True, help="DNS name, address or email (repeatable).")
 
 
-renew = click.option("--renew", is_flag=True, help="Issue again what is valid already; the old one stays valid.")
+renew = click.option("--renew", is_flag=True, help="Issue another certificate; the old one stays valid.")
 
 
 def _http_url(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
@@ -80,9 +82,7 @@ def _http_url(_context: click.Context, _parameter: click.Parameter, value: str |
     return value
 
 
-crl_url = click.option(
-    "--crl-url", callback=_http_url, help="Where the CRL can be fetched: the CRL distribution point."
-)
+crl_url = click.option("--crl-url", callback=_http_url, help="URL of the CRL (CRL distribution point).")
 
 
 def _https_url(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
@@ -94,6 +94,4 @@ def _https_url(_context: click.Context, _parameter: click.Parameter, value: str 
     raise click.BadParameter(f"{value!r} is no address such as https://www.example.test/.")
 
 
-url = click.option(
-    "--url", callback=_https_url, help="Where the certificate is to be shown: the page's checks visit it."
-)
+url = click.option("--url", callback=_https_url, help="URL of the site, for the tests on the page.")

@@ -1,4 +1,4 @@
-"""Where do passphrases and passwords come from? Never from the command line."""
+"""Passphrases and passwords: from a file, the environment or a prompt, never from the command line."""
 
 import os
 import secrets
@@ -12,7 +12,7 @@ from harness.pki.store import Store
 
 
 def secret(file: Path | None, variable: str) -> bytes | None:
-    """Take a secret from a file (its first line) or the environment; None where neither has one."""
+    """Return a secret from a file (its first line) or the environment; None if neither has one."""
     if file:
         lines = file.read_bytes().splitlines()
         if not lines or not lines[0]:
@@ -30,7 +30,7 @@ def ask(what: str, *, confirm: bool = False) -> bytes:
 
 
 def password_of(pfx: Path, file: Path | None) -> bytes:
-    """The password that opens a .pfx, asked for at the terminal where it stands nowhere."""
+    """Return the password of a .pfx; prompt for it if no file or variable has it."""
     given = secret(file, "MTLS_EXPORT_PASSWORD")
     if given is None and not sys.stdin.isatty():
         raise PkiError(f"{pfx} is encrypted. Put its password into --password-file or MTLS_EXPORT_PASSWORD.")
@@ -38,13 +38,13 @@ def password_of(pfx: Path, file: Path | None) -> bytes:
 
 
 def strong_password() -> str:
-    """Make a password of 100 bits that can be read out over the telephone."""
+    """Return a random password of 100 bits that is easy to read aloud."""
     letters = "abcdefghijkmnpqrstuvwxyz23456789"
     return "-".join("".join(secrets.choice(letters) for _ in range(5)) for _ in range(4))
 
 
 def opened(folder: Path, passphrase_file: Path | None) -> Store:
-    """Open the store in a folder; whoever needs an encrypted key is asked for its passphrase then."""
+    """Open the store in a folder; the passphrase of an encrypted key is asked for when it is needed."""
 
     def passphrase(key: Path) -> bytes:
         given = secret(passphrase_file, "MTLS_CA_PASSPHRASE")

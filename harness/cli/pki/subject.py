@@ -1,4 +1,4 @@
-"""How do the tutorial's questions become a distinguished name, and names become subjectAltName?"""
+"""Distinguished names and subjectAltNames from the command line."""
 
 import re
 
@@ -14,7 +14,7 @@ ATTRIBUTES = {
     "state": ("-ST", NameOID.STATE_OR_PROVINCE_NAME, "State or province."),
     "locality": ("-L", NameOID.LOCALITY_NAME, "Town."),
     "organization": ("-O", NameOID.ORGANIZATION_NAME, "Organization."),
-    "organizational-unit": ("-OU", NameOID.ORGANIZATIONAL_UNIT_NAME, "Part of it."),
+    "organizational-unit": ("-OU", NameOID.ORGANIZATIONAL_UNIT_NAME, "Organizational unit."),
     "common-name": ("-CN", NameOID.COMMON_NAME, "Common name."),
     "email": (None, NameOID.EMAIL_ADDRESS, "Email address."),
 }
@@ -61,10 +61,10 @@ def called(name: x509.Name, addition: str) -> x509.Name:
 
 
 def alternative_names(names: tuple[str, ...]) -> tuple[str | x509.GeneralName, ...]:
-    """Read names as they go into subjectAltName.
+    """Parse names for subjectAltName.
 
     Raises:
-        PkiError: one is none.
+        PkiError: a name is invalid.
     """
     try:
         read = tuple(map(general_name, names))

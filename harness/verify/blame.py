@@ -1,0 +1,165 @@
+"""Which directive is responsible for a result that is not as expected, and what must be written there?"""
+
+from harness.httpd.directive import Directive
+from harness.httpd.guard import Guard, uses_unset_variable
+from harness.outcome import Outcome, Verdict
+from harness.verify.judgement import Result
+from harness.verify.plan import OVER_HTTP2
+from harness.verify.users import ANYBODY
+
+# What httpd's own reason for a refusal points at: its message number, or OpenSSL's X509_V_ERR number.
+_BY_MESSAGE = {"AH02040": "SSLVerifyDepth", "AH10158": "SSLVerifyClient"} | dict.fromkeys(
+    ("AH01919", "AH01920"), "SSLOCSPDefaultResponder"
+)
+_BY_ERROR = (
+    dict.fromkeys((3, 8, 11, 12, 23), "SSLCARevocationCheck")
+    | dict.fromkeys((2, 7, 9, 10, 18, 19, 20, 24, 79), "SSLCACertificateFile")
+    | dict.fromkeys((66, 67, 68), "SSLCipherSuite")
+)
+_NOBODY = "Require all denied"
+_RULE = "Require expr"
+_WRITTEN = "what a client writes"
+_NAMELESS = "a name that says nothing"
+_DOCUMENT = "errordocument"
+_KINDS = "SSLOpenSSLConfCmd"
+_IN_THE_CLEAR = "in the clear"
+_IN_PART = "a redirect of some"
+_RESUMED = "a resumed session"
+_BY_CONNECTION = "a rule about the connection"
+_VERIFIED = "Write `Require expr \"%{{SSL_CLIENT_VERIFY}} == 'SUCCESS'\"` here"
+_REQUIRE = "Write `SSLVerifyClient require` for the virtual host"
+_BETTER = f"Better: {_REQUIRE[0].lower()}{_REQUIRE[1:]}."
+_REMEDIES = {
+    "sslverifyclient": "Write `SSLVerifyClient require` here.",
+    _RESUMED: "Write `SSLVerifyClient optional` or `require` here. The handshake then refuses certificates of unknown"
+    " authorities, and there is no session to resume.",
+    "sslverifydepth": "Write `SSLVerifyDepth {depth}` here. It counts the certificates above the client's own,"
+    " including the root.",
+    "sslcacertificatefile": "Keep in this file only the authorities whose clients must be admitted, each still valid.",
+    "sslcarevocationcheck": "Write `SSLCARevocationCheck chain` here, and give every authority a current CRL in"
+    " SSLCARevocationFile.",
+    "sslocspenable": "Write `SSLOCSPEnable on` here. httpd then asks the responder about every certificate of the"
+    " chain, and refuses each one that is not reported good.",
+    "sslocspnoverify": "Remove `SSLOCSPNoVerify on`: with it, httpd accepts forged OCSP responses.",
+    "sslocspdefaultresponder": "Write an `http://` URL for the responder. httpd supports no other scheme, and OCSP"
+    " responses are signed.",
+    "sslciphersuite": "Keep OpenSSL's security level at 2 or higher: no `@SECLEVEL=0` or `@SECLEVEL=1`.",
+    _DOCUMENT: "Name a public page here: httpd does not check the guard of the page that an ErrorDocument shows.",
+    _KINDS.lower(): "Add the types of keys and signatures of your clients here.",
+    _IN_THE_CLEAR: "Serve only a redirect to the HTTPS site here. Give the backend of a local proxy an address of its"
+    " own, such as `Listen 127.0.0.1:8080`.",
+    _IN_PART: "Redirect every path to the HTTPS site, such as `Redirect permanent / https://www.example.org/`. What"
+    " this line leaves out is served without TLS.",
+    "require": "Write `Require ssl-verify-client` here, alone or in <RequireAll>, and outside <Limit>.",
+    _BY_CONNECTION: f"{_VERIFIED}. `Require ssl-verify-client` denies every client over HTTP/2.",
+    "protocols": "Remove `h2` here, or change what refuses HTTP/2: a rule that is only true over HTTP/1.1, or a cipher"
+    " suite that HTTP/2 does not allow (RFC 9113, appendix A).",
+    _WRITTEN: "Do not decide by client-supplied headers, or by other parts of the request. Require the certificate:"
+    " `Require ssl-verify-client`.",
+    _NAMELESS: "Write `%{{SSL:SSL_CLIENT_VERIFY}}` here. Without `SSL:` this variable is always empty in mod_rewrite.",
+    _NOBODY.lower(): "Write `Require all denied` here: the policy admits no client.",
+    _RULE.lower(): "Require in `Require expr` exactly what the subject must contain, such as"
+    " `Require expr \"%{{SSL_CLIENT_S_DN_OU}} == 'Operations'\"`.",
+    "sslprotocol": "Name exactly the policy's versions in `SSLProtocol` here, such as `SSLProtocol -all +TLSv1.3`.",
+    "satisfy": "Remove `Satisfy any` here: with it, one of the conditions is enough.",
+    "sslvhostsnipolicy": "Write `SSLVHostSNIPolicy secure` for the whole server. Handshake and request must then name"
+    " the same site.",
+    "servername": "Give every virtual host its own ServerName. Virtual hosts with the same name and port resume each"
+    " other's sessions, without another verification.",
+    "authmerging": "Remove `AuthMerging Or` here: with it, one of the sections is enough.",
+    "alias": "Guard the folder itself, in a <Directory>: a <Location> guards only one of its URLs.",
+    "proxypass": "Guard this path as well, or guard the backend URL in <Proxy>: that applies to every path.",
+    "authuserfile": "Remove every user whose name does not begin with `/` from this file, or write `SSLVerifyClient"
+    " require` for the virtual host.",
+    "authbasicprovider": "Remove `anon` here: it accepts any password.",
+    "locationmatch": "This section does not match every path of the resource. Name the path or folder without"
+    " wildcards. Or end the expression with `(/|$)`, to match the paths below it, and keep `MergeSlashes On`.",
+    "if": f"The condition is not true for every request that it must match. {_REQUIRE}.",
+    "rewritecond": f"Write `RewriteEngine on` before this line. {_BETTER}",
+    "sslrequire": f"This expression does not refuse the client. {_REQUIRE}.",
+}
+_REMEDIES |= dict.fromkeys(("location", "directory", "directorymatch"), _REMEDIES["locationmatch"])
+_REMEDIES["rewriterule"] = (
+    "Move this line below the rules that guard: they do not see a request that ends here. Or guard its target, in a"
+    " <Directory> or a <Proxy>."
+)
+_REMEDIES |= dict.fromkeys(
+    ("setenvif", "setenvifnocase", "setenvifexpr"),
+    "Set this variable only where %{{SSL_CLIENT_VERIFY}} is SUCCESS. The rule that reads it requires nothing else.",
+)
+_ENGINE_IS_ON = (
+    "The rule after this line does not refuse the client. It must test `%{SSL:SSL_CLIENT_VERIFY}` and end with `[F]`."
+    f" {_BETTER}"
+)
+_REQUIRE_BY_HTTP_2 = (
+    f"{_VERIFIED}, alone or in <RequireAll>, and outside <Limit>. `Require ssl-verify-client` denies every client over"
+    " HTTP/2."
+)
+_WRITTEN_BY_HTTP_2 = (
+    "Do not decide by client-supplied headers, or by other parts of the request. Require the certificate: `Require expr"
+    " \"%{{SSL_CLIENT_VERIFY}} == 'SUCCESS'\"`."
+)
+_TOO_LATE = f"{_REQUIRE}, not in a section. It then acts in the handshake, before the request."
+_BY_HTTP_2 = {"require": _REQUIRE_BY_HTTP_2, _WRITTEN: _WRITTEN_BY_HTTP_2}
+
+
+def blamed_directive(result: Result) -> tuple[str, Directive]:
+    """Return the responsible directive and the line to change: the directive's own, or the section's that lacks it."""
+    knock, guard, reason = result.knock, result.knock.site.guard, result.logged.reason
+    if not knock.site.tls:
+        sent = guard.redirect_to_tls
+        if sent and sent.name.lower().startswith("redirect") and guard.way and "proxypass" in guard.way.name.lower():
+            return _IN_THE_CLEAR, guard.way  # httpd maps it before mod_alias redirects.
+        return (_IN_PART, sent) if sent else (_IN_THE_CLEAR, guard.section)
+    if knock.expected.anyhow and not knock.case.expected.anyhow:
+        return _NOBODY, guard.responsible("Require")
+    documents = (entry for entry in guard.directives if entry.value == str(result.logged.status))
+    if result.logged.instead and (document := next((one for one in documents if one.name.lower() == _DOCUMENT), None)):
+        return _DOCUMENT, document
+    if by_case := _by_case(result):
+        return by_case
+    if not reason and (nameless := next(filter(uses_unset_variable, guard.rules), None)):
+        return _NAMELESS, nameless
+    of_the_case = knock.expected is knock.case.expected
+    if knock.expected.by_rule and (knock.case.family == "rules" if of_the_case else result.logged.identity):
+        asking = [rule for rule in guard.rules if rule.name.lower() != "sslverifyclient"]
+        said = guard.responsible("Require")
+        return _RULE, said if said in asking or not asking else asking[-1]
+    if result.verdict is Verdict.INTRUDER and not result.logged.identity and not guard.in_handshake:
+        if knock.client.user:
+            by_any = ANYBODY in guard.arguments("AuthBasicProvider")
+            name = "AuthBasicProvider" if by_any else "AuthUserFile"
+            return name, guard.responsible(name)
+        return (
+            guard.granting_directive.name if guard.granting_directive is not guard.section else "SSLVerifyClient",
+            guard.granting_directive,
+        )
+    blamed = reason and (_BY_MESSAGE.get(reason.ah or "") or _BY_ERROR.get(reason.x509_error or 0))
+    by_kind = result.verdict is Verdict.LOCKED_OUT and knock.case.family == "valid" and guard.has(_KINDS)
+    name = blamed or (_KINDS if by_kind else knock.case.directive)
+    return name, guard.responsible(name)
+
+
+def _by_case(result: Result) -> tuple[str, Directive] | None:
+    """Return the responsible directive where the case alone determines it: the condition on the client's request, the
+    directive by which httpd logs an unverified certificate as verified, or what denies HTTP/2 alone."""
+    knock, guard = result.knock, result.knock.site.guard
+    if knock.triggered_by:
+        return _WRITTEN, knock.triggered_by
+    if knock.case.family == "resumption" and result.verdict is Verdict.INTRUDER and result.logged.identity:
+        return _RESUMED, guard.responsible("SSLVerifyClient")
+    if knock.case.id == OVER_HTTP2 and result.observed.outcome is not Outcome.REFUSED_IN_HANDSHAKE:
+        denying = [rule for rule in guard.rules if "ssl-verify-client" in rule.arguments.lower()]
+        locked_out = denying and result.verdict is Verdict.LOCKED_OUT
+        return (_BY_CONNECTION, denying[-1]) if locked_out else ("Protocols", guard.responsible("Protocols"))
+    return None
+
+
+def remedy(blamed: str, guard: Guard, depth: int | None) -> str:
+    """Return what to write in the responsible directive's place; `depth` is the SSLVerifyDepth that suffices."""
+    if blamed == "SSLVerifyClient" and guard.verify_client == "require" and not guard.in_handshake:
+        return _TOO_LATE
+    if blamed == "RewriteCond" and guard.arguments("RewriteEngine") == ["on"]:
+        return _ENGINE_IS_ON
+    remedies = _REMEDIES | (_BY_HTTP_2 if guard.http2 else {})
+    return remedies.get(blamed.lower(), "").format(depth=depth or guard.verify_depth + 1)
