@@ -4,7 +4,8 @@ mod_authz_core, mod_access_compat, mod_ssl, mod_rewrite, mod_setenvif, mod_allow
 order of phases as httpd does it (`server/request.c`; core documentation, "How the sections are merged").
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from harness.httpd.arguments import words
@@ -29,8 +30,8 @@ from harness.httpd.variables import Variable, variable
 
 __all__ = ["Condition", "Decision", "Place", "Section", "decide"]
 
-_MOST_REQUESTS = 4
-"""How many internal redirects are followed."""
+_MOST_REQUESTS = 12
+"""How many internal redirects of one request are followed."""
 _FILENAMES = ("REQUEST_FILENAME", "SCRIPT_FILENAME")
 _OF_USERS = {
     *("authtype", "authuserfile", "authgroupfile", "authbasicprovider", "anonymous", "sslusername"),
@@ -67,7 +68,7 @@ class Place:
 def decide(place: Place) -> Decision:
     """Return the access decision of one path."""
     environment = Environment(place.environment)
-    formula = _request(place, place.path, environment, _MOST_REQUESTS)
+    formula = _request(place, place.path, environment, _Trail())
     known = {variable(name): value for name, value in place.known.items()}
     conditions = environment.conditions.values()
     return Decision(
@@ -75,14 +76,31 @@ def decide(place: Place) -> Decision:
     )
 
 
-def _request(place: Place, path: str, environment: Environment, rest: int) -> Formula:
-    """Whether a request for a path is admitted; `rest` is how many internal redirects may still come."""
-    if rest == 0:
+@dataclass(frozen=True)
+class _Trail:
+    """The requests that internal redirects have made of one: those before this one, and how many in all."""
+
+    before: frozenset[Hashable] = frozenset()
+    made: Iterator[int] = field(default_factory=itertools.count)
+
+    def after(self, request: Hashable) -> "_Trail":
+        """The trail of what comes after a request."""
+        return replace(self, before=self.before | {request})
+
+
+def _request(place: Place, path: str, environment: Environment, trail: _Trail) -> Formula:
+    """Whether a request for a path is admitted, after those of the trail."""
+    key = (path, environment.state())
+    if key in trail.before:
+        # It goes round in a circle, which httpd ends with 500.
+        return FALSE
+    if next(trail.made) >= _MOST_REQUESTS:
         return unknowable(f"more than {_MOST_REQUESTS} internal redirects, the last to {path}")
+    trail = trail.after(key)
     here = environment.branch(_path_values(path))
     here.take(entry for level in place.levels for entry in flat(level))
     engine = _engine(place, path, here)
-    off = all_of((negated(engine), _Sections(place, here, path, Way(TRUE, path), rest).formula()))
+    off = all_of((negated(engine), _Sections(place, here, path, Way(TRUE, path), trail).formula()))
     if engine == FALSE:
         return off
     rewriting = Rewriting(server_rules(place.levels), {**place.known, "REQUEST_URI": path})
@@ -90,7 +108,7 @@ def _request(place: Place, path: str, environment: Environment, rest: int) -> Fo
     followed = here.branch({})
     conditions = _followed(followed, rewriting, ways)
     on = any_of(
-        all_of((condition, _Sections(place, followed, path, way, rest).formula()))
+        all_of((condition, _Sections(place, followed, path, way, trail).formula()))
         for condition, way in zip(conditions, ways, strict=True)
         # What is no path is a bad request.
         if way.path is not None and way.path.startswith("/")
@@ -164,9 +182,9 @@ def _chosen(chain: Sequence[Directive], reached: Formula, environment: Environme
 class _Sections:
     """The sections that cover a path, which the rules of the server have led to somewhere."""
 
-    def __init__(self, place: Place, environment: Environment, path: str, way: Way, rest: int) -> None:
+    def __init__(self, place: Place, environment: Environment, path: str, way: Way, trail: _Trail) -> None:
         assert way.path is not None
-        self.place, self.rest, self.ends = place, rest, way.ends
+        self.place, self.trail, self.ends = place, trail, way.ends
         self.url = way.path if way.passes_through else path
         self.content = place.content(way.path)
         values = _path_values(self.url)
@@ -194,15 +212,19 @@ class _Sections:
         for branch in branches:
             self.environment.take(flat(branch.body), branch.chosen, path=variable("REQUEST_URI"))
         state = State()
-        for section in self.covering:
-            state = self.reader.state(section, self.settings).over(state)
+        # Sections of one kind are merged with each other first.
+        for kind, sections in itertools.groupby(self.covering, lambda section: section.kind.removesuffix("match")):
+            found = state if kind == "server" else State()
+            for section in sections:
+                found = self.reader.state(section, self.settings).over(found)
+            state = found if kind == "server" else found.over(state)
         for walk in walks:
             together = State()
             for chain in walk:
                 together = self._conditional(chain).over(together)
             state = together.over(state)
-        found = all_of((negated(any_of(self.environment.failing)), state.checked(self.settings)))
-        return found if self.ends or found == FALSE else all_of((found, self._after_all_rules(state)))
+        checked = all_of((negated(any_of(self.environment.failing)), state.checked(self.settings)))
+        return checked if self.ends or checked == FALSE else all_of((checked, self._after_all_rules(state)))
 
     def _conditional(self, chain: Sequence["_Branch"]) -> State:
         """What a chain comes to."""
@@ -250,7 +272,7 @@ class _Sections:
         values = {query: environment.values[query]} if query in environment.values else {}
         if way.query is not None:
             values[query] = way.query
-        return _request(self.place, target, environment.redirected(values), self.rest - 1)
+        return _request(self.place, target, environment.redirected(values), self.trail)
 
 
 def _decides_users(entry: Directive) -> bool:

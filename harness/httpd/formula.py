@@ -111,13 +111,29 @@ _COMPARED: Mapping[Operator, Callable[[str, str], bool]] = {
 }
 
 
+class _Hashed:
+    """Keeps its hash: formulas are large, and are often looked up."""
+
+    _kept: int | None = None
+
+    def kept_hash(self, content: object) -> int:
+        """The hash of its content, worked out once."""
+        if self._kept is None:
+            object.__setattr__(self, "_kept", hash((type(self), content)))
+        assert self._kept is not None
+        return self._kept
+
+
 @dataclass(frozen=True)
-class Atom:
+class Atom(_Hashed):
     """One comparison. The pattern of MATCHES and the network of IN_NETWORK stand in `right`."""
 
     left: Term
     operator: Operator
     right: Term
+
+    def __hash__(self) -> int:
+        return self.kept_hash((self.left, self.operator, self.right))
 
     def __str__(self) -> str:
         return f"{shown(self.left)} {self.operator} '{shown(self.right)}'"
@@ -134,24 +150,33 @@ class Atom:
 
 
 @dataclass(frozen=True)
-class Not:
+class Not(_Hashed):
     """The opposite of a formula."""
 
     part: "Formula"
 
+    def __hash__(self) -> int:
+        return self.kept_hash(self.part)
+
 
 @dataclass(frozen=True)
-class All:
+class All(_Hashed):
     """True where every part is; without parts it is true."""
 
     parts: tuple["Formula", ...] = ()
 
+    def __hash__(self) -> int:
+        return self.kept_hash(self.parts)
+
 
 @dataclass(frozen=True)
-class Any:
+class Any(_Hashed):
     """True where one part is; without parts it is false."""
 
     parts: tuple["Formula", ...] = ()
+
+    def __hash__(self) -> int:
+        return self.kept_hash(self.parts)
 
 
 Formula = Atom | Not | All | Any
@@ -179,6 +204,10 @@ def either(condition: Formula, then: Formula, otherwise: Formula) -> Formula:
     """Return `then` where the condition holds, and `otherwise` where it does not."""
     if then == otherwise:
         return then
+    if then in (TRUE, FALSE):
+        return any_of((condition, otherwise)) if then == TRUE else all_of((negated(condition), otherwise))
+    if otherwise in (TRUE, FALSE):
+        return any_of((negated(condition), then)) if otherwise == TRUE else all_of((condition, then))
     return any_of((all_of((condition, then)), all_of((negated(condition), otherwise))))
 
 

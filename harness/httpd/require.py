@@ -222,9 +222,9 @@ class Requirements:
             return one_of(by_subject, wanted)
         counted = [name for name in users if wanted is None or name in wanted]
         subjects = [name for name in counted if name.startswith("/")]
-        return any_of(
-            (one_of(by_subject, subjects), one_of(by_password, [one for one in counted if one not in subjects]))
-        )
+        # Where there is a certificate, its subject takes the place of what the request says.
+        others = one_of(by_password, [one for one in counted if one not in subjects])
+        return any_of((one_of(by_subject, subjects), all_of((equals(by_subject, ""), others))))
 
     def access(self, body: Iterable[Directive]) -> Formula:
         """What Order, Allow and Deny of one section come to."""

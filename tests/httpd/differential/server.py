@@ -19,7 +19,7 @@ from harness.engine.client import LABEL, engine, owned
 from harness.engine.images import image
 from harness.httpd.directive import Directive, parse
 from harness.pki import Authority, Identity
-from tests.httpd.differential.request import ADDRESS_HEADER, PEOPLE, Person
+from tests.httpd.differential.request import ADDRESS_HEADER, PEOPLE, USER_FILE, Person, user_file
 
 ROOT = "/srv/d"
 PATHS = ("/a/b/f.txt", "/a/g.txt", "/h.txt", "/c/f.txt")
@@ -160,6 +160,7 @@ def batch_server() -> Iterator[BatchServer]:
     server = authority.server(names=("localhost",))
     files = {
         "/run/server.pem": server.certificate_pem() + server.key_pem(),
+        USER_FILE: user_file(),
         "/run/ca.pem": authority.certificate.public_bytes(Encoding.PEM),
         **{f"{ROOT}{path}": b"served\n" for path in PATHS},
     }
