@@ -21,7 +21,8 @@ demo: $(READY) ## Visit the site with a real browser; build/demo.html shows what
 	@mkdir -p build && $(BIN)/mtls-harness demo --html build/demo.html $(ARGS)
 
 test: $(READY) ## Run all tests
-	@$(BIN)/pytest --numprocesses 2 --dist loadfile $(ARGS)
+	@# Instead of a --dist, tests/conftest.py divides the corpus and keeps together what shares a fixture.
+	@$(BIN)/pytest --numprocesses 2 --durations 10 $(ARGS)
 
 docs: $(READY) ## Build the documents, with pictures of real runs, to build/docs/index.html
 	@$(BIN)/python -m docs.made.pictures
@@ -32,7 +33,7 @@ bench: $(READY) ## Measure speed, side by side with what others use
 	@$(BIN)/python -m harness.bench $(ARGS)
 
 mutants: $(READY) ## Weaken every correct configuration of the corpus, one directive at a time, and see who notices
-	@$(BIN)/python -m tests.configurations.mutants
+	@$(BIN)/python -m tests.configurations.mutants $(ARGS)
 
 differential: $(READY) ## Compare thousands of generated access rules with what httpd answers
 	@$(BIN)/python -m tests.httpd.differential $(ARGS)

@@ -12,6 +12,7 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
 from harness.cases import Case, catalogue
+from harness.outcome import Reason
 
 PICTURES = Path("build/pictures")
 
@@ -47,5 +48,5 @@ def _expected(case: Case) -> str:
         parts.append(" / ".join(f"`{alert}`" for alert in dict.fromkeys(expected.alerts[tls] for tls in case.tls)))
         reason = expected.reason
         error = f", X509_V_ERR {reason.x509_error}" if reason.x509_error is not None else ""
-        parts.append(f"httpd's log: {reason.ah or reason.text}{error}")
+        parts += [f"httpd's log: {reason.ah or reason.text}{error}"] if reason != Reason() else []
     return " · ".join([*parts, f"TLS {' and '.join(case.tls)}", f"`{case.directive}`", case.source])

@@ -1,4 +1,4 @@
-"""Which kinds of client are there, and what should become of each?"""
+"""The catalogue: each kind of client, and its expected outcome."""
 
 import importlib
 import inspect
@@ -11,15 +11,15 @@ from harness.pki.testbed import TestPki
 from harness.probe import SITE, Client
 
 Build = Callable[[TestPki], Client | None]
-"""Makes the client of a case; None where there is nothing at a place that it would show."""
+"""Makes the client of a case; None where the case shows nothing at a site."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """One kind of client; `build` makes none where there is no such client. `directive` is the one that answers for the
-    outcome, `tls` the versions it makes sense on, `source` where the rule is written down, `depth` how many
-    certificates stand above the client's own, `issued_by` whose PKI it comes from: the site's, or a neighbour's. One
-    that is not `everywhere` has a kind of key that not every library knows: a server may take no such signatures."""
+    """One kind of client; `build` returns None where there is no such client. `directive` is responsible for the
+    outcome, `tls` are the versions that apply, `source` names the standard or directive of the rule, `depth` is the
+    number of certificates above the client's own, `issued_by` the PKI: the site's, or a neighbour's. A case that is not
+    `everywhere` has a type of key that not every library supports."""
 
     id: str
     build: Build
@@ -38,7 +38,7 @@ class Case:
 
     @property
     def text(self) -> str:
-        """What the client is and why the outcome is right, as the case's docstring says it."""
+        """What the client is and why the outcome is right: the case's docstring."""
         return inspect.getdoc(self.build) or ""
 
     @property
@@ -57,7 +57,7 @@ def case(
     issued_by: str = SITE,
     everywhere: bool = True,
 ) -> Callable[[Build], Case]:
-    """Make a function that returns a client into a case; its module and name are the case's id."""
+    """Turn a function that returns a client into a case; its module and name form the id."""
 
     def decorate(build: Build) -> Case:
         family = build.__module__.rpartition(".")[2]
@@ -67,10 +67,10 @@ def case(
 
 
 def catalogue() -> tuple[Case, ...]:
-    """Collect the cases of every module of this room, and check that each can be judged.
+    """Collect the cases of every module of this package, and check that each can be judged.
 
     Raises:
-        ValueError: a case has no explanation or no source, or expects a refusal without saying how it would look.
+        ValueError: a case has no docstring or no source, or expects a refusal without naming its alert.
     """
     modules = [importlib.import_module(f"{__name__}.{found.name}") for found in pkgutil.iter_modules(__path__)]
     cases = tuple(entry for module in modules for entry in vars(module).values() if isinstance(entry, Case))

@@ -1,6 +1,6 @@
-"""Whose certificate was taken back, as its authority's responder tells it (OCSP), and what if it cannot be trusted?
+"""Revocation by OCSP: revoked certificates, and responses that prove nothing.
 
-Asked only where `SSLOCSPEnable` is in force. A refusal names httpd's own message about the answer beside the error.
+Tested only where `SSLOCSPEnable` is in force. A refusal has httpd's message about the response beside the error.
 """
 
 from cryptography.x509.oid import ExtendedKeyUsageOID
@@ -9,7 +9,8 @@ from harness.cases import case
 from harness.outcome import refused
 from harness.pki import Authority
 from harness.pki.ocsp import Register
-from harness.pki.testbed import TestPki, outdated, silent
+from harness.pki.revocation import outdated, silent
+from harness.pki.testbed import TestPki
 from harness.probe import Client
 
 _ENABLE = "SSLOCSPEnable"
@@ -20,7 +21,7 @@ _NOT_TRUSTED = refused("handshake_failure", x509_error=50, ah="AH01925")
 
 @case(_REVOKED, source="RFC 6960 2.2", directive=_ENABLE)
 def revoked_leaf(pki: TestPki) -> Client:
-    """A certificate that the responder calls revoked, whatever a CRL may say."""
+    """A certificate that the responder reports as revoked, whatever the CRL contains."""
     identity = pki.identity()
     pki.revoke_by_responder(identity)
     return Client(identity)
@@ -28,7 +29,7 @@ def revoked_leaf(pki: TestPki) -> Client:
 
 @case(_REVOKED, source="RFC 6960 2.2", directive=_ENABLE, depth=2)
 def revoked_intermediate(pki: TestPki) -> Client:
-    """A good certificate below an intermediate that the responder calls revoked: `SSLOCSPEnable leaf` misses it."""
+    """A valid certificate below an intermediate that the responder calls revoked: `SSLOCSPEnable leaf` misses it."""
     intermediate = pki.intermediate()
     pki.revoke_by_responder(intermediate, pki.issuing_parent)
     return Client(pki.identity(intermediate))
@@ -36,7 +37,7 @@ def revoked_intermediate(pki: TestPki) -> Client:
 
 @case(refused("handshake_failure", x509_error=50, ah="AH03239"), source="RFC 6960 2.2", directive=_ENABLE)
 def unknown(pki: TestPki) -> Client:
-    """A certificate that its authority's responder has never heard of, as one made with a stolen signing key."""
+    """A certificate unknown to its authority's responder, such as one made with a stolen signing key."""
     identity = pki.identity()
     pki.forget(identity)
     return Client(identity)
@@ -44,34 +45,34 @@ def unknown(pki: TestPki) -> Client:
 
 @case(refused("handshake_failure", x509_error=50, ah="AH02273"), source="RFC 6960 4.2.2.1", directive=_ENABLE)
 def outdated_answer(pki: TestPki) -> Client:
-    """A certificate that was good two days ago: the answer's own time has run out."""
+    """A certificate that was good two days ago: the response has expired."""
     return Client(pki.identity(pki.authority(answers=outdated)))
 
 
 @case(refused("handshake_failure", x509_error=50, ah="AH01980"), source="SSLOCSPEnable", directive=_ENABLE)
 def no_answer(pki: TestPki) -> Client:
-    """A certificate of which the responder says nothing: whether it was revoked, nobody can tell."""
+    """A certificate for which the responder gives no response: its status is unknown."""
     return Client(pki.identity(pki.authority(answers=silent)))
 
 
 @case(refused("handshake_failure", x509_error=50, ah="AH01918"), source="SSLOCSPEnable", directive=_ENABLE)
 def no_responder_named(pki: TestPki) -> Client:
-    """A certificate that does not say where its responder is: `no_ocsp_for_cert_ok` lets it in.
+    """A certificate that names no responder: `no_ocsp_for_cert_ok` accepts it.
 
-    Asked only where `SSLOCSPDefaultResponder` does not say it either.
+    Tested only where `SSLOCSPDefaultResponder` names none either.
     """
     return Client(pki.identity(ocsp_url=None))
 
 
 @case(_NOT_TRUSTED, source="RFC 6960 3.2, 4.2.2.2", directive=_NO_VERIFY)
 def answer_by_stranger(pki: TestPki) -> Client:
-    """A certificate whose good status was signed by somebody of another authority."""
+    """A certificate whose OCSP response is signed by a responder of another authority."""
     return Client(pki.identity(pki.authority(answers=_by_stranger)))
 
 
 @case(_NOT_TRUSTED, source="RFC 6960 4.2.2.2", directive=_NO_VERIFY)
 def answer_by_client(pki: TestPki) -> Client:
-    """A certificate whose good status was signed by another client of the same authority, who is no responder."""
+    """A certificate whose OCSP response is signed by another client of the same authority, not by a responder."""
     return Client(pki.identity(pki.authority(answers=_by_client)))
 
 

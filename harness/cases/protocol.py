@@ -1,4 +1,4 @@
-"""Who has a good certificate, but speaks a version of TLS that is not wanted?"""
+"""Valid clients that use an unwanted version of TLS."""
 
 from harness.cases import case
 from harness.outcome import refused
@@ -12,8 +12,8 @@ from harness.probe import Client
     directive="SSLProtocol",
 )
 def unwanted_version(pki: TestPki) -> Client:
-    """A good client that offers only a protocol version which the policy does not want at this place.
+    """A valid client that offers only a protocol version that the policy excludes at this site.
 
-    Asked only where a policy names versions, over each of the others. A server that answers there at all speaks it.
+    Tested only where a policy names versions, over each of the others. Any answer shows that the server supports it.
     """
     return Client(pki.identity())

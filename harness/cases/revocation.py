@@ -1,11 +1,12 @@
-"""Whose certificate was taken back, and what if nobody can tell?"""
+"""Revocation by CRL: revoked certificates, and CRLs that prove nothing."""
 
 from cryptography import x509
 
 from harness.cases import case
 from harness.outcome import admitted, refused
 from harness.pki import Authority
-from harness.pki.testbed import DAY, Revoked, TestPki, absent, stale
+from harness.pki.revocation import Revoked, absent, stale
+from harness.pki.testbed import DAY, TestPki
 from harness.probe import Client
 
 _CHECK = "SSLCARevocationCheck"
@@ -22,7 +23,7 @@ def revoked_leaf(pki: TestPki) -> Client:
 
 @case(_REVOKED, source="RFC 5280 6.3", directive=_CHECK, depth=2)
 def revoked_intermediate(pki: TestPki) -> Client:
-    """A good certificate below an intermediate that is on the root's CRL: `SSLCARevocationCheck leaf` misses it."""
+    """A valid certificate below an intermediate that is on the root's CRL: `SSLCARevocationCheck leaf` misses it."""
     intermediate = pki.intermediate()
     pki.revoke(intermediate, pki.issuing_parent)
     return Client(pki.identity(intermediate))
@@ -30,7 +31,7 @@ def revoked_intermediate(pki: TestPki) -> Client:
 
 @case(refused("certificate_unknown", x509_error=12), source="RFC 5280 6.3.3 (a)", directive=_CHECK)
 def crl_expired(pki: TestPki) -> Client:
-    """A certificate whose authority's CRL is out of date: whether it was revoked since, nobody can tell."""
+    """A certificate whose authority's CRL has expired: a later revocation would not be on it."""
     return Client(pki.identity(pki.authority(crls=stale)))
 
 
@@ -42,19 +43,19 @@ def crl_not_yet_valid(pki: TestPki) -> Client:
 
 @case(refused("unknown_ca", x509_error=3), source="SSLCARevocationCheck", directive=_CHECK, depth=2)
 def crl_missing_for_intermediate(pki: TestPki) -> Client:
-    """A good certificate below an intermediate of which the server has no CRL: `no_crl_for_cert_ok` lets it in."""
+    """A valid certificate below an intermediate without a CRL at the server: `no_crl_for_cert_ok` accepts it."""
     return Client(pki.identity(pki.intermediate(crls=absent)))
 
 
 @case(refused("decrypt_error", x509_error=8), source="RFC 5280 6.3.3 (g)", directive=_CHECK)
 def crl_by_wrong_issuer(pki: TestPki) -> Client:
-    """A certificate whose authority's CRL was signed by somebody else under the same name."""
+    """A certificate whose authority's CRL is signed by another authority of the same name."""
     return Client(pki.identity(pki.authority(crls=_forged)))
 
 
 @case(admitted(), source="RFC 5280 6.3", directive=_CHECK, depth=2)
 def not_revoked(pki: TestPki) -> Client:
-    """A certificate below an intermediate, both authorities with a current CRL that lists others."""
+    """A certificate below an intermediate; both authorities have a current CRL that does not list it."""
     intermediate = pki.intermediate()
     pki.revoke(pki.identity(intermediate), intermediate)
     return Client(pki.identity(intermediate))
@@ -62,7 +63,7 @@ def not_revoked(pki: TestPki) -> Client:
 
 @case(admitted(), source="RFC 5280 5.3.1", directive=_CHECK)
 def released_from_hold(pki: TestPki) -> Client:
-    """A certificate that an earlier CRL had on hold and the current one no longer lists."""
+    """A certificate that was on hold in an earlier CRL and is not in the current one."""
     authority = pki.authority(crls=_released)
     identity = pki.identity(authority)
     pki.revoke(identity, authority)

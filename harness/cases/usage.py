@@ -1,4 +1,4 @@
-"""Whose certificate was issued for something else?"""
+"""Certificates that were issued for another purpose."""
 
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID as Purpose
@@ -15,13 +15,13 @@ _NOT_AN_AUTHORITY = refused("unknown_ca", x509_error=79)
 
 @case(_PURPOSE, source="RFC 5280 4.2.1.12")
 def server_only(pki: TestPki) -> Client:
-    """A server's certificate of the same authority: whoever runs a server is not thereby a client."""
+    """A server's certificate of the same authority: a server is not a client."""
     return Client(pki.identity(extended_key_usage=(Purpose.SERVER_AUTH,)))
 
 
 @case(admitted(), source="RFC 5280 4.2.1.12")
 def no_extended_key_usage(pki: TestPki) -> Client:
-    """A certificate that says nothing of its purpose: it may be used for any."""
+    """A certificate without extendedKeyUsage: it may be used for any purpose."""
     return Client(pki.identity(extended_key_usage=()))
 
 
@@ -29,7 +29,7 @@ def no_extended_key_usage(pki: TestPki) -> Client:
 def any_purpose(pki: TestPki) -> Client:
     """A certificate for anyExtendedKeyUsage alone.
 
-    RFC 5280 lets an application refuse it where it wants its own purpose named, and OpenSSL does.
+    RFC 5280 lets an application require its own purpose by name, and OpenSSL does.
     """
     return Client(pki.identity(extended_key_usage=(Purpose.ANY_EXTENDED_KEY_USAGE,)))
 
@@ -43,15 +43,15 @@ def client_among_others(pki: TestPki) -> Client:
 
 @case(_PURPOSE, source="RFC 5280 4.2.1.3, RFC 8446 4.4.2.3")
 def no_digital_signature(pki: TestPki) -> Client:
-    """A keyUsage without digitalSignature: the key may not sign the handshake that it signs."""
+    """A keyUsage without digitalSignature: the key must not sign a handshake."""
     return Client(pki.identity(key_usage=key_usage("key_encipherment")))
 
 
 @case(admitted(), source="RFC 5280 4.2.1.3, openssl-verification-options(1)")
 def key_agreement_only(pki: TestPki) -> Client:
-    """A keyUsage of keyAgreement alone: meant for a static Diffie-Hellman key, which OpenSSL takes from any client.
+    """A keyUsage of keyAgreement alone: meant for a static Diffie-Hellman key, but OpenSSL accepts it from any client.
 
-    Nothing in httpd's configuration changes that; an authority that minds must not issue such certificates.
+    No directive of httpd changes that. An authority can only avoid issuing such certificates.
     """
     return Client(pki.identity(key_usage=key_usage("key_agreement")))
 

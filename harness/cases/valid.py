@@ -1,4 +1,4 @@
-"""Who has everything that is asked for, and must get in?"""
+"""Valid clients, which must be admitted."""
 
 from cryptography import x509
 
@@ -6,12 +6,12 @@ from harness.cases import case
 from harness.outcome import admitted
 from harness.pki import KeyType
 from harness.pki.testbed import TestPki
-from harness.probe import Client
+from harness.probe import HTTP_2, Client
 
 
 @case(admitted(), source="RFC 5280 6.1")
 def p256(pki: TestPki) -> Client:
-    """A client certificate straight below the trusted root, with a key on P-256: the everyday case, and the control."""
+    """A client certificate directly below the trusted root, with a key on P-256: the usual case, and the control."""
     return Client(pki.identity())
 
 
@@ -47,33 +47,33 @@ def ed25519(pki: TestPki) -> Client:
 
 @case(admitted(), source="FIPS 204, RFC 9881", tls=("1.3",), everywhere=False)
 def ml_dsa_65(pki: TestPki) -> Client:
-    """The same with an ML-DSA-65 key, which withstands a quantum computer; TLS 1.2 has no code point for it."""
+    """The same with an ML-DSA-65 key, which resists quantum computers; TLS 1.2 has no code point for it."""
     return Client(pki.identity(key=KeyType.ML_DSA_65))
 
 
 @case(admitted(), source="RFC 5280 6.1", directive="SSLVerifyDepth", depth=2)
 def through_one(pki: TestPki) -> Client:
-    """A certificate below an intermediate, which the client sends along."""
+    """A certificate below an intermediate, which the client sends."""
     return Client(pki.identity(pki.intermediate()))
 
 
 @case(admitted(), source="RFC 5280 6.1", directive="SSLVerifyDepth", depth=3)
 def through_two(pki: TestPki) -> Client:
-    """A certificate below two intermediates, which the client sends along."""
+    """A certificate below two intermediates, which the client sends."""
     return Client(pki.identity(pki.intermediate(pki.intermediate())))
 
 
 @case(admitted(), source="RFC 5280 4.1.2.6, 4.2.1.6")
 def san_only(pki: TestPki) -> Client:
-    """A certificate with an empty subject: its name stands in a critical subjectAltName alone."""
+    """A certificate with an empty subject: its name is only in a critical subjectAltName."""
     return Client(pki.identity(subject=x509.Name([]), names=("client@example.test",)))
 
 
 @case(admitted(), source="openssl-x509(1), OpenSSL 3.0: -req -set_serial 01")
 def tutorial_v1(pki: TestPki) -> Client:
-    """What the tutorial's commands made for years: X.509 version 1, serial number 1, no extension at all.
+    """The certificate that the tutorial's commands made for years: X.509 version 1, serial number 1, no extensions.
 
-    Nothing limits what such a certificate is for. httpd lets it in all the same.
+    Nothing limits the purpose of such a certificate. httpd accepts it.
     """
     authority = pki.authority(key_usage=None)
     return Client(pki.identity(authority, version=1, serial=1))
@@ -81,7 +81,7 @@ def tutorial_v1(pki: TestPki) -> Client:
 
 @case(admitted(), source="openssl-x509(1), OpenSSL 3.5: -req -set_serial 01")
 def tutorial_v3(pki: TestPki) -> Client:
-    """What the tutorial's commands make today: version 3, serial number 1, key identifiers and nothing else."""
+    """The certificate that the tutorial's commands make today: version 3, serial number 1, only key identifiers."""
     authority = pki.authority(key_usage=None)
     plain = {"basic_constraints": None, "key_usage": None, "extended_key_usage": ()}
     return Client(pki.identity(authority, serial=1, **plain))
@@ -89,8 +89,21 @@ def tutorial_v3(pki: TestPki) -> Client:
 
 @case(admitted(), source="RFC 8446 4.2.6, SSLVerifyClient", tls=("1.3",))
 def browser(pki: TestPki) -> Client:
-    """A client that, like every browser, cannot be asked for a certificate after the handshake.
+    """A client that, like every browser, does not support a certificate request after the handshake.
 
-    `SSLVerifyClient require` at a Location asks only then, and such a client gets 403, whatever it has.
+    `SSLVerifyClient require` in a Location requests the certificate only then. Such a client gets status 403, even with
+    a valid certificate.
     """
     return Client(pki.identity(), post_handshake=False)
+
+
+@case(admitted(), source="RFC 9113 3.2, RFC 7301, Protocols", directive="Protocols")
+def over_http2(pki: TestPki) -> Client:
+    """A client that uses HTTP/2, as browsers and curl do where the server offers it.
+
+    httpd handles each HTTP/2 request in a secondary connection. `Require ssl-verify-client` finds no verified
+    certificate there, and the answer is 403. `Require expr "%{SSL_CLIENT_VERIFY} == 'SUCCESS'"` finds it over both.
+    Tested only where `Protocols` offers `h2`. Where the server requires HTTP/1.1, as for `SSLVerifyClient require` in a
+    Location (RFC 9113, HTTP_1_1_REQUIRED), the client repeats the request over HTTP/1.1, like a browser.
+    """
+    return Client(pki.identity(), http=HTTP_2)

@@ -20,7 +20,7 @@ from harness.cli.demo import demo
 from harness.cli.ending import EXIT, no_traceback
 from harness.cli.expression import matcher
 from harness.cli.pki import pki
-from harness.outcome import TLS_VERSIONS, Tls
+from harness.outcome import TLS_VERSIONS, Reason, Tls
 from harness.pki.template import client_like
 from harness.report import FORMATS
 from harness.report.table import show
@@ -35,9 +35,9 @@ _REPORT = click.File("w", encoding="utf-8", lazy=False)
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="mtls-harness")
 def main() -> None:
-    """Prove which clients an Apache httpd with mutual TLS lets in, and which it keeps out.
+    """Prove which clients an Apache httpd with mutual TLS admits, and which it refuses.
 
-    Exit codes: 0 every promise holds; 1 it does not; 2 the command line or the configuration is wrong; 3 no verdict.
+    Exit codes: 0 pass; 1 fail; 2 wrong command line, policy or configuration; 3 no verdict.
     """
 
 
@@ -48,23 +48,23 @@ main.add_command(pki)
 @main.command()
 @click.argument("config", required=False, type=click.Path(path_type=Path), metavar="[CONFIG]")
 @click.option("--image", help="Run httpd from this image instead of the project's own.")
-@click.option(
-    "--policy", type=_FILE, metavar="FILE.toml", help="What must be true whatever CONFIG claims (docs/policy.md)."
-)
+@click.option("--policy", type=_FILE, metavar="FILE.toml", help="Requirements beyond CONFIG's own (docs/policy.md).")
 @click.option(
     "--compose",
     "compose_file",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Prove what a service of this runs.",
+    help="Verify a service of this Compose file.",
 )
-@click.option("--service", metavar="NAME", help="Which one, if --compose has several.")
+@click.option("--service", metavar="NAME", help="Service name, if the file has several.")
 @click.option("--site", "urls", multiple=True, metavar="URL", help="Only this site (repeatable).")
 @running.options
-@click.option("-k", "expression", default="", metavar="EXPRESSION", help="Only cases whose id matches, as pytest's -k.")
+@click.option(
+    "-k", "expression", default="", metavar="EXPRESSION", help="Only cases whose id matches, like pytest's -k."
+)
 @click.option("--tls", type=click.Choice(TLS_VERSIONS), help="Only this protocol version.")
-@click.option("--jobs", type=click.IntRange(1, 64), default=8, show_default=True, help="Probes at the same time.")
-@click.option("--seed", type=int, metavar="N", help="Probe in another order: the same one for the same number.")
+@click.option("--jobs", type=click.IntRange(1, 64), default=8, show_default=True, help="Number of parallel probes.")
+@click.option("--seed", type=int, metavar="N", help="Shuffle the probes; the same number gives the same order.")
 @click.option("--json", "json_file", type=_REPORT, help="Write the report as JSON (- is stdout).")
 @click.option("--junit", "junit_file", type=_REPORT, help="Write the report as JUnit XML (- is stdout).")
 @click.option("--sarif", "sarif_file", type=_REPORT, help="Write the findings as SARIF 2.1.0 (- is stdout).")
@@ -74,13 +74,13 @@ main.add_command(pki)
     "like",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     metavar="FILE",
-    help="Take this client's certificate (PEM or DER, no key) as the model of the good one.",
+    help="Use this certificate (PEM or DER, no key) as the model of the valid client.",
 )
 @recording.option
-@click.option("--strict", is_flag=True, help="Warnings count as errors do.")
-@click.option("--keep", is_flag=True, help="Leave the container for a look; `make clean` removes it.")
-@click.option("--no-color", is_flag=True, help="No colours; NO_COLOR, a pipe and CI=true do the same.")
-@click.option("--quiet", is_flag=True, help="Nothing on the terminal but errors.")
+@click.option("--strict", is_flag=True, help="Count warnings as errors.")
+@click.option("--keep", is_flag=True, help="Keep the container; `make clean` removes it.")
+@click.option("--no-color", is_flag=True, help="No colours; also with NO_COLOR, CI=true or a pipe.")
+@click.option("--quiet", is_flag=True, help="Print only errors.")
 def verify(
     config: Path | None,
     image: str | None,
@@ -104,18 +104,18 @@ def verify(
     no_color: bool,
     quiet: bool,
 ) -> None:
-    """Prove who gets in at CONFIG, and who does not; without CONFIG, at the reference deployment.
+    """Prove which clients CONFIG admits, and which it refuses. Without CONFIG: the reference deployment.
 
-    CONFIG is a snippet, a whole httpd.conf, or a folder laid out as Debian's /etc/apache2, Red Hat's /etc/httpd or
-    upstream's /usr/local/apache2/conf. It is copied, never changed, and its private keys are not read.
+    CONFIG is a snippet, a whole httpd.conf, or a folder laid out like Debian's /etc/apache2, Red Hat's /etc/httpd or
+    upstream's /usr/local/apache2/conf. It is copied and never changed. Private keys are not read.
 
-    With --compose it is the configuration of a service, taken from its image and what Compose mounts over that; the
-    service is not started. CONFIG then is a path inside its container, where its httpd does not tell it.
+    With --compose, CONFIG is a path inside the container. It is only needed where httpd's command line does not name
+    it. The configuration is read from the image and from the mounts; the service is not started.
     """
     if compose_file and image:
-        raise click.UsageError("--compose says which image it is: leave --image out.")
+        raise click.UsageError("--compose names the image: leave --image out.")
     if service and not compose_file:
-        raise click.UsageError("--service is one of --compose: name its file.")
+        raise click.UsageError("--service needs the Compose file: add --compose FILE.")
     asked = {"json": json_file, "junit": junit_file, "sarif": sarif_file, "html": html_file}
     files = {name: file for name, file in asked.items() if file}
     plain = no_color or bool(os.environ.get("NO_COLOR")) or os.environ.get("CI") == "true"
@@ -148,12 +148,12 @@ def verify(
 @click.argument("old", type=click.Path(path_type=Path))
 @click.argument("new", type=click.Path(path_type=Path))
 @click.option("--image", help="Run httpd from this image instead of the project's own.")
-@click.option("--jobs", type=click.IntRange(1, 64), default=8, show_default=True, help="Probes at the same time.")
-@click.option("--no-color", is_flag=True, help="No colours; NO_COLOR, a pipe and CI=true do the same.")
+@click.option("--jobs", type=click.IntRange(1, 64), default=8, show_default=True, help="Number of parallel probes.")
+@click.option("--no-color", is_flag=True, help="No colours; also with NO_COLOR, CI=true or a pipe.")
 def compare(old: Path, new: Path, image: str | None, jobs: int, no_color: bool) -> None:
-    """Show who gets in at NEW that did not at OLD, and who no longer does.
+    """Show which clients NEW admits that OLD refuses, and which it no longer admits.
 
-    Exit codes: 0 nobody new gets in, and everybody with a good certificate still does; 1 not so; 2 and 3 as elsewhere.
+    Exit codes: 0 no new client is admitted, and no valid one is newly refused; 1 otherwise; 2 and 3 as for verify.
     """
     plain = no_color or bool(os.environ.get("NO_COLOR")) or os.environ.get("CI") == "true"
     console = Console(no_color=plain, highlight=False)
@@ -182,7 +182,7 @@ def cases(case_id: str | None) -> None:
     elif case_id in known:
         click.echo(_in_full(known[case_id]))
     else:
-        raise click.UsageError(f"There is no case {case_id!r}. `mtls-harness cases` lists them.")
+        raise click.UsageError(f"No case has the id {case_id!r}. `mtls-harness cases` lists all cases.")
 
 
 def _in_full(case: Case) -> str:
@@ -192,7 +192,7 @@ def _in_full(case: Case) -> str:
         lines += [f"Alert over TLS {tls}: {expected.alerts[tls]}" for tls in case.tls]
         reason = expected.reason
         number = f", X509_V_ERR {reason.x509_error}" if reason.x509_error is not None else ""
-        lines.append(f"httpd's reason: {reason.ah or reason.text}{number}")
+        lines += [f"httpd's reason: {reason.ah or reason.text}{number}"] if reason != Reason() else []
     lines += [f"Directive: {case.directive}", f"TLS: {', '.join(case.tls)}", f"Source: {case.source}"]
     return "\n".join(lines)
 

@@ -1,4 +1,4 @@
-"""`mtls-harness compare`: what does a change of the configuration change?"""
+"""The output of `mtls-harness compare`."""
 
 from collections.abc import Iterable, Iterator
 from itertools import groupby
@@ -11,9 +11,9 @@ from harness.outcome import TLS_VERSIONS
 from harness.verify.diff import Access, Comparison
 
 _CLOSING = {
-    "pass": "[bold green]PASS[/]: nobody new gets in, and nobody with a good certificate is kept out.",
-    "fail": "[bold red]FAIL[/]: not the same clients get in.",
-    "inconclusive": "[bold magenta]INCONCLUSIVE[/]: of some it could not be told whether they get in.",
+    "pass": "[bold green]PASS[/]: no new client is admitted, and no valid client is newly refused.",
+    "fail": "[bold red]FAIL[/]: different clients are admitted.",
+    "inconclusive": "[bold magenta]INCONCLUSIVE[/]: some clients have no clear outcome.",
 }
 
 
@@ -23,9 +23,9 @@ def show(found: Comparison, console: Console) -> None:
         if urls:
             console.print(f"[bold]{title}[/] {escape(', '.join(urls))}", soft_wrap=True)
     parts = (
-        ("red", "Gets in now, and did not:", found.newly),
-        ("yellow", "No longer gets in:", found.no_longer),
-        ("magenta", "Could not be told:", found.unknown),
+        ("red", "Newly admitted:", found.newly),
+        ("yellow", "No longer admitted:", found.no_longer),
+        ("magenta", "No clear outcome:", found.unknown),
     )
     for colour, title, visits in parts:
         if visits:
@@ -37,7 +37,7 @@ def show(found: Comparison, console: Console) -> None:
 
 
 def _places(visits: Iterable[Access]) -> Iterator[tuple[str, list[str]]]:
-    """Yield each place with who came there, over which versions where it was not both."""
+    """Yield each place with its clients, and the version of TLS where it is only one."""
     for url, here in groupby(visits, key=lambda one: one.url):
         who = []
         for (case, whose), group in groupby(here, key=lambda one: (one.case, one.whose)):

@@ -1,4 +1,4 @@
-"""The command that shows the reference deployment in a real browser."""
+"""`mtls-harness demo`: the reference deployment in a real browser."""
 
 import os
 import sys
@@ -26,17 +26,19 @@ _REPORT = click.File("w", encoding="utf-8", lazy=False)
 
 @click.command()
 @click.option("--browser", type=click.Choice(["chromium", "firefox"]), default="chromium", show_default=True)
-@click.option("--watch", is_flag=True, help="Drive the browser yourself, from your own; Ctrl-C ends it.")
+@click.option("--watch", is_flag=True, help="Control the browser yourself, from your own browser; Ctrl-C ends it.")
 @click.option(
-    "--port", type=click.IntRange(0, 65535), help="Where --watch is served on 127.0.0.1; 0 (default) for any."
+    "--port", type=click.IntRange(0, 65535), help="Port of --watch on 127.0.0.1; 0 (default) is any free port."
 )
-@click.option("--pfx", type=options.EXISTING, help="Visit with this certificate instead.")
-@click.option("--password-file", type=options.EXISTING, help="Where its password stands (or in MTLS_EXPORT_PASSWORD).")
+@click.option("--pfx", type=options.EXISTING, help="Use this certificate instead.")
+@click.option(
+    "--password-file", type=options.EXISTING, help="File with the password of --pfx (or set MTLS_EXPORT_PASSWORD)."
+)
 @options.in_folder
 @click.option(
-    "--html", "html_file", type=_REPORT, help="Write the tour as one HTML page, with its pictures (- is stdout)."
+    "--html", "html_file", type=_REPORT, help="Write the tour with its pictures as one HTML page (- is stdout)."
 )
-@click.option("--no-color", is_flag=True, help="No colours; NO_COLOR, a pipe and CI=true do the same.")
+@click.option("--no-color", is_flag=True, help="No colours; also with NO_COLOR, CI=true or a pipe.")
 def demo(
     browser: Name,
     watch: bool,
@@ -47,12 +49,12 @@ def demo(
     html_file: TextIO | None,
     no_color: bool,
 ) -> None:
-    """Visit the reference deployment with a real browser, and see who gets in.
+    """Visit the reference deployment with a real browser, and show which clients are admitted.
 
-    With --pfx, the site trusts the authority in --dir, and is visited with that certificate.
+    With --pfx, the browser uses that certificate, and the site trusts the authority in --dir.
     """
     if port is not None and not watch:
-        raise click.UsageError("--port says where --watch is served: use both.")
+        raise click.UsageError("--port is the port of --watch: use both.")
     plain = no_color or bool(os.environ.get("NO_COLOR")) or os.environ.get("CI") == "true"
     console = Console(no_color=plain, highlight=False, stderr=html_file is not None and html_file.name == "<stdout>")
     with no_traceback():
@@ -61,7 +63,7 @@ def demo(
             _watch(console, browser, port or 0, clients)
             return
         scenes = shown.own_certificate(pfx.stem) if pfx else SCENES
-        console.print("The tour is prepared; the first time this takes a minute or two.", style="dim")
+        console.print("Preparing the tour. The first time takes a minute or two.", style="dim")
         tour = shown.tour(browser, _narrator(console), clients=clients, scenes=scenes)
         console.print()
         for number, visit in enumerate(tour.visits, 1):
@@ -80,7 +82,7 @@ def _own(pfx: Path, password_file: Path | None, folder: Path) -> Clients:
     if password is None and sys.stdin.isatty():
         password = ask(f"Password of {pfx}")
     if password is None:
-        raise PkiError(f"Nobody can be asked for the password of {pfx}: use --password-file or MTLS_EXPORT_PASSWORD.")
+        raise PkiError(f"No terminal to ask for the password of {pfx}: use --password-file or MTLS_EXPORT_PASSWORD.")
     return from_file(pfx, password, folder)
 
 
@@ -88,7 +90,7 @@ def _watch(console: Console, browser: Name, port: int, clients: Clients | None) 
     try:
         shown.watch(browser, lambda words: console.print(escape(words), soft_wrap=True), port=port, clients=clients)
     except KeyboardInterrupt:
-        console.print("Ended; nothing is left behind.")
+        console.print("Ended. All containers are removed.")
 
 
 def _narrator(console: Console) -> shown.Told:

@@ -1,4 +1,4 @@
-"""With which message and exit code does a command end?"""
+"""The message and exit code at the end of a command."""
 
 import contextlib
 import signal
@@ -20,12 +20,12 @@ _NO_VERDICT = 3
 
 @contextlib.contextmanager
 def no_traceback() -> Iterator[None]:
-    """Turn what a user can cause into a message and the documented exit code."""
+    """Turn every error that a user can cause into a message and the documented exit code."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield
     except KeyboardInterrupt:
-        click.echo("No verdict. Interrupted; what the run started is removed.", err=True)
+        click.echo("No verdict. Interrupted. All containers of the run are removed.", err=True)
         sys.exit(_NO_VERDICT)
     except (NothingToDoError, PkiError) as error:
         raise click.UsageError(str(error)) from None

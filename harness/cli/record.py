@@ -1,4 +1,4 @@
-"""How does a run stand beside what an earlier one recorded?"""
+"""`verify --record`: write a record of the run, or compare with an earlier one."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ _STYLES = {"+": "green", "-": "red", "@": "cyan"}
 
 def _writable(_context: click.Context, _parameter: click.Parameter, file: Path | None) -> Path | None:
     if file and not file.parent.is_dir():
-        raise click.BadParameter(f"there is no folder {file.parent}.")
+        raise click.BadParameter(f"the folder {file.parent} does not exist.")
     try:
         if file and file.exists():
             file.read_text(encoding="utf-8")
@@ -28,22 +28,22 @@ option = click.option(
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
     callback=_writable,
-    help="Write who gets in where; if FILE is there, any difference fails. Delete it to renew it.",
+    help="Record which clients are admitted where. If FILE exists, compare: a difference fails.",
 )
 
 
 def keeps(run: Run, file: Path, console: Console) -> bool:
-    """Write the record, or compare with the one that is there and show what differs; returns whether they agree."""
+    """Write the record, or compare with the existing one and show the differences; returns whether they agree."""
     if not record.is_whole(run):
-        console.print(f"\nNot everything could be told, so {escape(str(file))} is neither written nor compared with.")
+        console.print(f"\nSome probes have no clear outcome, so {escape(str(file))} is neither written nor compared.")
         return True
     if not file.exists():
         file.write_text("\n".join([*record.lines(run), ""]), encoding="utf-8")
-        console.print(f"\n{escape(str(file))} now says who gets in where.")
+        console.print(f"\nRecorded in {escape(str(file))} which clients are admitted where.")
         return True
     differing = record.differences(run, file)
     if differing:
-        console.print(f"\nWho gets in where is not what {escape(str(file))} says:")
+        console.print(f"\nDifferences from the record {escape(str(file))}:")
     for line in differing:
         console.print(line, style=_STYLES.get(line[0]), markup=False, soft_wrap=True)
     return not differing

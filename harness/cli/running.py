@@ -1,4 +1,4 @@
-"""What may be said on the command line of a server that is already running?"""
+"""The options for a server that is already running."""
 
 import functools
 import re
@@ -20,37 +20,39 @@ from harness.verify.live import Credentials, site_at
 _URL = re.compile(r"https://(?P<name>[A-Za-z0-9._-]+)(?::(?P<port>\d{1,5}))?(?P<path>/\S*)?")
 _FILE = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
 _OPTIONS = (
-    click.option("--url", "running", multiple=True, metavar="URL", help="A server that is running, in CONFIG's place."),
-    click.option("--client", type=_FILE, help="With --url: a client that must get in, a .pfx or a certificate (PEM)."),
-    click.option("--key", type=_FILE, help="The client's key (PEM), where --client does not hold it."),
-    click.option("--ca", type=_FILE, help="With --url: the authority whose clients get in (PEM)."),
-    click.option("--ca-key", type=_FILE, help="Its key: then clients of nearly every case are issued."),
-    click.option("--password-file", type=_FILE, help="The password of --client or a key (or in MTLS_PASSWORD)."),
-    click.option("--server-ca", type=_FILE, help="With --url: who vouches for the server (PEM)."),
+    click.option(
+        "--url", "running", multiple=True, metavar="URL", help="Verify a running server instead of CONFIG (repeatable)."
+    ),
+    click.option("--client", type=_FILE, help="With --url: a valid client, as .pfx or certificate (PEM)."),
+    click.option("--key", type=_FILE, help="Key of --client (PEM), if it is in another file."),
+    click.option("--ca", type=_FILE, help="With --url: the authority whose clients must be admitted (PEM)."),
+    click.option("--ca-key", type=_FILE, help="Key of --ca, to issue test clients."),
+    click.option(
+        "--password-file", type=_FILE, help="File with the password of --client or a key (or set MTLS_PASSWORD)."
+    ),
+    click.option("--server-ca", type=_FILE, help="With --url: the authority of the server's certificate (PEM)."),
 )
 
 
 @dataclass(frozen=True)
 class Running:
-    """The places to knock at, and what was lent for it."""
+    """The sites to probe, and the credentials for that."""
 
     places: tuple[Site, ...]
     lent: Credentials
 
 
 def options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options; the command gets them as one argument, `server`: None where no server is running."""
+    """Add the options; the command gets them as one argument, `server`: None without --url."""
 
     @functools.wraps(command)
     def collected(**given: Any) -> Any:
         mine = {option: given.pop(option) for option in ("client", "key", "ca", "ca_key", "password_file", "server_ca")}
         running = given.pop("running")
         if not running and (said := [name for name, file in mine.items() if file]):
-            raise click.UsageError(
-                f"--{said[0].replace('_', '-')} is about a server that is running: name it by --url."
-            )
+            raise click.UsageError(f"--{said[0].replace('_', '-')} is about a server that is running: add --url URL.")
         if running and (said := [name for name in _SPELLED if given.get(name)]):
-            raise click.UsageError(f"--url stands in the place of a configuration: leave out {_SPELLED[said[0]]}.")
+            raise click.UsageError(f"--url replaces the configuration: leave out {_SPELLED[said[0]]}.")
         return command(**given, server=_server(running, mine) if running else None)
 
     for option in reversed(_OPTIONS):
@@ -65,9 +67,9 @@ def _server(urls: tuple[str, ...], files: dict[str, Path | None]) -> Running:
     password = _password(files["password_file"])
     client, key, ca, ca_key = files["client"], files["key"], files["ca"], files["ca_key"]
     if ca_key and not ca:
-        raise click.UsageError("--ca-key is the key of an authority: name its certificate by --ca.")
+        raise click.UsageError("--ca-key is the key of an authority: add its certificate with --ca.")
     if key and not client:
-        raise click.UsageError("--key is the key of a client: name its certificate by --client.")
+        raise click.UsageError("--key is the key of a client: add its certificate with --client.")
     authorities = _certificates(ca) if ca else []
     issuer = None
     if ca_key and ca:
@@ -92,9 +94,7 @@ def _password(file: Path | None) -> bytes | None:
 def _site(number: int, url: str) -> Site:
     found = _URL.fullmatch(url)
     if not found or int(found["port"] or 443) > 65535:
-        raise click.UsageError(
-            f"--url {url}: that is no address of a server with TLS. Example: https://localhost:8443/"
-        )
+        raise click.UsageError(f"--url {url} is no address of a server with TLS. Example: https://localhost:8443/")
     return site_at(number, found["name"], int(found["port"] or 443), found["path"] or "/")
 
 
@@ -106,9 +106,9 @@ def _identity(file: Path, key: Path | None, password: bytes | None) -> Identity:
     try:
         packed = pkcs12.load_pkcs12(content, password)
     except ValueError:
-        raise click.UsageError(f"{file} is no .pfx that this password opens (--password-file), nor PEM.") from None
+        raise click.UsageError(f"{file} is no .pfx with this password (--password-file), and no PEM file.") from None
     if packed.cert is None or packed.key is None:
-        raise click.UsageError(f"{file} lacks a certificate or its key.")
+        raise click.UsageError(f"{file} must contain a certificate and its key.")
     chain = tuple(entry.certificate for entry in packed.additional_certs)
     above = tuple(one for one in chain if one.issuer != one.subject)
     return Identity(packed.cert.certificate, packed.key, above)  # type: ignore[arg-type]
@@ -118,18 +118,20 @@ def _certificates(file: Path) -> list[x509.Certificate]:
     try:
         return x509.load_pem_x509_certificates(file.read_bytes())
     except ValueError:
-        raise click.UsageError(f"{file} holds no certificate in PEM form.") from None
+        raise click.UsageError(f"{file} holds no certificate in PEM format.") from None
 
 
 def _key(file: Path, of: Path, certificate: x509.Certificate, password: bytes | None) -> PrivateKey:
     content = file.read_bytes()
     if b"PRIVATE KEY-----" not in content:
-        raise click.UsageError(f"{file} holds no private key in PEM form: name it by --key.")
+        raise click.UsageError(f"{file} holds no private key in PEM format: name the key file with --key.")
     try:
-        # A password that no key needs is not an error: it may be another file's.
+        # An unneeded password is not an error: it may be for another file.
         key = load_pem_private_key(content, password if b"ENCRYPTED" in content else None)
     except (TypeError, ValueError):
-        raise click.UsageError(f"The key in {file} cannot be read: is its password right (--password-file)?") from None
+        raise click.UsageError(
+            f"The key in {file} cannot be read. Is the password correct (--password-file)?"
+        ) from None
     if key.public_key() != certificate.public_key():
         raise click.UsageError(f"The key in {file} is not that of the certificate in {of}.")
     return key  # type: ignore[return-value]

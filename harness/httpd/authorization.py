@@ -10,9 +10,24 @@ from dataclasses import dataclass, field, replace
 
 from harness.httpd.arguments import words
 from harness.httpd.directive import Directive
-from harness.httpd.environment import Condition, Environment
+from harness.httpd.environment import Condition, Environment, variables_set
 from harness.httpd.expression import parse
-from harness.httpd.formula import FALSE, TRUE, Formula, Term, all_of, any_of, cofactor, either, negated, unknowable
+from harness.httpd.formula import (
+    FALSE,
+    TRUE,
+    Atom,
+    Formula,
+    Operator,
+    Term,
+    all_of,
+    any_of,
+    cofactor,
+    either,
+    negated,
+    replaced,
+    substituted,
+    unknowable,
+)
 from harness.httpd.merging import (
     CONDITIONAL,
     Reader,
@@ -26,12 +41,15 @@ from harness.httpd.merging import (
 )
 from harness.httpd.rewrite import Rewriting, Way
 from harness.httpd.users import Files
-from harness.httpd.variables import Variable, variable
+from harness.httpd.variables import Origin, Variable, header, variable
 
-__all__ = ["Condition", "Decision", "Place", "Section", "decide"]
+__all__ = ["ALWAYS", "Condition", "Decision", "Place", "Section", "decide"]
 
 _MOST_REQUESTS = 12
 """How many internal redirects of one request are followed."""
+_LEGACY = {
+    variable(f"SSL_CLIENT_{one}_DN"): (Variable(f"SSL_CLIENT_{one}_DN (legacy)", Origin.CERTIFICATE),) for one in "SI"
+}
 _FILENAMES = ("REQUEST_FILENAME", "SCRIPT_FILENAME")
 _OF_USERS = {
     *("authtype", "authuserfile", "authgroupfile", "authbasicprovider", "anonymous", "sslusername"),
@@ -45,6 +63,10 @@ class Decision:
 
     formula: Formula = TRUE
     conditions: tuple[Condition, ...] = ()
+
+
+ALWAYS = Decision()
+"""The decision of a place that has no guard."""
 
 
 @dataclass(frozen=True)
@@ -63,17 +85,43 @@ class Place:
     known: Mapping[str, str]
     files: Files
     environment: Mapping[str, str] = field(default_factory=dict)
+    intended: bool = False
 
 
 def decide(place: Place) -> Decision:
-    """Return the access decision of one path."""
-    environment = Environment(place.environment)
-    formula = _request(place, place.path, environment, _Trail())
-    known = {variable(name): value for name, value in place.known.items()}
-    conditions = environment.conditions.values()
-    return Decision(
-        cofactor(formula, known), tuple(replace(one, formula=cofactor(one.formula, known)) for one in conditions)
+    """Return the access decision of one path. `place.intended` reads what was meant where that is known not to be what
+    httpd does: `Require all granted` as an alternative, and texts that are compared as numbers."""
+    covering = place.sections(place.path, place.content(place.path))
+    bodies = (*place.levels, *(section.body for section in covering))
+    environment = Environment(
+        place.environment, mentioned=frozenset(one for body in bodies for one in variables_set(body))
     )
+    known = {header(name[5:]) if name[:5] == "HTTP:" else variable(name): text for name, text in place.known.items()}
+    # SSLOptions +LegacyDNStringFormat: names as they were before 2.3.11.
+    names = _LEGACY if _has_option(place, "legacydnstringformat") else {}
+
+    def settled(formula: Formula) -> Formula:
+        found = cofactor(substituted(formula, names), known)
+        return replaced(found, _as_text) if place.intended else found
+
+    formula = settled(_request(place, place.path, environment, _Trail()))
+    conditions = environment.conditions.values()
+    return Decision(formula, tuple(replace(one, formula=settled(one.formula)) for one in conditions))
+
+
+def _as_text(atom: Atom) -> Formula:
+    """Compare as texts what is no number."""
+    operand = "".join(part for part in atom.right if isinstance(part, str))
+    is_text = atom.operator is Operator.NUMBER_EQUAL and not operand.strip().lstrip("+-").isdigit()
+    return replace(atom, operator=Operator.EQUAL) if is_text else atom
+
+
+def _has_option(place: Place, name: str) -> bool:
+    """Whether a word of SSLOptions is in force at the path."""
+    covering = place.sections(place.path, place.content(place.path))
+    bodies = [*place.levels, *(section.body for section in covering)]
+    said = [entry for body in bodies for entry in body if entry.name.lower() == "ssloptions"]
+    return any(name in word.lower() and not word.startswith("-") for entry in said for word in words(entry.arguments))
 
 
 @dataclass(frozen=True)
@@ -81,11 +129,17 @@ class _Trail:
     """The requests that internal redirects have made of one: those before this one, and how many in all."""
 
     before: frozenset[Hashable] = frozenset()
+    ended: bool = False
+    """Whether a rule has ended all rewriting (END)."""
     made: Iterator[int] = field(default_factory=itertools.count)
 
     def after(self, request: Hashable) -> "_Trail":
         """The trail of what comes after a request."""
         return replace(self, before=self.before | {request})
+
+    def of(self, way: Way) -> "_Trail":
+        """The trail of what comes after a way through rules."""
+        return replace(self, ended=self.ended or way.ends)
 
 
 def _request(place: Place, path: str, environment: Environment, trail: _Trail) -> Formula:
@@ -99,11 +153,11 @@ def _request(place: Place, path: str, environment: Environment, trail: _Trail) -
     trail = trail.after(key)
     here = environment.branch(_path_values(path))
     here.take(entry for level in place.levels for entry in flat(level))
-    engine = _engine(place, path, here)
-    off = all_of((negated(engine), _Sections(place, here, path, Way(TRUE, path), trail).formula()))
+    engine = FALSE if trail.ended else _engine(place, path, here)
+    off = all_of((negated(engine), _Sections(place, here, path, Way(TRUE, path, ends=trail.ended), trail).formula()))
     if engine == FALSE:
         return off
-    rewriting = Rewriting(server_rules(place.levels), {**place.known, "REQUEST_URI": path})
+    rewriting = Rewriting(server_rules(place.levels), {**place.known, "REQUEST_URI": path}, of_server=True)
     ways = rewriting.ways(path)
     followed = here.branch({})
     conditions = _followed(followed, rewriting, ways)
@@ -193,7 +247,7 @@ class _Sections:
         if self.content.startswith("/"):
             values |= {variable(name): (self.content,) for name in _FILENAMES}
         self.environment = environment.branch(values)
-        self.reader = Reader(self.environment, place.files, self.url)
+        self.reader = Reader(self.environment, place.files, self.url, place.intended)
         self.covering = [*(Section(level) for level in place.levels), *place.sections(self.url, self.content)]
         self.settings: dict[str, Directive] = {}
 
@@ -272,7 +326,7 @@ class _Sections:
         values = {query: environment.values[query]} if query in environment.values else {}
         if way.query is not None:
             values[query] = way.query
-        return _request(self.place, target, environment.redirected(values), self.trail)
+        return _request(self.place, target, environment.redirected(values), self.trail.of(way))
 
 
 def _decides_users(entry: Directive) -> bool:

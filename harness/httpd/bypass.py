@@ -2,8 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from harness.httpd.conditions import CONDITIONS, ELSEWHERE, cond_pattern, flags, of_paths
 from harness.httpd.directive import Directive
@@ -11,9 +9,7 @@ from harness.httpd.guard import opens
 from harness.httpd.layout import CoverageGap
 from harness.httpd.pcre import search
 from harness.httpd.section import Conditional, Section, below, join, matching
-
-if TYPE_CHECKING:
-    from harness.httpd.virtual_host import VirtualHost
+from harness.httpd.virtual_host import Bypass, VirtualHost
 
 _RUNS = re.compile(r"(?i)\bfcgi:|\bscgi:|\buwsgi:|\bajp:|\bcgi-script\b|x-httpd-|\bphp|\bwsgi-script\b|\bperl-script\b")
 """What names a program, of all the handlers and types that there are."""
@@ -33,17 +29,7 @@ _ANY = ("/q/q", "q/q")
 """A path as the rules of a virtual host see it, and as those of a folder do."""
 
 
-@dataclass(frozen=True)
-class Bypass:
-    """A path, and the line because of which no rule covers it. `rule` is the one that was to, where what lies there is
-    known to be the same; None where that is for an application to say."""
-
-    path: str
-    because: Directive
-    rule: Directive | None = None
-
-
-def bypasses(host: "VirtualHost") -> Iterator[Bypass]:
+def bypasses(host: VirtualHost) -> Iterator[Bypass]:
     """Yield the paths that lie beside what the rules of a virtual host cover."""
     for section, path in host.covered:
         rule = host.asks_in(section) if section.is_expression or section.is_pattern else None
@@ -63,7 +49,7 @@ def bypasses(host: "VirtualHost") -> Iterator[Bypass]:
     yield from _dotted(host)
 
 
-def _deeper(host: "VirtualHost", section: Section, rule: Directive, url: str) -> Iterator[Bypass]:
+def _deeper(host: VirtualHost, section: Section, rule: Directive, url: str) -> Iterator[Bypass]:
     """Yield what lies below a path and what its section, an expression or a pattern, does not cover: files do in a
     folder, a program answers there as well (PATH_INFO), an application may. With `MergeSlashes off` it may not cover
     the path with more slashes.
@@ -82,7 +68,7 @@ def _deeper(host: "VirtualHost", section: Section, rule: Directive, url: str) ->
         yield Bypass(deeper, section.entry, rule if runs or folder else None)
 
 
-def _by_another_name(host: "VirtualHost", section: Section, url: str) -> Iterator[Bypass]:
+def _by_another_name(host: VirtualHost, section: Section, url: str) -> Iterator[Bypass]:
     """Yield the folder whose names an expression is about, and such a name as it is not about: where nothing else
     covers them, it may be that they were to be guarded as well."""
     folder = url.rstrip("/").rpartition("/")[0] + "/"
@@ -93,7 +79,7 @@ def _by_another_name(host: "VirtualHost", section: Section, url: str) -> Iterato
             yield from (Bypass(path, section.entry) for path in [*left_out][:1])
 
 
-def _without_the_slash(host: "VirtualHost", section: Section, rule: Directive, url: str) -> Iterator[Bypass]:
+def _without_the_slash(host: VirtualHost, section: Section, rule: Directive, url: str) -> Iterator[Bypass]:
     """Yield the path of a folder without the slash that an expression ends by: an application takes it for the same."""
     tests = section.tests if isinstance(section, Conditional) else ((section.text, True),)
     expressions = [expression for expression, wanted in tests if wanted]
@@ -103,14 +89,14 @@ def _without_the_slash(host: "VirtualHost", section: Section, rule: Directive, u
         yield Bypass(short, section.entry, rule)
 
 
-def below_programs(host: "VirtualHost") -> Iterator[tuple[str, str, Directive]]:
+def below_programs(host: VirtualHost) -> Iterator[tuple[str, str, Directive]]:
     """Yield each program with a path below it (PATH_INFO) that looks like what some line leaves out, and that line."""
     programs = [one for one in _programs(host) if "://" not in host.content(one) or _RUNS.search(host.content(one))]
     spared = [*_spared(host)] if programs else []
     yield from ((program, join(program, example), line) for program in programs for line, example in spared)
 
 
-def in_the_clear(host: "VirtualHost") -> Iterator[tuple[str, Directive | None]]:
+def in_the_clear(host: VirtualHost) -> Iterator[tuple[str, Directive | None]]:
     """Yield the paths that a redirect to the site with TLS may leave out: each with the line that does so by name, or
     None where it is for some paths only."""
     said = [*host.directives]
@@ -139,7 +125,7 @@ def _path(expression: str) -> str | None:
     return path if not path or path.startswith("/") else f"/{path}"
 
 
-def _by_the_front(host: "VirtualHost") -> Iterator[Bypass]:
+def _by_the_front(host: VirtualHost) -> Iterator[Bypass]:
     """Yield the other names of what the program answers that stands for all which is no file: below its own name."""
     for front in _fronts(host):
         for section, path in host.covered:
@@ -150,7 +136,7 @@ def _by_the_front(host: "VirtualHost") -> Iterator[Bypass]:
                     yield Bypass(named, section.entry)
 
 
-def _with_parameters(host: "VirtualHost") -> Iterator[Bypass]:
+def _with_parameters(host: VirtualHost) -> Iterator[Bypass]:
     """Yield the other spelling of what a servlet container is asked for, by AJP: it leaves out what follows on a `;`
     (Servlet Specification 3.5); httpd does not, unless its ProxyPass says `mapping=servlet`."""
     for section, path, named in _other_spellings(host):
@@ -158,7 +144,7 @@ def _with_parameters(host: "VirtualHost") -> Iterator[Bypass]:
             yield Bypass(named, section.entry, host.asks_in(section))
 
 
-def _named_in_a_folder(host: "VirtualHost") -> Iterator[Bypass]:
+def _named_in_a_folder(host: VirtualHost) -> Iterator[Bypass]:
     """Yield the files of a guarded folder that a section lets in by their names, wherever they lie: it is merged after
     the folder's own. Where the folder is all that there is, the names are meant to be public."""
     names = [section for section in host.sections if section.kind == "files" and not section.within and opens(section)]
@@ -170,7 +156,7 @@ def _named_in_a_folder(host: "VirtualHost") -> Iterator[Bypass]:
                 yield Bypass(named, section.entry)
 
 
-def _in_capitals(host: "VirtualHost") -> Iterator[Bypass]:
+def _in_capitals(host: VirtualHost) -> Iterator[Bypass]:
     """Yield the other spelling of what an expression leads to that does not care about case, or a rule that makes small
     letters of all (`RewriteMap … int:tolower`), where the guard does care."""
     lowering = [*_lowering(host)]
@@ -185,7 +171,7 @@ def _in_capitals(host: "VirtualHost") -> Iterator[Bypass]:
                 yield Bypass(way.shouted, next(asking, rule), rule)
 
 
-def _lowering(host: "VirtualHost") -> Iterator[Directive]:
+def _lowering(host: VirtualHost) -> Iterator[Directive]:
     """Yield the RewriteRules that serve what is asked for by its name in small letters."""
     maps = [entry.words() for entry in host.directives if entry.name.lower() == "rewritemap"]
     names = [words[0] for words in maps if words[1:2] == ["int:tolower"]]
@@ -195,7 +181,7 @@ def _lowering(host: "VirtualHost") -> Iterator[Directive]:
             yield entry
 
 
-def _dotted(host: "VirtualHost") -> Iterator[Bypass]:
+def _dotted(host: VirtualHost) -> Iterator[Bypass]:
     """Yield the paths out of a folder that an expression leads to without a slash after its name: `/static../private/`
     has no segment of dots in it (RFC 3986 section 5.2.4), what it becomes has."""
     folders = [(one, f"{one.text.rstrip('/')}/") for one in host.sections if one.kind == "directory"]
@@ -211,7 +197,7 @@ def _dotted(host: "VirtualHost") -> Iterator[Bypass]:
                     yield Bypass(dotted, way.entry, rule)
 
 
-def _other_spellings(host: "VirtualHost") -> Iterator[tuple[Section, str, str]]:
+def _other_spellings(host: VirtualHost) -> Iterator[tuple[Section, str, str]]:
     """Yield what is guarded by its path and proxied, and the same path with a parameter, which nothing guards."""
     for section, path in host.covered:
         first, slash, rest = path[1:].partition("/")
@@ -222,7 +208,7 @@ def _other_spellings(host: "VirtualHost") -> Iterator[tuple[Section, str, str]]:
             yield section, path, named
 
 
-def left_to_applications(host: "VirtualHost") -> Iterator[CoverageGap]:
+def left_to_applications(host: VirtualHost) -> Iterator[CoverageGap]:
     """Yield what only the application behind a proxy can say of paths, one line of each kind."""
     for section, path, named in _other_spellings(host):
         if not host.content(path).startswith("ajp:"):
@@ -245,7 +231,7 @@ def left_to_applications(host: "VirtualHost") -> Iterator[CoverageGap]:
     yield from _taken_from_requests(host)
 
 
-def _taken_from_requests(host: "VirtualHost") -> Iterator[CoverageGap]:
+def _taken_from_requests(host: VirtualHost) -> Iterator[CoverageGap]:
     """Yield the RewriteRules that take a part of a path from what a client writes (`%1`)."""
     condition = Directive("", "", "", 0)
     for entry in host.directives:
@@ -257,7 +243,7 @@ def _taken_from_requests(host: "VirtualHost") -> Iterator[CoverageGap]:
             yield CoverageGap(what, entry.file, entry.line, "Guard what it may lead to, in a <Directory> or a <Proxy>.")
 
 
-def _programs(host: "VirtualHost") -> Iterator[str]:
+def _programs(host: VirtualHost) -> Iterator[str]:
     """Yield a path for each kind of program that answers here: by the end of its name, or in a folder of programs."""
     for entry in host.directives:
         name, words = entry.name.lower(), entry.words()
@@ -273,7 +259,7 @@ def _programs(host: "VirtualHost") -> Iterator[str]:
             yield from (f"/{name}" for name in [section.example()] if name)
 
 
-def _fronts(host: "VirtualHost") -> Iterator[str]:
+def _fronts(host: VirtualHost) -> Iterator[str]:
     """Yield the programs that answer for all which is no file (FallbackResource, or a RewriteRule)."""
     for entry in host.directives:
         name, words = entry.name.lower(), [*entry.words(), "", ""]
@@ -293,7 +279,7 @@ def _is_about(line: Directive, path: str) -> bool:
     return line.name.lower() != "rewriterule" or search(line.words()[0].removeprefix("!"), path) is not None
 
 
-def _spared(host: "VirtualHost") -> Iterator[tuple[Directive, str]]:
+def _spared(host: VirtualHost) -> Iterator[tuple[Directive, str]]:
     """Yield each line that leaves something out of a rule by what its path looks like, with such a path."""
     found: list[tuple[Directive, str | None]] = []
     for section in host.sections:

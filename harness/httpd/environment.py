@@ -30,7 +30,7 @@ from harness.httpd.formula import (
 )
 from harness.httpd.groups import UNCLEARED, Groups, Match, cases, filled, reference, refers
 from harness.httpd.pcre import texts
-from harness.httpd.variables import RAW_PATH, Origin, Variable, environment, extension, header, variable
+from harness.httpd.variables import MAYBE_SET, RAW_PATH, Origin, Variable, environment, extension, header, variable
 
 _SPECIAL = {
     "remote_addr": "REMOTE_ADDR",
@@ -56,6 +56,9 @@ class Condition:
     directive: Directive
     formula: Formula
 
+    def __str__(self) -> str:
+        return f"{self.directive.file}:{self.directive.line} {self.directive.name} {self.directive.arguments}"
+
 
 @dataclass(frozen=True)
 class Setter:
@@ -79,6 +82,8 @@ class Environment:
     setters: list[Setter] = field(default_factory=list)
     conditions: dict[tuple[str, int, str], Condition] = field(default_factory=dict)
     values: Mapping[Variable, Term] = field(default_factory=dict)
+    mentioned: frozenset[str] = frozenset()
+    """The variables that something in the configuration sets, sooner or later, in lower case."""
     failing: list[Formula] = field(default_factory=list)
     """When httpd may answer with 500: `$1` is looked up, and no group was found before (its memory is not cleared)."""
 
@@ -106,6 +111,8 @@ class Environment:
 
     def is_set(self, name: str) -> Formula:
         """Whether a variable is set, whatever its value."""
+        if self._is_unknown(name):
+            return unknowable(f"{MAYBE_SET}{name}")
         found: Formula = TRUE if name.lower() in map(str.lower, self.known) else FALSE
         for setter in self._setters(name):
             unset = all_of((negated(setter.condition), found))
@@ -119,7 +126,7 @@ class Environment:
             one = next((one for one in atom.variables if one.name.startswith("ENV:")), None)
             if one is None:
                 return atom
-            found = self.resolved(substituted(atom, {one: (self._known(one.name[4:]),)}))
+            found = self.resolved(substituted(atom, {one: self._unset(one.name[4:])}))
             for setter in self._setters(one.name[4:]):
                 value = self.resolved(substituted(atom, {one: setter.value or ("",)}))
                 found = either(setter.condition, value, found)
@@ -129,6 +136,17 @@ class Environment:
         if not any(one.name.startswith("ENV:") for one in variables(formula)):
             return formula
         return replaced(formula, change)
+
+    def _is_unknown(self, name: str) -> bool:
+        """Whether nothing in the configuration sets a variable: a module may. What redirects leave is not there yet."""
+        key = name.lower()
+        known = key in map(str.lower, self.known) or key in self.mentioned or key.startswith("redirect_")
+        return not known and not any(setter.name.lower() == key for setter in self.setters)
+
+    def _unset(self, name: str) -> Term:
+        """What a variable holds that nothing sets."""
+        unknown = Variable(f"{MAYBE_SET}{name}", Origin.UNKNOWABLE)
+        return (unknown,) if self._is_unknown(name) else (self._known(name),)
 
     def _known(self, name: str) -> str:
         return next((value for key, value in self.known.items() if key.lower() == name.lower()), "")
@@ -161,7 +179,7 @@ class Environment:
             return [(TRUE, self.values[part])]
         if isinstance(part, str) or not part.name.startswith("ENV:"):
             return [(TRUE, (part,))]
-        found: list[tuple[Formula, Term]] = [(TRUE, (self._known(part.name[4:]),))]
+        found: list[tuple[Formula, Term]] = [(TRUE, self._unset(part.name[4:]))]
         for setter in self._setters(part.name[4:]):
             others = [(all_of((negated(setter.condition), when)), term) for when, term in found]
             found = [(setter.condition, setter.value or ("",)), *others]
@@ -234,6 +252,19 @@ class Environment:
         sent = negated(equals(header(name), ""))
         values = self._fixed((environment(name),))
         return [(sent, (header(name),)), *((all_of((negated(sent), when)), term or ()) for when, term in values)]
+
+
+def variables_set(body: Iterable[Directive]) -> Iterator[str]:
+    """Yield the variables that directives set, at whatever time (mod_env, mod_setenvif, mod_rewrite), in lower case."""
+    for entry in body:
+        kind, given = entry.name.lower(), words(entry.arguments)
+        if kind in {"setenv", "passenv", *_SETTERS}:
+            named = given[:1] if kind == "setenv" else given
+            yield from (name.partition("=")[0].lstrip("!").lower() for name in named)
+        elif kind == "rewriterule":
+            found = re.findall(r"\bE(?:NV)?=!?([^:,\]]+)", entry.arguments, re.IGNORECASE)
+            yield from (name.lower() for name in found)
+        yield from variables_set(entry.body)
 
 
 def _value(text: str) -> Term:

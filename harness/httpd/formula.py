@@ -1,12 +1,16 @@
 """When is an access decision true? A Boolean formula over the variables of a request, in three-valued logic."""
 
-import ipaddress
+import functools
+import itertools
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from urllib.parse import quote, unquote
 
+from harness.httpd.networks import Network as Network
+from harness.httpd.networks import in_network
+from harness.httpd.networks import network as network
 from harness.httpd.pcre import group_filled, readable, search
 from harness.httpd.variables import Origin, Variable
 
@@ -107,7 +111,7 @@ _COMPARED: Mapping[Operator, Callable[[str, str], bool]] = {
     # SSLRequire's own order: by length first.
     Operator.SHORTER_OR_LESS: lambda left, right: (len(left), left) < (len(right), right),
     Operator.SHORTER_OR_EQUAL: lambda left, right: (len(left), left) <= (len(right), right),
-    Operator.IN_NETWORK: lambda left, right: in_network(left, right),  # noqa: PLW0108 - defined below
+    Operator.IN_NETWORK: in_network,
 }
 
 
@@ -241,6 +245,8 @@ def _joined(kind: type[All] | type[Any], parts: Iterable[Formula], neutral: Form
             return ends
         if part != neutral:
             found.update(dict.fromkeys(part.parts if isinstance(part, kind) else (part,)))
+    if any(isinstance(part, Not) and part.part in found for part in found):
+        return ends  # A part and its opposite.
     return next(iter(found)) if len(found) == 1 else kind(tuple(found))
 
 
@@ -325,17 +331,41 @@ def cofactor(formula: Formula, values: Values) -> Formula:
     return replaced(formula, change)
 
 
-def decided(formula: Formula, is_open: Callable[[Atom], bool], *, positive: bool = True) -> Formula:
-    """Return what makes a formula true whatever becomes of the open atoms: each counts as what is worse for it."""
+def compares_numbers(formula: Formula) -> bool:
+    """Whether a formula compares anything as a number."""
+    return any(atom.operator is Operator.NUMBER_EQUAL for atom in atoms(formula))
+
+
+_MOST_OPEN = 6
+"""For how many open atoms every combination is looked at."""
+
+
+def decided(formula: Formula, is_open: Callable[[Atom], bool]) -> Formula:
+    """Return what makes a formula true whatever becomes of the open atoms."""
+    found = list(dict.fromkeys(atom for atom in atoms(formula) if is_open(atom)))
+    if len(found) > _MOST_OPEN:
+        return _decided_apart(formula, is_open, positive=True)
+    constants: tuple[Formula, Formula] = (TRUE, FALSE)
+    combinations = itertools.product(constants, repeat=len(found))
+    settled = (dict(zip(found, values, strict=True)) for values in combinations)
+    return all_of(replaced(formula, functools.partial(_settled_by, one)) for one in settled)
+
+
+def _settled_by(values: Mapping[Atom, Formula], atom: Atom) -> Formula:
+    return values.get(atom, atom)
+
+
+def _decided_apart(formula: Formula, is_open: Callable[[Atom], bool], *, positive: bool) -> Formula:
+    """The same where too many atoms are open: each counts as what is worse for it, wherever it stands."""
     match formula:
         case Atom():
             return (FALSE if positive else TRUE) if is_open(formula) else formula
         case Not(part):
-            return negated(decided(part, is_open, positive=not positive))
+            return negated(_decided_apart(part, is_open, positive=not positive))
         case All(parts):
-            return all_of(decided(part, is_open, positive=positive) for part in parts)
+            return all_of(_decided_apart(part, is_open, positive=positive) for part in parts)
         case Any(parts):
-            return any_of(decided(part, is_open, positive=positive) for part in parts)
+            return any_of(_decided_apart(part, is_open, positive=positive) for part in parts)
 
 
 # --- values ---------------------------------------------------------------------------------------------------------
@@ -354,34 +384,3 @@ def _shown(part: Variable | Applied) -> str:
     if isinstance(part, Variable):
         return str(part)
     return f"{part.function}({shown(part.argument)})" if part.function != "match" else f"${part.group}"
-
-
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-
-
-def network(text: str) -> Network | None:
-    """Read a network as httpd writes it; `10.1` stands for every address that begins so. None where it is none."""
-    first, slash, rest = text.strip().partition("/")
-    parts = first.rstrip(".").split(".")
-    if not slash and len(parts) < 4 and all(part.isdigit() for part in parts):
-        first, slash, rest = ".".join([*parts, *["0"] * (4 - len(parts))]), "/", str(8 * len(parts))
-    try:
-        return ipaddress.ip_network(first + slash + rest, strict=False)
-    except ValueError:
-        return None
-
-
-def first_host(found: Network) -> str:
-    """Return the first usable host address of a network."""
-    return str(found[min(1, found.num_addresses - 1)])
-
-
-def in_network(address: str, text: str) -> bool:
-    """Whether an address is in a network; no text that is none is."""
-    found = network(text)
-    try:
-        known = ipaddress.ip_address(address)
-    except ValueError:
-        return False
-    mapped = known.ipv4_mapped if isinstance(known, ipaddress.IPv6Address) else None
-    return found is not None and (mapped or known) in found

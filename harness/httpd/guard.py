@@ -4,7 +4,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from harness.httpd.conditions import DECIDING, forwards_identity
 from harness.httpd.directive import Directive, walk
+from harness.httpd.rewrite import rules
 from harness.httpd.section import Section, inner
 
 # What a virtual host says that wants to know who its clients are, even where nothing comes of it.
@@ -28,7 +30,8 @@ class Guard:
     which a request gets there at all. A guard that is `denies_all` lets in nobody, one that is `intentionally_public`
     lets in anybody on purpose; `opening` are the sections that say so of their places. `partly_protected` says that
     what is served is a part of what another guard protects; `bypassed_by` is the line because of which it lies just
-    outside of that: a section that ends before the path, or the way of another virtual host.
+    outside of that: a section that ends before the path, or the way of another virtual host. `http2` says whether the
+    virtual host offers HTTP/2.
     """
 
     section: Directive
@@ -44,6 +47,7 @@ class Guard:
     opening: tuple[Section, ...] = ()
     partly_protected: bool = False
     bypassed_by: Directive | None = None
+    http2: bool = False
 
     @property
     def verify_client(self) -> str:
@@ -93,6 +97,30 @@ class Guard:
         return self._chooses("SSLOptions", "fakebasicauth")
 
     @property
+    def delegates_to_backend(self) -> bool:
+        """Whether httpd only asks for a certificate, and the application behind it is told who came and decides."""
+        if self.rules or not self.verify_client.startswith("optional"):
+            return False
+        told = [*filter(forwards_identity, self.directives)]
+        # A rule that asks for such a header decides by what the client wrote: the header is set after it.
+        headers = [word.lower() for entry in told for word in entry.words()[1:2]]
+        rules = [entry.arguments.lower() for entry in self.directives if entry.name.lower() in DECIDING]
+        return bool(told) and not any(header in rule for header in headers for rule in rules)
+
+    @property
+    def redirect_to_tls(self) -> Directive | None:
+        """The line that redirects to the site with TLS, or the first condition of that; None where there is none."""
+        for part in self.sections:
+            entries = [*inner(part)]
+            rewrites = {id(rule.directive): rule for rule in rules(entries)}
+            for entry in entries:
+                rule = rewrites.get(id(entry))
+                redirects = entry.name.lower().startswith("redirect") or (rule and "P" not in rule.flags)
+                if redirects and "https:" in entry.arguments:
+                    return rule.conditions[0].directive if rule and rule.conditions else entry
+        return None
+
+    @property
     def in_handshake(self) -> bool:
         """Whether nobody is to get as far as a request without a good certificate."""
         return self.handshake == "require"
@@ -115,6 +143,12 @@ class Guard:
     def _value(self, name: str, default: str) -> str:
         found = self.arguments(name)
         return found[0].lower() if found else default
+
+
+def uses_unset_variable(rule: Directive) -> bool:
+    """Whether a condition asks for what TLS says of a client by a name that mod_rewrite has nothing under: there it is
+    `%{SSL:SSL_CLIENT_VERIFY}`."""
+    return rule.name.lower() == "rewritecond" and rule.arguments.startswith("%{SSL_")
 
 
 def wants_to_know(entry: Directive) -> bool:

@@ -6,13 +6,14 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+from harness.httpd.trace import Trace, TraceEntry, entry_of
 from harness.outcome import LogEntry, Reason
 
 ACCESS = "mtls-probe"
 """Opens each line of the access log that is written for the verifier."""
 INSTEAD = "mtls-instead"
 """Opens each line about what answered in the place of what was asked for (ErrorDocument)."""
-_CHATTER = re.compile(r"\[\w+:(info|debug)\]")
+_CHATTER = re.compile(r"\[\w+:(info|debug|trace\d)\]")
 
 _LINE = re.compile(
     r"\[(?:ssl|core):\w+\] \[pid (?P<thread>[^\]]+)\] (?:\S+\.c\(\d+\): )?"
@@ -60,6 +61,8 @@ class Log:
     requests: Mapping[str, LogEntry]
     versions: Mapping[str, str]
     last_words: str = ""
+    traces: Mapping[str, Trace] = field(default_factory=dict)
+    """What httpd made of the conditions, by the probe's id."""
 
     @cached_property
     def _came_on(self) -> dict[str, list[Connection]]:
@@ -115,11 +118,14 @@ def read(lines: Iterable[str]) -> Log:
     served: dict[str, str] = {}
     requests: dict[str, list[tuple[LogEntry, str, Connection | None]]] = {}
     instead: dict[str, str] = {}
+    traces: dict[str, list[TraceEntry]] = {}
     versions = {"httpd": "unknown", "openssl": "unknown"}
     for line in lines:
         if is_word(line):
             words.append(line)
-        if found := _ACCESS.search(line):
+        if traced := entry_of(line):
+            traces.setdefault(traced[0], []).append(traced[1])
+        elif found := _ACCESS.search(line):
             identity = found["serial"] if found["verify"] == "SUCCESS" else None
             status = int(found["status"])
             # What comes from a cache has asked no guard; an ErrorDocument may answer well in the place of a refusal.
@@ -145,7 +151,9 @@ def read(lines: Iterable[str]) -> Log:
         for mark, logged in requests.items()
     }
     own = {mark: replace(_own(logged), instead=instead.get(mark)) for mark, logged in came.items()}
-    return Log(tuple(connections), own, versions, "\n".join(words))
+    clients = {mark: said[-1][1] for mark, said in requests.items()}
+    by_probe = {mark: tuple(traces.get(client, ())) for mark, client in clients.items()}
+    return Log(tuple(connections), own, versions, "\n".join(words), by_probe)
 
 
 def _own(logged: list[tuple[LogEntry, Connection | None]]) -> LogEntry:

@@ -22,7 +22,7 @@ from harness.httpd.formula import (
     unknowable,
 )
 from harness.httpd.users import Files, known_users, members
-from harness.httpd.variables import BASIC_USER, LEGACY_SUBJECT, VERIFY, Origin, Variable, variable
+from harness.httpd.variables import BASIC_USER, LEGACY_SUBJECT, USER, VERIFY, Origin, Variable, variable
 
 AUTHORIZING = {"require", "requireall", "requireany", "requirenone"}
 LIMITS = {"limit", "limitexcept"}
@@ -141,14 +141,16 @@ def either_of(condition: Formula, then: Authorization, otherwise: Authorization)
 
 @dataclass(frozen=True)
 class Requirements:
-    """Reads what is required, with the variables and the files that a rule looks at."""
+    """Reads what is required, with the variables and the files that a rule looks at; `intended` leaves out what lets
+    in anybody beside a rule that asks for more, as it does by mistake."""
 
     environment: Environment
     files: Files
+    intended: bool = False
 
     def of_section(self, body: Sequence[Directive], settings: Settings) -> Authorization:
         """What the Require directives of one section come to: one of them is enough."""
-        parts = [*self._parts(body, settings, TRUE)]
+        parts = self._meant([*self._parts(body, settings, TRUE)])
         merging = next((entry.value for entry in reversed([*body]) if entry.name.lower() == "authmerging"), "")
         by_and, by_or = (TRUE if merging == one else FALSE for one in ("and", "or"))
         if not parts:
@@ -161,12 +163,18 @@ class Requirements:
         for entry in body:
             kind = entry.name.lower()
             if kind in LIMITS:
-                yield from self._parts(entry.body, settings, all_of((applies, limited_to(entry))))
+                limited = self.environment.note(entry, limited_to(entry))
+                yield from self._parts(entry.body, settings, all_of((applies, limited)))
             elif kind == "requireany":
                 # It is a part of the section as if it were not written.
                 yield from self._parts(entry.body, settings, applies)
             elif kind in AUTHORIZING:
                 yield Authorization(applies, self.of(entry, settings), TRUE)
+
+    def _meant(self, alternatives: list[Authorization]) -> list[Authorization]:
+        """The alternatives that ask for something, where it is read as it was intended."""
+        asking = [one for one in alternatives if one.result.granted != TRUE]
+        return asking if self.intended and asking else alternatives
 
     def of(self, entry: Directive, settings: Settings) -> Result:
         """What one Require comes to, or a block of them."""
@@ -197,34 +205,51 @@ class Requirements:
             "forward-dns": lambda: one_of(variable("REMOTE_HOST"), named),
             "valid-user": lambda: self._user(None, settings),
             "user": lambda: self._user(named, settings),
-            "group": lambda: self._user(members(self.files, _words(settings, "authgroupfile"), named), settings),
+            "group": lambda: self._user(self._members(named, settings), settings),
         }
         return simple[kind]() if kind in simple else unknowable(f"Require {kind} {text}".strip())
 
     def _user(self, wanted: Sequence[str] | None, settings: Settings) -> Formula:
         """Who is a user: by the certificate (SSLUserName, FakeBasicAuth) or by a password; None wants any user."""
-        if by := _words(settings, "sslusername"):
-            return one_of(variable(by[0]), wanted)
-        kind = next(iter(_words(settings, "authtype")), "none").lower()
-        if kind == "none":
-            # Nobody is asked who they are.
-            return FALSE
-        if kind != "basic":
+        asked = self._asked_user(wanted, settings)
+        if not (by := _words(settings, "sslusername")):
+            return asked
+        # Nobody is asked whom the certificate names.
+        named = variable(by[0])
+        return any_of((one_of(named, wanted), all_of((equals(named, ""), asked))))
+
+    def _asked_user(self, wanted: Sequence[str] | None, settings: Settings) -> Formula:
+        """Who is a user by what the request says, or by the certificate in its place."""
+        kind, providers = next(iter(_words(settings, "authtype")), "None"), _words(settings, "authbasicprovider")
+        if kind.lower() == "none":
+            return FALSE  # Nobody is asked who they are.
+        if kind.lower() != "basic":
             return unknowable(f"AuthType {kind}")
-        if "anon" in _words(settings, "authbasicprovider"):
+        if "anon" in providers:
             named = [name for name in _words(settings, "anonymous") if name != "*"]
-            return one_of(Variable(BASIC_USER, Origin.REQUEST), named or wanted)
+            return one_of(Variable(BASIC_USER, Origin.REQUEST), named or wanted or [USER])
+        if not _words(settings, "authuserfile"):
+            return unknowable(f"AuthBasicProvider {' '.join(providers)}")
         by_password, by_subject = Variable(BASIC_USER, Origin.PASSWORD), Variable(LEGACY_SUBJECT, Origin.CERTIFICATE)
         if not any("fakebasicauth" in word.lower() for word in _words(settings, "ssloptions")):
-            return one_of(by_password, wanted)
-        users = known_users(self.files, _words(settings, "authuserfile"))
-        if users is None:
-            return one_of(by_subject, wanted)
-        counted = [name for name in users if wanted is None or name in wanted]
+            known = known_users(self.files, _words(settings, "authuserfile")) or []
+            users = [USER, *known] if wanted is None else [*wanted]
+            # mod_ssl lets nobody write a subject as the name of a user.
+            return one_of(by_password, [one for one in users if not one.startswith("/")])
+        listed = known_users(self.files, _words(settings, "authuserfile"))
+        if listed is None:
+            return one_of(by_subject, [one for one in wanted or () if one.startswith("/")] or [f"/CN={USER}"])
+        counted = [name for name in listed if wanted is None or name in wanted]
         subjects = [name for name in counted if name.startswith("/")]
         # Where there is a certificate, its subject takes the place of what the request says.
         others = one_of(by_password, [one for one in counted if one not in subjects])
         return any_of((one_of(by_subject, subjects), all_of((equals(by_subject, ""), others))))
+
+    def _members(self, groups: Sequence[str], settings: Settings) -> list[str]:
+        """Who is in any of these groups; of a file that CONFIG does not hold, the good client."""
+        paths = _words(settings, "authgroupfile")
+        held = any(map(self.files, paths))
+        return members(self.files, paths, groups) if held else [USER]
 
     def access(self, body: Iterable[Directive]) -> Formula:
         """What Order, Allow and Deny of one section come to."""
@@ -237,10 +262,9 @@ class Requirements:
                 allows_first = either(_within(limit), FALSE if order == "deny,allow" else TRUE, allows_first)
         allowed, denied = (
             any_of(
-                all_of((_within(limit), self._host(word)))
+                all_of((_within(limit), self.environment.note(entry, any_of(map(self._host, _hosts(entry))))))
                 for entry, limit in found
                 if entry.name.lower() == name
-                for word in _hosts(entry)
             )
             for name in ("allow", "deny")
         )

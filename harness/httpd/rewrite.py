@@ -89,11 +89,13 @@ class _State:
 @dataclass
 class Rewriting:
     """What a list of rules makes of one path. `values` are texts known of the request, such as REQUEST_URI. `folder` is
-    what the rules of a <Directory> do not see of the path, with a slash at its end."""
+    what the rules of a <Directory> do not see of the path, with a slash at its end. A rule `of_server` puts nothing
+    before the path that it leads to."""
 
     rules: Sequence[Rule]
     values: Mapping[str, str]
     folder: str = ""
+    of_server: bool = False
     conditions: list[tuple[Directive, Formula]] = field(default_factory=list)
     """Each condition that was looked at, as a formula."""
     environment: list[tuple[Formula, str, Term | None]] = field(default_factory=list)
@@ -189,7 +191,7 @@ class Rewriting:
         path, mark, query = "".join(part if isinstance(part, str) else "\0" for part in term).partition("?")
         if "\0" in path:
             return None
-        if not path.startswith("/"):
+        if not path.startswith("/") and not self.of_server:
             path = f"{self.folder or state.path.rpartition('/')[0] + '/'}{path}"
         if not mark or query == "":
             # `?` alone takes the query away.
@@ -244,7 +246,7 @@ class Rewriting:
     def _tested(self, text: Term, pattern: str, kind: str, condition: Condition) -> Formula:
         """When a text passes the test of a condition."""
         if _FILE_TEST.match(pattern):
-            return unknowable(f"{condition.text} {pattern}")
+            return self._file_test(text, pattern, condition)
         if not kind:
             return matches(text, f"(?i){pattern}" if "NC" in condition.flags else pattern)
         operator, positive = _COMPARED[kind]
@@ -258,6 +260,17 @@ class Rewriting:
             text = ("".join(map(str, text)),)
         found = constant_folded(Atom(text, operator, (operand,)))
         return found if positive else negated(found)
+
+    def _file_test(self, text: Term, test: str, condition: Condition) -> Formula:
+        """Whether what a path leads to is there: of the paths that are asked for, a folder or a file with an ending
+        is; of others nobody knows."""
+        path = "".join(part for part in text if isinstance(part, str))
+        root, url = self.values.get("DOCUMENT_ROOT", ""), self.values.get("REQUEST_URI", "")
+        asked = {url, f"{root}{url}", self.values.get("REQUEST_FILENAME", "")}
+        if path not in asked or test not in {"-f", "-d"} or not all(isinstance(part, str) for part in text):
+            return unknowable(f"{condition.text} {test}")
+        is_folder, is_file = path.endswith("/"), "." in path.rpartition("/")[2]
+        return TRUE if (is_folder if test == "-d" else is_file) else FALSE
 
     def _term(self, text: str, rule: Rule, state: _State) -> Term:
         """Read a text in which variables and references to groups stand."""

@@ -7,13 +7,18 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from harness.httpd.bypass import below_programs, in_the_clear, left_to_applications
+from harness.httpd.authorization import ALWAYS, Decision
+from harness.httpd.bypass import below_programs, bypasses, in_the_clear, left_to_applications
 from harness.httpd.conditions import flags
 from harness.httpd.directive import Directive, walk
+from harness.httpd.formula import TRUE, Formula, compares_numbers, depends_on, variables
 from harness.httpd.guard import Guard, by_mistake, wants_to_know
 from harness.httpd.layout import ConfigurationError, CoverageGap
+from harness.httpd.place import decision
 from harness.httpd.section import Section, below
 from harness.httpd.url_map import THIS_MACHINE
+from harness.httpd.users import Files
+from harness.httpd.variables import Origin
 from harness.httpd.virtual_host import VirtualHost
 
 _PUBLIC = "/.well-known/"
@@ -31,7 +36,7 @@ class Site:
     `aliases` are the other names that lead there. `content` says what is served: two sites with the same content are
     two doors to one room. `page` is the path of a page in a place that is a folder. `neighbours` are the names that
     other virtual hosts have on the same port. `is_default` says that its virtual host answers there to names that no
-    other has.
+    other has. `decision` says who is admitted, `intention` who is meant to be, where that is known to be another.
     """
 
     id: str
@@ -46,6 +51,8 @@ class Site:
     neighbours: tuple[str, ...] = ()
     is_default: bool = True
     listener: int = 0
+    decision: Decision = ALWAYS
+    intention: Formula = TRUE
 
     @property
     def file(self) -> str:
@@ -77,12 +84,13 @@ def sites(
     port_substitutes: Mapping[int, int] = MappingProxyType({}),
     loopback_only: Collection[int] = (),
     further: Further = lambda _name, _port, _tls: (),
+    files: Files = lambda _path: b"",
 ) -> Sites:
     """Find the places to knock at: in every virtual host its root, each section with a guard of its own, and `further`.
 
     A place that serves what is guarded elsewhere is a place, too, and shares the claim. Unless the configuration is
     `complete`, it may be listened on more ports than it says. `port_substitutes` are the ports that stand for an
-    address, `loopback_only` those at which only the machine itself is answered: nobody comes in by them.
+    address, `loopback_only` those that only the machine itself reaches. `files` are those of CONFIG.
 
     Raises:
         ConfigurationError: there is none that speaks TLS.
@@ -93,6 +101,8 @@ def sites(
         for host, port in _hosts(configuration, tuple(listeners))
         if not complete or port in listeners
     ]
+    for host in hosts:
+        host.bypasses = {} if host.required else {one.path: one for one in bypasses(host)}
     to_open = tuple(dict.fromkeys(host.listener for host in hosts if host.listener not in listeners))
     if not any(host.tls for host in hosts):
         raise ConfigurationError("It has no virtual host with `SSLEngine on`: there is no door to knock at.")
@@ -111,13 +121,42 @@ def sites(
         asked := list(filter(wants_to_know, walk(configuration)))
     ):
         found = [_by_mistake(site, asked) if site.tls else site for site in found]
+    by_name = {(names[host][0], host.listener): host for host in hosts}
+    numbered = (replace(site, id=f"s{number}") for number, site in enumerate(found, 1))
+    decided = [_decided(site, by_name[site.name, site.listener], files) for site in numbered]
     return Sites(
-        tuple(replace(site, id=f"s{number}") for number, site in enumerate(found, 1)),
+        tuple(_with_intentions(decided)),
         (*coverage_gaps, *(entry for host in hosts for entry in (*host.coverage_gaps, *left_to_applications(host)))),
         _idle(hosts),
         (*listeners, *to_open),
         to_open,
     )
+
+
+def _decided(site: Site, host: VirtualHost, files: Files) -> Site:
+    """Give a site its access decision, and what is meant by it."""
+    found = decision(host, site.path, files)
+    asking = (part.formula for part in found.conditions if depends_on(part.formula, Origin.CERTIFICATE))
+    asked = {one for formula in asking for one in variables(formula)}
+    as_meant = asked <= variables(found.formula) and not compares_numbers(found.formula)
+    intention = found.formula if as_meant else decision(host, site.path, files, intended=True).formula
+    return replace(site, decision=found, intention=intention)
+
+
+def _with_intentions(places: Sequence[Site]) -> Iterator[Site]:
+    """Where a rule is never reached, what is meant by it is what it comes to at another path of the virtual host."""
+    for site in places:
+        rules = {(rule.file, rule.line) for rule in site.guard.rules}
+        never = rules and site.guard.requirement and not depends_on(site.intention, Origin.CERTIFICATE)
+        others = (
+            other
+            for other in places
+            if (other.name, other.listener) == (site.name, site.listener)
+            and depends_on(other.decision.formula, Origin.CERTIFICATE)
+            and rules & {(one.directive.file, one.directive.line) for one in other.decision.conditions}
+        )
+        other = next(others, None) if never else None
+        yield replace(site, intention=other.intention) if other else site
 
 
 def _by_mistake(site: Site, asked: Iterable[Directive]) -> Site:

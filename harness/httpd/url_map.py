@@ -13,7 +13,7 @@ THIS_MACHINE = "127.0.0.1"
 """The name by which this machine is told of, whatever a proxy calls it."""
 
 
-_FOLDERS = ("/etc/", "/home/", "/mnt/", "/opt/", "/srv/", "/tmp/", "/usr/", "/var/")  # noqa: S108 - only names
+FOLDERS = ("/etc/", "/home/", "/mnt/", "/opt/", "/srv/", "/tmp/", "/usr/", "/var/")  # noqa: S108 - only names
 """The folders that every system has: what a RewriteRule leads to in one of these is a file's path, not a URL's."""
 
 
@@ -171,7 +171,7 @@ def _rewritten(where: Directive, root: str, folder: str | None = None) -> Iterat
             continue
         pattern = in_any_case(pattern, entry)
         proxied = "P" in flags(entry) and "://" in target
-        if folder is None and not conditional and (proxied or target.startswith(_FOLDERS)):
+        if folder is None and not conditional and (proxied or target.startswith(FOLDERS)):
             yield from _by_expression(pattern, target, entry)
         else:
             yield from _by_example(pattern, target, entry, root, folder)
@@ -183,7 +183,7 @@ def _by_example(pattern: str, target: str, entry: Directive, root: str, folder: 
         path, leads = found
         proxied = "P" in flags(entry) and "://" in leads
         if proxied or (leads.startswith("/") and root and folder is None):
-            is_file = leads.startswith(_FOLDERS) or below(leads, root)
+            is_file = leads.startswith(FOLDERS) or below(leads, root)
             leads = leads if proxied or is_file else join(root, leads)
             yield Mapping(path, leads, entry, exact=True, shouted=_shouted(pattern, path))
 

@@ -41,17 +41,24 @@ class Variable:
         return _CLOSED.get(self.name, ())
 
 
+USER = "mtls-harness"
+"""The common name and the user's name of a client of which no other is wanted: what files that CONFIG does not hold
+know."""
 USER_AGENT = "mtls-harness"
 """What every probe says of itself, where it is to say nothing else."""
 OUTSIDE = "203.0.113.7"
 """An address that nobody has (RFC 5737)."""
 LEGACY_SUBJECT = "SSL_CLIENT_S_DN (legacy)"
 """The subject in the form `/O=…/CN=…`: the user of `SSLOptions +FakeBasicAuth`."""
+LEGACY_ISSUER = "SSL_CLIENT_I_DN (legacy)"
 BASIC_USER = "basic user"
 """Whose password the client knows (RFC 7617)."""
 VERIFY = "SSL_CLIENT_VERIFY"
 RAW_PATH = "RAW_PATH"
 """The path as the client writes it, before httpd takes the dots out of it: what SetEnvIf calls Request_URI."""
+
+MAYBE_SET = "the variable "
+"""Begins the name of an environment variable that nothing in the configuration sets: a module may."""
 
 _DEFAULTS = {
     "REQUEST_METHOD": "GET",
@@ -95,6 +102,8 @@ def variable(name: str) -> Variable:
     """Return the variable of this name; one that is not known is UNKNOWABLE."""
     if name in HEADERS:
         return header(HEADERS[name])
+    # Names ignore case; mod_ssl writes these parts so.
+    name = name.replace("_EMAIL", "_Email").replace("_MSUPN", "_msUPN")
     if (first := _INDEXED.fullmatch(name)) and "_SAN_" not in name:
         name = first[1]
     if name.startswith("SSL_CLIENT_"):

@@ -2,10 +2,9 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 
-from harness.httpd.bypass import Bypass, bypasses
 from harness.httpd.conditions import CONDITIONS, forwards_identity, split_by_path, telling
 from harness.httpd.directive import Directive, walk
 from harness.httpd.guard import USERS, Guard, denies_all, granting_directive, opens, replaced, wants_to_know
@@ -27,6 +26,16 @@ _OPEN_ENDED = {
 }
 
 
+@dataclass(frozen=True)
+class Bypass:
+    """A path, and the line because of which no rule covers it. `rule` is the one that was to, where what lies there is
+    known to be the same; None where that is for an application to say."""
+
+    path: str
+    because: Directive
+    rule: Directive | None = None
+
+
 class VirtualHost:
     """One virtual host, or the main server, at one port."""
 
@@ -44,17 +53,19 @@ class VirtualHost:
         self.port = port
         self.listener = listener
         self.coverage_gaps: list[CoverageGap] = []
+        self.bypasses: dict[str, Bypass] = {}
+        """The paths that lie beside what its rules cover: whoever looks for them puts them here."""
         main = host is configuration
         # The main server has no opening line: the first of the user's own stands for it.
         own = (entry for entry in host.body if entry.file != SNIPPET)
         self.where = (listen or next(own, host)) if main else host
         self._body = host
         self._https = protocol == "https" or port == 443
-        self._levels = (host,) if main else (configuration, host)
-        self._plain = {entry.name.lower(): entry for level in self._levels for entry in level.body if not entry.body}
-        self.ways = [*ways(self._levels, self._root)]
-        self.sections = merged([section for level in self._levels for section in sections(level)])
-        homes = (entry for level in self._levels for entry in level.find("UserDir"))
+        self.levels = (host,) if main else (configuration, host)
+        self._plain = {entry.name.lower(): entry for level in self.levels for entry in level.body if not entry.body}
+        self.ways = [*ways(self.levels, self.root)]
+        self.sections = merged([section for level in self.levels for section in sections(level)])
+        homes = (entry for level in self.levels for entry in level.find("UserDir"))
         self._homes = next((entry for entry in homes if entry.value not in {"enabled", "disabled"}), None)
         for name, entry in self._plain.items():
             if name in _OPEN_ENDED and entry.value not in {"off", "none"} and (name != "userdir" or self._homes):
@@ -81,7 +92,8 @@ class VirtualHost:
         return engine.value == "on" if engine else self._https
 
     @cached_property
-    def _root(self) -> str:
+    def root(self) -> str:
+        """Its document root; "" where it has none."""
         found = self._plain.get("documentroot")
         return found.words()[0].rstrip("/") if found else ""
 
@@ -89,7 +101,7 @@ class VirtualHost:
         """Name what is served at a path: a file's path, or where a proxy asks; "" where nothing is."""
         if way := self.way(url):
             return _without_dots(way.content(url))
-        return re.sub("/+", "/", join(self._root, url)) if self._root else ""
+        return re.sub("/+", "/", join(self.root, url)) if self.root else ""
 
     def way(self, url: str) -> Mapping | None:
         """By which way a path leads to what is served; None where it lies where its URL says."""
@@ -101,7 +113,7 @@ class VirtualHost:
     def urls(self, content: str) -> Iterator[str]:
         """Yield the paths at which this content is served."""
         led = [way.from_the_start for way in self.ways if way.from_the_start and not way.is_exception]
-        yield from _at_which(content, [*led, *([("/", self._root)] if self._root else [])])
+        yield from _at_which(content, [*led, *([("/", self.root)] if self.root else [])])
 
     def asking_for(self, name: str) -> Iterator[str]:
         """Yield the paths at which a proxy is to ask for this, by the name that the configuration has for it."""
@@ -112,8 +124,8 @@ class VirtualHost:
         """Its root, a path for every section with a guard of its own, and every way round them: none leads round the
         handshake."""
         guarded = [path for _, path in self.covered]
-        around = [] if self._required else self.led
-        return list(dict.fromkeys(["/", *guarded, *self._bypasses, *around]))
+        around = [] if self.required else self.led
+        return list(dict.fromkeys(["/", *guarded, *self.bypasses, *around]))
 
     @property
     def led(self) -> list[str]:
@@ -125,14 +137,16 @@ class VirtualHost:
         """Every section with a guard of its own, with each of the paths that were made for it."""
         return [(section, path) for section in self.sections for path in self._paths(section)]
 
-    @cached_property
-    def _bypasses(self) -> dict[str, Bypass]:
-        return {} if self._required else {one.path: one for one in bypasses(self)}
-
     @property
-    def _required(self) -> bool:
+    def required(self) -> bool:
         """Whether nobody gets as far as a request without a certificate."""
         return self.tls and self.says("SSLVerifyClient") == "require"
+
+    @cached_property
+    def _http2(self) -> bool:
+        """Whether it offers HTTP/2 over TLS: its own `Protocols` count, else the server's; without any, none does."""
+        offered = [[word for entry in level.find("Protocols") for word in entry.words()] for level in self.levels]
+        return "h2" in next(filter(None, reversed(offered)), [])
 
     def says(self, name: str) -> str:
         """The value of a directive that is about all of it; "" where there is none."""
@@ -169,7 +183,7 @@ class VirtualHost:
     def serves(self, section: Section) -> bool:
         """Whether anything that a section is about is served here, as far as can be told."""
         if section.example() is None or (
-            section.kind == "directory" and self._homes and not below(section.text, self._root)
+            section.kind == "directory" and self._homes and not below(section.text, self.root)
         ):
             return True
         if section.kind == "location" and not section.is_expression and any(self.urls(section.text)):
@@ -193,7 +207,7 @@ class VirtualHost:
         rules = tuple(entry for entry in said if self._asks(entry) and entry not in void)
         way = self.way(url)
         asks = any(map(self._asks, said))
-        beyond = self._bypasses.get(url)
+        beyond = self.bypasses.get(url)
         claim = (beyond and beyond.rule) or self._claim(url, asks=asks)
         left_to_others = claim if claim and wants_to_know(claim) and self._is_left_to_others(url) else None
         guard = Guard(
@@ -209,6 +223,7 @@ class VirtualHost:
             claim is None and (asks or any(self.asks_in(one) and one.spares(url) for one in self.sections)),
             tuple(section for section in covering if opens(section)),
             bypassed_by=beyond.because if beyond else left_to_others,
+            http2=self._http2,
         )
         return replace(guard, granting_directive=granting_directive(guard, self._set_by_certificate))
 
@@ -240,7 +255,7 @@ class VirtualHost:
 
     def _claim(self, url: str, *, asks: bool) -> Directive | None:
         """Find what says that a certificate is needed at a path, where something there `asks` for one, or nothing."""
-        if self._required:
+        if self.required:
             return self._plain["sslverifyclient"]
         if asks:
             return self.asked_for(url)
@@ -258,7 +273,7 @@ class VirtualHost:
         """What is said of the virtual host as a whole, conditions included."""
         body = tuple(
             entry
-            for level in self._levels
+            for level in self.levels
             for entry in split_by_path(level.body)[0]
             if not entry.body or entry.name.lower() in CONDITIONS
         )
@@ -300,7 +315,7 @@ class VirtualHost:
     @cached_property
     def _telling(self) -> set[tuple[str, int]]:
         """Where conditions about a certificate stand that decide about nobody: they only tell who came."""
-        return {(entry.file, entry.line) for level in self._levels for entry in telling(level, self.directives)}
+        return {(entry.file, entry.line) for level in self.levels for entry in telling(level, self.directives)}
 
     @cached_property
     def _set_by_certificate(self) -> dict[str, Directive]:
@@ -326,7 +341,7 @@ class VirtualHost:
     @cached_property
     def directives(self) -> list[Directive]:
         """Every directive that is about it, and about no other virtual host."""
-        bodies = (entry for level in self._levels for entry in level.body if entry.name.lower() != "virtualhost")
+        bodies = (entry for level in self.levels for entry in level.body if entry.name.lower() != "virtualhost")
         return [part for entry in bodies for part in (entry, *walk(entry))]
 
 

@@ -18,10 +18,9 @@ from harness.httpd.formula import (
     Term,
     Values,
     atoms,
-    first_host,
-    network,
     number,
 )
+from harness.httpd.networks import first_host, network
 from harness.httpd.pcre import search, texts
 from harness.httpd.variables import OUTSIDE, Variable
 
@@ -30,6 +29,7 @@ ANOTHER = "another"
 MOST_STEPS = 20_000
 """How many choices a search for witnesses may make before the formula counts as too large."""
 _MOST_COMBINATIONS = 4096
+_DOT = re.compile(r"(?<=\w)\.(?=\w)")
 _JOINTS = {
     "SSL_CLIENT_S_DN": ",",
     "SSL_CLIENT_I_DN": ",",
@@ -62,11 +62,34 @@ def witnesses(
         TooLargeError: the search has more than MOST_STEPS choices.
     """
     seen: set[frozenset[tuple[Variable, str]]] = set()
-    for found in _Search(domains(formula, fixed, defaults, extras)).solutions([(formula, True)], {}):
-        values = {one: left[0] for one, left in found.items()}
+    for found in solutions(formula, fixed, defaults=defaults, extras=extras):
+        values = next(assignments(found))
         if (key := frozenset(values.items())) not in seen:
             seen.add(key)
             yield values
+
+
+def solutions(
+    formula: Formula,
+    fixed: Values,
+    *,
+    defaults: Values = _NOTHING,
+    extras: Mapping[Variable, Sequence[str]] = _NO_EXTRAS,
+) -> Iterator[Domains]:
+    """Yield the same as `witnesses`, with all values of each variable that will do.
+
+    Raises:
+        TooLargeError: the search has more than MOST_STEPS choices.
+    """
+    yield from _Search(domains(formula, fixed, defaults, extras)).solutions([(formula, True)], {})
+
+
+def assignments(found: Domains) -> Iterator[dict[Variable, str]]:
+    """Yield values of what is left: the first of each variable, then each other one of a single variable."""
+    first = {one: left[0] for one, left in found.items()}
+    yield first
+    for one, left in found.items():
+        yield from ({**first, one: value} for value in left[1:])
 
 
 def equivalent(one: Formula, other: Formula) -> bool:
@@ -77,7 +100,7 @@ def equivalent(one: Formula, other: Formula) -> bool:
     """
     whole = domains(Any((one, other)), {})
     differing = ([(one, True), (other, False)], [(one, False), (other, True)])
-    return not any(next(_Search(whole).solutions(both, {}), None) for both in differing)
+    return all(next(_Search(whole).solutions(both, {}), None) is None for both in differing)
 
 
 def domains(
@@ -91,7 +114,8 @@ def domains(
     patterns: dict[Variable, dict[str, None]] = {}
     for atom in dict.fromkeys(atoms(formula)):
         for one in atom.variables:
-            found.setdefault(one, {defaults.get(one, one.default): None})
+            usual = [defaults.get(one, one.default), *extras.get(one, ())]
+            found.setdefault(one, dict.fromkeys(usual))
         for one, value in _candidates(atom):
             found[one][value] = None
             if atom.operator is Operator.MATCHES and value:
@@ -102,9 +126,7 @@ def domains(
             found[one][_JOINTS.get(one.name, "").join(some)] = None
         found[one][_JOINTS.get(one.name, "").join(several)] = None
     return {
-        one: (fixed[one],)
-        if one in fixed
-        else one.values or tuple({**values, **dict.fromkeys(extras.get(one, ())), "": None, ANOTHER: None})
+        one: (fixed[one],) if one in fixed else one.values or tuple({**values, "": None, ANOTHER: None})
         for one, values in found.items()
     }
 
@@ -147,12 +169,10 @@ class _Search:
             elif isinstance(part, Atom):
                 if len(set(part.variables)) > 1:
                     choices.append((part, positive))
-                    continue
-                one = part.variables[0]
-                left = tuple(value for value in found.get(one, self.whole[one]) if part.holds({one: value}) is positive)
-                if not left:
+                elif narrowed := self._narrowed(part, positive, found):
+                    found = narrowed[0]
+                else:
                     return None
-                found = {**found, one: left}
             elif isinstance(part, All) == positive:
                 agenda += [(one, positive) for one in reversed(part.parts)]
             elif not part.parts:
@@ -160,6 +180,15 @@ class _Search:
             else:
                 choices.append((part, positive))
         return found, choices
+
+    def _narrowed(self, atom: Atom, positive: bool, found: Domains) -> list[Domains]:
+        """What is left of the values where an atom about one variable, or none, is true, or false; nothing where it
+        cannot be."""
+        if not atom.variables:
+            return [found] if atom.holds({}) is positive else []
+        one = atom.variables[0]
+        left = tuple(value for value in found.get(one, self.whole[one]) if atom.holds({one: value}) is positive)
+        return [{**found, one: left}] if left else []
 
     def _combinations(self, atom: Atom, positive: bool, found: Domains) -> Iterator[Domains]:
         """Yield the values of several variables for which an atom about all of them is true, or false."""
@@ -203,7 +232,9 @@ def _examples(operator: Operator, operand: str) -> tuple[str, ...]:
         case Operator.EQUAL | Operator.SHORTER_OR_EQUAL:
             return (operand,)
         case Operator.MATCHES:
-            fitting = (text for text in texts(operand) if text.isprintable() and search(operand, text))
+            # A dot between letters is mostly meant as a dot.
+            made = itertools.chain(texts(_DOT.sub(r"\.", operand)), texts(operand))
+            fitting = (text for text in made if text.isprintable() and search(operand, text))
             return tuple(itertools.islice(dict.fromkeys(fitting), 2))
         case Operator.LESS | Operator.LESS_OR_EQUAL | Operator.SHORTER_OR_LESS:
             return (operand, f"{operand}~", operand[:-1])

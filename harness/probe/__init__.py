@@ -18,6 +18,7 @@ from OpenSSL._util import lib
 
 from harness.outcome import Observation, Outcome, Tls
 from harness.pki import Identity
+from harness.probe import http2
 
 DEADLINE = 10
 """Seconds that one read or write may take."""
@@ -25,6 +26,9 @@ PASSWORD = "password"  # noqa: S105 - the one that SSLOptions +FakeBasicAuth has
 SITE = "the site"
 NEIGHBOUR = "a neighbour"
 ALIAS = "an alias"
+HTTP_1_1 = "HTTP/1.1"
+HTTP_2 = "HTTP/2"
+NOT_HTTP_2 = "the server does not choose HTTP/2, so the request is made by HTTP/1.1"
 _VERSIONS: dict[Tls, int] = {"1.2": SSL.TLS1_2_VERSION, "1.3": SSL.TLS1_3_VERSION}
 _ANY_STRENGTH = b"ALL:@SECLEVEL=0"
 """A hostile client sends what a careful library would refuse to load: judging it is the server's business."""
@@ -37,12 +41,14 @@ class Client:
 
     `asks_for` is the server name in the handshake (SNI): `SITE` its own, `NEIGHBOUR` that of another site on the same
     port, `ALIAS` another one of its own, None no name at all. `resumes` is the name of a `NEIGHBOUR` with whom it shook
-    hands before: it goes on with that session (RFC 8446 section 2.2) where it was given one. `host` is the name in the
-    request where that is not the site's (a client that asks for an alias does so in both). `method` is that of the
-    request, `user` one who says that his password is "password" (RFC 7617). `address` is where he says to come from,
-    which only a server under test believes; `headers` are written besides, `query` follows on the path, and `via` goes
-    before it; `http` is the version that it speaks. `post_handshake` says whether a certificate can be asked for after
-    the handshake (RFC 8446 section 4.2.6): browsers do not offer it.
+    hands before, or `SITE`: it goes on with that session (RFC 8446 section 2.2) where it was given one. A client that
+    resumes a session of the same site sends its request twice. `host` is the name in the request where that is not the
+    site's (a client that asks for an alias does so in both). `method` is that of the request, `user` one who says that
+    his password is "password" (RFC 7617). `address` is where he says to come from, which only a server under test
+    believes; `headers` are written besides, `query` follows on the path, and `via` goes before it; `http` is the
+    version that it speaks: one that speaks HTTP/2 speaks HTTP/1.1 as well where the server wants that, as browsers do.
+    `post_handshake` says whether a certificate can be asked for after the handshake (RFC 8446 section 4.2.6): browsers
+    do not offer it.
     """
 
     identity: Identity | None = None
@@ -56,7 +62,7 @@ class Client:
     address: str | None = None
     headers: tuple[tuple[str, str], ...] = ()
     query: str = ""
-    http: str = "HTTP/1.1"
+    http: str = HTTP_1_1
     via: str = ""
     post_handshake: bool = True
 
@@ -66,7 +72,7 @@ class Client:
         said = [f"{name}: {value}" for name, value in self.headers]
         said += [f"Host: {self.host}"] if self.host and self.asks_for == SITE else []
         said += [f"?{self.query}"] if self.query else []
-        said += [self.http] if self.http != "HTTP/1.1" else []
+        said += [self.http] if self.http not in {HTTP_1_1, HTTP_2} else []
         said += [self.method] if self.method not in {"GET", "POST"} else []
         return ", ".join([*said, *([f"{self.via}/…"] if self.via else [])])
 
@@ -109,17 +115,35 @@ def probe(endpoint: Endpoint, client: Client, tls: Tls, probe_id: str) -> Observ
         # TLS 1.2 has checked the server's signature before the client shows its certificate, TLS 1.3 at the end.
         shown = connection.get_peer_certificate(as_cryptography=True)
         proven = (tls == "1.2" or failure is None) and shown in endpoint.servers
-        answer = b""
-        if failure is None:
-            answer, failure = _ask(connection, _request(endpoint, client, probe_id))
+        wants_http2 = client.http == HTTP_2 and failure is None
+        other = wants_http2 and connection.get_alpn_proto_negotiated() != http2.ALPN
+        client = replace(client, http=HTTP_1_1) if other else client
+        status, failure = (None, failure) if failure else _reply(connection, endpoint, client, probe_id)
     finally:
         connection.close()
+    if isinstance(failure, http2.Http11RequiredError):
+        return probe(endpoint, replace(client, http=HTTP_1_1), tls, probe_id)
     alert = alert_of(failure)
-    status = _status(answer)
+    if isinstance(failure, http2.RefusedError):
+        return Observation(Outcome.REFUSED_BY_HTTP, proven, _since(start), error=str(failure))
     silent = Outcome.REFUSED_IN_HANDSHAKE if alert else Outcome.NO_ANSWER
     outcome = silent if status is None else _of_status(status)
     lost = None if status is not None or alert else f"no answer: {failure or 'the connection was closed'}"
-    return Observation(outcome, proven, _since(start), alert, status, lost)
+    return Observation(outcome, proven, _since(start), alert, status, lost or (NOT_HTTP_2 if other else None))
+
+
+def _reply(
+    connection: SSL.Connection, endpoint: Endpoint, client: Client, probe_id: str
+) -> tuple[int | None, Exception | None]:
+    """Ask in the way of the client; returns the status, None without one, and what went wrong."""
+    if client.http == HTTP_2:
+        headers = _headers(client, probe_id)
+        return http2.ask(connection, client.method, _host(endpoint, client), _target(endpoint, client), headers)
+    if client.resumes == SITE:
+        answer, failure = _ask_twice(connection, endpoint, client, probe_id)
+    else:
+        answer, failure = _ask(connection, _request(endpoint, client, probe_id))
+    return _status(answer), failure
 
 
 def _connection(context: SSL.Context, endpoint: Endpoint, client: Client) -> SSL.Connection:
@@ -133,9 +157,9 @@ def _connection(context: SSL.Context, endpoint: Endpoint, client: Client) -> SSL
 
 
 def _session(context: SSL.Context, endpoint: Endpoint, client: Client) -> SSL.Session | None:
-    """Visit the neighbour whose session is to be resumed; TLS 1.3 hands it out after the handshake. None where the
-    neighbour lets nobody in."""
-    first = replace(client, asks_for=client.resumes, host=client.resumes)
+    """Visit the site whose session is to be resumed; TLS 1.3 hands it out after the handshake. None where the handshake
+    is refused there."""
+    first = client if client.resumes == SITE else replace(client, asks_for=client.resumes, host=client.resumes)
     connection = _connection(context, endpoint, first)
     try:
         if handshake(connection) is None:
@@ -158,6 +182,8 @@ def context_for(client: Client, tls: Tls) -> SSL.Context:
     # The certificate of this run is compared as a whole, which is stricter than any chain could be.
     context.set_verify(SSL.VERIFY_NONE, None)
     context.set_cipher_list(_ANY_STRENGTH)
+    if client.http == HTTP_2:
+        context.set_alpn_protos([http2.ALPN, b"http/1.1"])
     if client.identity is not None:
         leaf, *chain = client.certificates
         context.use_certificate(leaf)
@@ -210,29 +236,38 @@ def probe_without_tls(endpoint: Endpoint, client: Client, probe_id: str) -> Obse
     return Observation(_of_status(status), False, _since(start), None, status)
 
 
-_USUAL = ("User-Agent: mtls-harness", "Accept: */*")
+_USUAL = (("User-Agent", "mtls-harness"), ("Accept", "*/*"))
 """What every client says: many servers turn away who does not."""
 
 
-def _request(endpoint: Endpoint, client: Client, probe_id: str) -> bytes:
+def _request(endpoint: Endpoint, client: Client, probe_id: str, *, connection: str = "close") -> bytes:
+    headers = [("Host", _host(endpoint, client)), ("Connection", connection), *_headers(client, probe_id)]
+    lines = (f"{name}: {value}" for name, value in headers)
+    return "\r\n".join((f"{client.method} {_target(endpoint, client)} {client.http}", *lines, "", "")).encode()
+
+
+def _target(endpoint: Endpoint, client: Client) -> str:
     query = "?" + quote(client.query, "=&+/:") if client.query else ""
-    # As browsers do, without the port where it is the scheme's own (RFC 9110 section 4.2.3).
+    return f"{client.via}{endpoint.path}{query}"
+
+
+def _host(endpoint: Endpoint, client: Client) -> str:
+    """As browsers write it, without the port where it is the scheme's own (RFC 9110 section 4.2.3)."""
     written = client.host and re.search(r":\d+$", client.host)
     port = "" if written or endpoint.port == (443 if endpoint.servers else 80) else f":{endpoint.port}"
+    return f"{client.host or endpoint.name}{port}"
+
+
+def _headers(client: Client, probe_id: str) -> list[tuple[str, str]]:
+    """What the request says beside the host and the connection."""
     given = {name.title() for name, _ in client.headers}
-    lines = [
-        f"{client.method} {client.via}{endpoint.path}{query} {client.http}",
-        f"Host: {client.host or endpoint.name}{port}",
-        f"X-MTLS-Probe: {probe_id}",
-        *(line for line in _USUAL if line.partition(":")[0] not in given),
-        "Connection: close",
-    ]
-    lines += [f"{name}: {value}" for name, value in client.headers]
+    usual = (entry for entry in _USUAL if entry[0] not in given)
+    headers = [("X-MTLS-Probe", probe_id), *usual, *client.headers]
     if client.address:
-        lines.append(f"X-MTLS-Address: {client.address}")
+        headers.append(("X-MTLS-Address", client.address))
     if client.user:
-        lines.append(f"Authorization: Basic {base64.b64encode(f'{client.user}:{PASSWORD}'.encode()).decode()}")
-    return "\r\n".join((*lines, "", "")).encode()
+        headers.append(("Authorization", f"Basic {base64.b64encode(f'{client.user}:{PASSWORD}'.encode()).decode()}"))
+    return headers
 
 
 def _of_status(status: int) -> Outcome:
@@ -254,6 +289,43 @@ def _ask(connection: SSL.Connection, request: bytes) -> tuple[bytes, Exception |
     except (SSL.Error, OSError) as error:
         failure = error
     return answer, failure
+
+
+def _ask_twice(
+    connection: SSL.Connection, endpoint: Endpoint, client: Client, probe_id: str
+) -> tuple[bytes, Exception | None]:
+    """Ask once more on the same connection, unless the first request is admitted or the server closes: of a resumed
+    session mod_ssl reads the certificate while it handles the first request, and `<If>` is evaluated before that."""
+    first, failure = _answer(connection, _request(endpoint, client, probe_id, connection="keep-alive"))
+    if failure or (_status(first) or 0) < 300:
+        return first, failure
+    second, failure = _ask(connection, _request(endpoint, client, probe_id))
+    return (second, failure) if second or alert_of(failure) else (first, None)
+
+
+_END = re.compile(rb"(?i)\r\n(?:content-length: *(\d+)|transfer-encoding: *(chunked)) *\r\n")
+
+
+def _answer(connection: SSL.Connection, request: bytes) -> tuple[bytes, Exception | None]:
+    """Send a request and read one answer, to its end and no further (RFC 9112 section 6.3)."""
+    answer = b""
+    try:
+        connection.sendall(request)
+        while not _is_whole(answer) and (chunk := connection.recv(65536)):
+            answer += chunk
+    except SSL.ZeroReturnError:
+        pass
+    except (SSL.Error, OSError) as error:
+        return answer, error
+    return answer, None
+
+
+def _is_whole(answer: bytes) -> bool:
+    head, found, body = answer.partition(b"\r\n\r\n")
+    end = _END.search(head + b"\r\n") if found else None
+    if end is None:
+        return False
+    return body.endswith(b"0\r\n\r\n") if end[2] else len(body) >= int(end[1])
 
 
 def alert_of(failure: Exception | None) -> str | None:

@@ -1,4 +1,4 @@
-"""In which forms can a finished run be read?"""
+"""In which formats is a finished run written?"""
 
 from collections.abc import Callable
 

@@ -1,5 +1,7 @@
 """In which order does a person read the findings?"""
 
+import re
+
 from harness.httpd.site import Site
 from harness.verify import Finding, Run
 
@@ -9,12 +11,14 @@ _WORST_FIRST = ("error", "warning", "note")
 def grouped(run: Run) -> list[tuple[tuple[Site, ...], tuple[Finding, ...]]]:
     """Group the findings by site, the worst site first and in it the worst finding.
 
-    Sites that one line makes wrong in the same way stand together: it has to be mended once.
+    Sites with the same finding about the same line form one group: the line needs only one change.
     """
     order = {site.id: number for number, site in enumerate(run.sites)}
     where: dict[tuple[str, ...], dict[str, Finding]] = {}
     for finding in run.findings:
-        same = (finding.level, finding.id, finding.message, finding.remedy, finding.file, str(finding.line))
+        # The request that shows it differs from site to site.
+        message = re.sub("`[^`]*`", "", finding.message) if finding.cases else finding.message
+        same = (finding.level, finding.id, message, *finding.cases, finding.remedy, finding.file, str(finding.line))
         where.setdefault(same, {})[finding.site] = finding
     groups: dict[tuple[str, ...], list[Finding]] = {}
     for found in where.values():

@@ -1,11 +1,11 @@
-"""What does a program read of a run? The report, version 1."""
+"""How is a run written as JSON? The report, version 1."""
 
 import json
 from typing import Any
 
 from harness.httpd.site import Site
 from harness.report.meaning import why
-from harness.verify import Finding, Result, Run
+from harness.verify import Covered, Finding, Result, Run
 
 VERSION = 1
 
@@ -23,6 +23,7 @@ def as_data(run: Run, *, strict: bool = False) -> dict[str, Any]:
         "subject": {"config": run.target.name, "image": run.image, **run.versions},
         "sites": [_site(site) for site in run.sites],
         "results": [_result(result) for result in run.results],
+        "coverage": [_covered(one) for one in run.coverage],
         "findings": [_finding(finding) for finding in run.findings],
         "timing_s": dict(run.timing_s),
     }
@@ -45,7 +46,7 @@ def _site(site: Site) -> dict[str, Any]:
 
 
 def _result(result: Result) -> dict[str, Any]:
-    knock, seen, reason = result.knock, result.observed, result.logged.reason
+    knock, seen = result.knock, result.observed
     return {
         "case": knock.case.id,
         "site": knock.site.id,
@@ -55,9 +56,40 @@ def _result(result: Result) -> dict[str, Any]:
         "alert": seen.alert,
         "status": seen.status,
         "identity": result.logged.identity,
-        "reason": {"ah": reason.ah, "x509_error": reason.x509_error} if reason else None,
+        "reason": _reason(result),
         "verdict": result.verdict,
         "duration_ms": seen.duration_ms,
+    }
+
+
+def _reason(result: Result) -> dict[str, Any] | None:
+    """Return why it was refused: httpd's message in the handshake, the deciding condition after it."""
+    reason, condition = result.logged.reason, result.decided_by
+    if reason is None and condition is None:
+        return None
+    directive = condition.directive if condition else None
+    return {
+        "ah": reason.ah if reason else None,
+        "x509_error": reason.x509_error if reason else None,
+        "text": reason.text if reason else None,
+        "file": directive.file if directive else None,
+        "line": directive.line if directive else None,
+        "condition": f"{directive.name} {directive.arguments}" if directive else None,
+    }
+
+
+def _covered(one: Covered) -> dict[str, Any]:
+    directive = one.condition.directive
+    return {
+        "site": one.site.id,
+        "file": directive.file,
+        "line": directive.line,
+        "directive": directive.name,
+        "condition": directive.arguments,
+        "true": one.true,
+        "false": one.false,
+        "independent": one.independent,
+        "why": one.why,
     }
 
 

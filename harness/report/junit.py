@@ -1,4 +1,4 @@
-"""What does a CI server read of a run?"""
+"""How is a run written as JUnit XML, for CI servers?"""
 
 from junitparser import Error, Failure, JUnitXml, TestCase, TestSuite
 
@@ -9,7 +9,7 @@ _FAILED = {Verdict.INTRUDER, Verdict.LOCKED_OUT}
 
 
 def render(run: Run, _strict: bool) -> str:
-    """Write a suite a site and a test a probe; what could not be judged is an error, never a pass or a skip."""
+    """Write a suite for each site and a test for each probe. A probe without a verdict is an error."""
     report = JUnitXml("mtls-harness")
     for site in run.sites:
         suite = TestSuite(f"{run.target.name} {site.url}")

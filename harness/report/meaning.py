@@ -3,34 +3,36 @@
 from harness.outcome import Verdict
 
 _INTRUDERS = {
-    "absent": "Whoever finds the address is served, without any certificate at all.",
-    "chain": "A certificate that no trusted authority answers for opens the door, so anybody can make one that does.",
-    "ocsp": "A client whose certificate its authority no longer vouches for still gets in.",
-    "protocol": "Connections are made over a version of TLS that was meant to be off.",
-    "proof": "Whoever has seen a certificate, which is no secret, can pass for its owner.",
-    "revocation": "A client whose certificate was withdrawn, as after a theft or a dismissal, still gets in.",
-    "routing": "The site's own guard is passed by asking for it under another name.",
-    "rules": "Every client of the authority gets in where only some of them should.",
-    "strength": "A certificate that can be forged with today's means opens the door.",
-    "usage": "A certificate that was issued for another purpose opens the door.",
-    "validity": "A certificate opens the door outside of its period of validity, when nobody answers for it any more.",
+    "absent": "The site is public to anyone who sends this request.",
+    "chain": "Certificates of untrusted authorities are accepted: anyone can make one.",
+    "ocsp": "Certificates that the OCSP responder does not report good are accepted.",
+    "protocol": "Connections use a version of TLS that must be off.",
+    "proof": "A certificate is no secret: anyone who has seen it can pose as its owner.",
+    "resumption": "An unverified certificate counts as verified from the second connection on.",
+    "revocation": "Revoked certificates are accepted.",
+    "routing": "Another server name bypasses the site's guard.",
+    "rules": "The rules admit clients that they must refuse.",
+    "strength": "Certificates that can be forged today are accepted.",
+    "usage": "Certificates that were issued for another purpose are accepted.",
+    "validity": "Certificates outside their validity period are accepted.",
 }
 _OTHERS = {
-    Verdict.LOCKED_OUT: "A client with everything in order cannot work, and people turn off what locks them out.",
-    Verdict.OTHERWISE: "It is not the case's own rule that answered, so that rule is not proved.",
-    "authority_not_examined": "Its clients may get in where nobody asked about them.",
-    "more_than_needed": "Longer chains than yours are accepted: one more authority that can let somebody in.",
+    Verdict.LOCKED_OUT: "Valid clients are refused.",
+    Verdict.OTHERWISE: "Another rule decided, so the tested rule is not proven.",
+    "authority_not_examined": "Clients of those authorities may be admitted.",
+    "more_than_needed": "Every authority in a longer chain can issue clients for this site.",
     "not_checked": _INTRUDERS["revocation"],
-    "not_examined": "It may let in whom nobody asked about here.",
-    "rule_without_place": "What it was to protect is not protected by it.",
-    "way_in_not_tried": "There may be a time, or a client, that it is open to.",
-    "open_to_all": "Whoever reaches the server is served there, without any certificate at all.",
+    "not_examined": "Other clients may be admitted there.",
+    "rule_without_place": "It does not protect what it was written for.",
+    "way_in_not_tried": "The rule may be true at another time, or for another client.",
+    "other_credential": "Clients without a certificate are admitted by this rule as well.",
+    "open_to_all": "The site is public to anyone who reaches the server.",
 }
-_ANYTHING_ELSE = "The server does not do what it is meant to."
+_ANYTHING_ELSE = "The server does not do what it must."
 
 
 def why(finding: str) -> str:
-    """Say in one sentence what a finding of this id means for whoever runs the server."""
+    """Say in one sentence what a finding of this id means for the operator of the server."""
     family, _, kind = finding.partition(".")
     known = _INTRUDERS.get(family) if kind == Verdict.INTRUDER else _OTHERS.get(kind)
     return known or _ANYTHING_ELSE

@@ -1,4 +1,4 @@
-"""Who got in where, in a form that is the same from run to run and can be reviewed?"""
+"""How does the record list who was admitted where, the same from run to run?"""
 
 import difflib
 from pathlib import Path
@@ -14,17 +14,17 @@ def lines(run: Run) -> list[str]:
 
 
 def is_whole(run: Run) -> bool:
-    """Whether it could be told of everybody whether he got in: what is less makes no record, and matches none."""
+    """Whether every probe has a clear outcome: any other run writes no record, and matches none."""
     answered = all(entry.observed.outcome is not Outcome.NO_ANSWER for entry in run.unauthenticated)
     return answered and not run.trouble and all(entry.verdict is not Verdict.INCONCLUSIVE for entry in run.results)
 
 
 def differences(run: Run, file: Path) -> list[str]:
-    """Compare with a record that was written earlier; returns a unified diff, nothing where there is no difference.
+    """Compare with an earlier record; returns a unified diff, empty if there is no difference.
 
     Raises:
         OSError: the file cannot be read.
-        UnicodeDecodeError: it is no text.
+        UnicodeDecodeError: the file is binary.
     """
     known = file.read_text(encoding="utf-8").splitlines()
     return [*difflib.unified_diff(known, lines(run), str(file), "this run", lineterm="")]
@@ -42,11 +42,11 @@ def _became(result: Result) -> str:
     status = result.observed.status if result.logged.status is None else result.logged.status
     of = f" ({status // 100}xx)" if status else ""
     if result.observed.outcome is Outcome.ADMITTED:
-        return f"admitted as {_whom(result)}{of}"
+        return f"admitted as {_identity(result)}{of}"
     return "refused in the handshake" if result.observed.outcome is Outcome.REFUSED_IN_HANDSHAKE else f"refused{of}"
 
 
-def _whom(result: Result) -> str:
+def _identity(result: Result) -> str:
     certificates = result.knock.client.certificates
     if result.logged.identity is None:
         return "nobody"

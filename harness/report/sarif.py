@@ -1,4 +1,4 @@
-"""What does a code host read of a run, so that it annotates the line that is responsible?"""
+"""How are findings written as SARIF, so that a code host annotates the responsible line?"""
 
 import contextlib
 import hashlib
@@ -39,7 +39,7 @@ def render(run: Run, _strict: bool) -> str:
 
 
 def _version() -> dict[str, str]:
-    """Name the version; a checkout that is not installed has none."""
+    """Return the version; a checkout that is not installed has none."""
     with contextlib.suppress(PackageNotFoundError):
         return {"version": version("mtls-harness")}
     return {}
@@ -52,8 +52,8 @@ def _rule(finding: str) -> dict[str, Any]:
         "shortDescription": {"text": f"{family}: {kind.replace('_', ' ').replace('-', ' ')}"},
         "fullDescription": {"text": why(finding)},
         "help": {
-            "text": f"{why(finding)} The cases that prove it are explained by: mtls-harness cases ID",
-            "markdown": f"{why(finding)}\n\nThe cases that prove it are explained by `mtls-harness cases ID`.",
+            "text": f"{why(finding)} To read about a case: mtls-harness cases ID",
+            "markdown": f"{why(finding)}\n\nTo read about a case: `mtls-harness cases ID`.",
         },
         "properties": {"tags": ["security", "mtls"]},
     }
@@ -82,8 +82,8 @@ def _location(path: Path, line: int, root: Path) -> dict[str, Any]:
 
 
 def _place(target: Target, finding: Finding, root: Path) -> tuple[Path, int] | None:
-    """Find the line in the repository. For what has none there the subject's main file answers; a server that is
-    running has no file at all."""
+    """Find the line in the repository. For other files, the subject's main file is named; a running server
+    has no file at all."""
     path = target.path(finding.file)
     if path.is_file() and path.is_relative_to(root):
         return path, max(finding.line, 1)
@@ -109,6 +109,6 @@ def _text(path: Path, line: int) -> str:
 
 
 def _fingerprint(finding: Finding, url: str, place: tuple[Path, int] | None, root: Path) -> str:
-    """Tell findings apart by what they are about, not by the line's number: it moves with every edit above it."""
+    """Identify a finding by the text of its line: the line's number changes with every edit above it."""
     about = (_uri(place[0], root), " ".join(_text(*place).split())) if place else ()
     return hashlib.sha256("\0".join((finding.id, url, *about)).encode()).hexdigest()[:32]

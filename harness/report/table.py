@@ -1,4 +1,4 @@
-"""What does a person see of a run on the terminal?"""
+"""How does a run look on the terminal?"""
 
 import textwrap
 from collections import Counter
@@ -12,6 +12,7 @@ from harness.httpd.site import Site
 from harness.outcome import Outcome, Verdict
 from harness.report.grouped import grouped
 from harness.report.meaning import why
+from harness.report.summary import summary
 from harness.verify import Finding, Result, Run
 
 _SIGNS = {
@@ -24,19 +25,15 @@ _SIGNS = {
 _NOT_PROMISED = "[yellow]![/]"
 _WORST_FIRST = (_SIGNS[Verdict.INTRUDER], _NOT_PROMISED, _SIGNS[Verdict.OTHERWISE], _SIGNS[Verdict.INCONCLUSIVE])
 _LEVELS = {"error": "bold red", "warning": "yellow", "note": "cyan"}
-_CLOSING = {
-    "pass": "[bold green]PASS[/]: every promise of the configuration holds.",
-    "fail": "[bold red]FAIL[/]: the configuration does not keep what it promises.",
-    "inconclusive": "[bold magenta]INCONCLUSIVE[/]: there is no verdict.",
-}
+_VERDICTS = {"pass": "bold green", "fail": "bold red", "inconclusive": "bold magenta"}
 _MOST_CASES = 8
 _MOST_SITES = 3
 
 
 def show(run: Run, console: Console, *, strict: bool = False) -> None:
-    """Print who knocked and what became of him, then the findings, then the verdict.
+    """Print the results by client, then the findings, then the verdict.
 
-    One site is shown case by case. Several have a line each; the findings name the cases that are not as expected.
+    One site is shown case by case. Several have a line each; the findings name the cases that failed.
     """
     knocked = {result.knock.site.id for result in run.results}
     sites = [site for site in run.sites if site.id in knocked]
@@ -51,11 +48,14 @@ def show(run: Run, console: Console, *, strict: bool = False) -> None:
             _show(finding, run, console)
     for cases, urls in _untold(run.results).items() if len(sites) > 1 else ():
         console.print(f"\n[bold]{escape(_some(urls, _MOST_SITES))}[/]", soft_wrap=True)
-        console.print(f"[magenta]cannot tell[/] {escape(_some(cases, _MOST_CASES))}")
+        console.print(f"[magenta]inconclusive[/] {escape(_some(cases, _MOST_CASES))}")
     if run.trouble:
         console.print(f"\n{escape(run.trouble)}", style="magenta", soft_wrap=True)
-    expected = sum(result.verdict is Verdict.AS_EXPECTED for result in run.results)
-    console.print(f"\n{_CLOSING[run.verdict(strict=strict)]} {expected} of {len(run.results)} probes went as expected.")
+    for gap in run.coverage:
+        if gap.why:
+            console.print(escape(_indented(f"not covered: {gap.condition}: {gap.why}", console.width)), style="dim")
+    verdict = run.verdict(strict=strict)
+    console.print(f"\n[{_VERDICTS[verdict]}]{verdict.upper()}[/]: {escape(summary(run, strict=strict))}")
     times = ", ".join(f"{part} {seconds:.2f} s" for part, seconds in run.timing_s.items())
     console.print(f"httpd {run.versions['httpd']}, OpenSSL {run.versions['openssl']}; {times}.", style="dim")
 
@@ -74,15 +74,15 @@ def _indented(text: str, width: int) -> str:
 
 
 def _some(names: Sequence[str], most: int) -> str:
-    """Name the first of many; the reports that are files have them all."""
+    """Name the first of many; the report files have all of them."""
     if len(names) <= most:
         return ", ".join(names)
     return f"{', '.join(names[:most])} and {len(names) - most} more"
 
 
 def _summary(results: Sequence[Result], sites: Sequence[Site]) -> Table:
-    """Give each site a line: how many of its probes went as expected, and how many did in which way not."""
-    table = Table("site", "as expected", "not so", box=None, pad_edge=False)
+    """Give each site a line: how many of its probes passed, and how many failed in which way."""
+    table = Table("site", "passed", "failed", box=None, pad_edge=False)
     for site in sites:
         signs = Counter(_sign(result) for result in results if result.knock.site.id == site.id)
         otherwise = "  ".join(f"{signs[sign]} {sign}" for sign in _WORST_FIRST if sign in signs)
@@ -91,7 +91,7 @@ def _summary(results: Sequence[Result], sites: Sequence[Site]) -> Table:
 
 
 def _untold(results: Sequence[Result]) -> dict[tuple[str, ...], list[str]]:
-    """Gather which cases could not be judged: there is no finding of them. Gives the sites for each set of cases."""
+    """Gather the cases without a verdict, which have no finding. Returns the sites for each set of cases."""
     cases: dict[str, dict[str, None]] = {}
     for result in results:
         if result.verdict is Verdict.INCONCLUSIVE:
@@ -103,7 +103,7 @@ def _untold(results: Sequence[Result]) -> dict[tuple[str, ...], list[str]]:
 
 
 def _table(results: Sequence[Result], url: str) -> Table:
-    table = Table("case", "1.2", "1.3", "what became of it", title=url, title_justify="left", box=None, pad_edge=False)
+    table = Table("case", "1.2", "1.3", "result", title=url, title_justify="left", box=None, pad_edge=False)
     cases: dict[str, list[Result]] = {}
     for result in results:
         cases.setdefault(result.knock.case.id, []).append(result)
@@ -135,7 +135,7 @@ def _outcome(results: list[Result]) -> str:
 def _seen(result: Result) -> str:
     word = {
         Outcome.ADMITTED: "admitted",
-        Outcome.REFUSED_BY_HTTP: f"status {result.observed.status}",
+        Outcome.REFUSED_BY_HTTP: f"status {result.observed.status}" if result.observed.status else "no status",
         Outcome.REFUSED_IN_HANDSHAKE: result.observed.alert or "",
         Outcome.NO_ANSWER: "no answer",
     }[result.observed.outcome]

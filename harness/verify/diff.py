@@ -14,7 +14,9 @@ from harness.outcome import TLS_VERSIONS, Outcome, Tls
 from harness.verify.judgement import Result
 from harness.verify.plan import CONTROL, OTHERS
 from harness.verify.policy import Policy, Promise
-from harness.verify.run import Progress, Run, Target, quiet, verify
+from harness.verify.progress import Progress, quiet
+from harness.verify.run import Run, verify
+from harness.verify.target import Target
 
 Attributes = tuple[tuple[x509.ObjectIdentifier, str], ...]
 

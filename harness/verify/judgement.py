@@ -3,11 +3,13 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from harness.httpd.environment import Condition
+from harness.httpd.guard import uses_unset_variable
 from harness.httpd.log import Log
 from harness.outcome import NO_CERTIFICATE, Expectation, LogEntry, Observation, Outcome, Reason, Tls, Verdict, judge
 from harness.pki import serial
-from harness.verify.plan import CONTROL, UNWANTED, PlannedProbe
-from harness.verify.rules import knows_nobody
+from harness.probe import NOT_HTTP_2
+from harness.verify.plan import CONTROL, EACH_CONDITION, OVER_HTTP2, UNWANTED, PlannedProbe
 
 OTHER_VERSION = "protocol_version"
 """The alert of a server that does not speak this version of TLS (RFC 8446 section 6)."""
@@ -22,12 +24,13 @@ _BY_RULE = {NO_PASSWORD, 403}
 
 @dataclass(frozen=True)
 class Result:
-    """A probe and what was made of it."""
+    """A probe and what was made of it; `decided_by` is the condition that refused it, by httpd's own trace."""
 
     knock: PlannedProbe
     observed: Observation
     logged: LogEntry
     verdict: Verdict
+    decided_by: Condition | None = None
 
     @property
     def level(self) -> str | None:
@@ -49,6 +52,7 @@ class Result:
             reason and reason.ah,
             reason and reason.x509_error and f"X509_V_ERR {reason.x509_error}",
             reason and reason.text,
+            self.decided_by and f"{self.decided_by}",
         )
         return f"[{', '.join(str(part) for part in parts if part)}]"
 
@@ -95,6 +99,8 @@ def judge_all(
         if knock.case.id == UNWANTED or seen.alert == OTHER_VERSION:
             verdict = spoken(knock.expected, seen, proven=knock.site.id in proven)
             return Result(knock, seen, logged[knock.probe_id], verdict)
+        if knock.case.id == EACH_CONDITION:
+            return Result(knock, seen, logged[knock.probe_id], _as_decided(knock, seen))
         verdict = judge(
             knock.expected,
             knock.tls,
@@ -107,6 +113,8 @@ def judge_all(
         # It kept its certificate to itself: the server takes no signatures of its kind.
         if verdict is Verdict.LOCKED_OUT and not knock.case.everywhere and not log.saw(filter(None, [_serial(knock)])):
             verdict = Verdict.OTHERWISE
+        if knock.case.id == OVER_HTTP2:
+            verdict = _over_http2(verdict, seen)
         return _own_fault(Result(knock, seen, logged[knock.probe_id], verdict))
 
     asked = [knock for knock in knocks if knock.control_key not in otherwise or not knock.case.expected.admitted]
@@ -115,6 +123,16 @@ def judge_all(
         tuple(result(knock) for key, knock in controls_refused.items() if key not in otherwise),
         tuple(map(result, otherwise.values())),
     )
+
+
+def _as_decided(knock: PlannedProbe, seen: Observation) -> Verdict:
+    """Judge a client that was made for one condition by what the site's decision says of it."""
+    if seen.outcome is Outcome.NO_ANSWER or not seen.server_proven:
+        return Verdict.INCONCLUSIVE
+    admitted = seen.outcome is Outcome.ADMITTED
+    if admitted == knock.expected.admitted:
+        return Verdict.AS_EXPECTED
+    return Verdict.INTRUDER if admitted and knock.client.identity is None else Verdict.OTHERWISE
 
 
 def _wants_password(knock: PlannedProbe, logged: LogEntry) -> bool:
@@ -156,7 +174,7 @@ def _outcome(knock: PlannedProbe, seen: Observation, logged: LogEntry, control: 
     # A rule may serve another page to who was not verified: the place is what the control was given there.
     if control and control.file == knock.site.file != logged.file and logged.file is not None:
         return replace(seen, outcome=Outcome.REFUSED_BY_HTTP, error="answered by another page")
-    lost = "the request was carried out, only its answer was lost" if seen.status is None else None
+    lost = "the request was carried out, only its answer was lost" if seen.status is None else seen.error
     return replace(seen, outcome=Outcome.ADMITTED, error=lost)
 
 
@@ -170,6 +188,14 @@ def spoken(expected: Expectation, seen: Observation, *, proven: bool) -> Verdict
     return Verdict.AS_EXPECTED if proven else Verdict.INCONCLUSIVE
 
 
+def _over_http2(verdict: Verdict, seen: Observation) -> Verdict:
+    """Judge the control's like by HTTP/2: denied by HTTP/2 alone, it is locked out; without HTTP/2 nothing is shown."""
+    if verdict is Verdict.AS_EXPECTED and seen.error == NOT_HTTP_2:
+        return Verdict.OTHERWISE
+    is_denied = verdict is Verdict.OTHERWISE and seen.outcome is Outcome.REFUSED_BY_HTTP
+    return Verdict.LOCKED_OUT if is_denied else verdict
+
+
 def _own_fault(result: Result) -> Result:
     """The control itself is locked out where httpd gives a reason that lies in the configuration, or a rule that must
     let it in does not."""
@@ -179,7 +205,7 @@ def _own_fault(result: Result) -> Result:
     reason = logged.reason or Reason()
     by_configuration = reason.ah in _BY_CONFIGURATION_SAYS or reason.x509_error in _BY_CONFIGURATION
     known = result.knock.expected.by_rule and logged.identity is not None
-    known |= any(map(knows_nobody, result.knock.site.guard.rules))
+    known |= any(map(uses_unset_variable, result.knock.site.guard.rules))
     by_rule = known and result.observed.outcome is Outcome.REFUSED_BY_HTTP
     return replace(result, verdict=Verdict.LOCKED_OUT) if by_configuration or by_rule else result
 

@@ -21,14 +21,19 @@ from harness.httpd.guard import Guard
 from harness.httpd.site import Site
 from harness.outcome import TLS_VERSIONS, LogEntry, Observation, Outcome, Tls, Verdict, refused
 from harness.pki import Authority, Identity, KeyType, generate
-from harness.pki.testbed import SlowKeys, TestPki, slow_keys
+from harness.pki.key_pool import SlowKeys, slow_keys
+from harness.pki.testbed import TestPki
 from harness.probe import SITE, Endpoint, probe
 from harness.probe.server_handshake import ServerHandshake, is_address, look
+from harness.verify.client import Query
 from harness.verify.finding import findings
 from harness.verify.judgement import OTHER_VERSION, Result, spoken
 from harness.verify.plan import CONTROL, UNWANTED, NothingToDoError, PlannedProbe, Planner
 from harness.verify.policy import NO_POLICY, Policy
-from harness.verify.run import Clock, Progress, Run, Target, in_parallel, quiet
+from harness.verify.probing import in_parallel
+from harness.verify.progress import Clock, Progress, quiet
+from harness.verify.run import Run
+from harness.verify.target import Target
 
 _DENIALS = {400, 401, 403, 407, 421, 495, 496}
 """What servers answer to whom they keep out: httpd by the last but two, nginx by 400, 495 and 496."""
@@ -122,7 +127,7 @@ def verify_running(
         if credentials.issuer
         else _Stranger(credentials, named, keys)
     )
-    planner = Planner(lambda _site: pki, places, versions, everything=True, policy=policy)
+    planner = Planner(lambda _site: pki, Query, places, versions, everything=True, policy=policy)
     askable = {case.id for case in catalogue() if _can_be_asked(case, credentials, named, keys)}
     knocks = [
         _fitted(knock, credentials) for knock in planner.plan(places, only=lambda one: only(one) and one.id in askable)

@@ -7,12 +7,11 @@ from harness.cases import Case, catalogue
 from harness.httpd.directive import Directive
 from harness.httpd.guard import Guard
 from harness.httpd.site import Site
-from harness.outcome import Expectation, Tls, admitted, refused_anyhow
+from harness.outcome import Expectation, Tls, admitted, refused_anyhow, refused_by_rule
 from harness.pki.testbed import TestPki
 from harness.probe import ALIAS, NEIGHBOUR, SITE, Client
+from harness.verify.client import Query
 from harness.verify.policy import NO_POLICY, Policy, Promise
-from harness.verify.rules import leaves_it, reads, writers
-from harness.verify.written import Changes, customary, together, written
 
 CONTROL = "valid.p256"
 """The good client that must get in at every site before any refusal there means something."""
@@ -20,10 +19,14 @@ UNAUTHENTICATED = "absent.none"
 """The client without a certificate: who knocks where the configuration promises nothing."""
 UNWANTED = "protocol.unwanted_version"
 """The good client that speaks a version which a policy does not want."""
+OVER_HTTP2 = "valid.over_http2"
+"""The good client that speaks HTTP/2: as the control, but for that."""
 OTHERS = "rules.another_authority"
 """The good clients of each other authority that is trusted than the one that a policy names."""
 _WRITTEN = "absent.with_header"
 """The clients that write what a rule asks for, each something else."""
+EACH_CONDITION = "rules.each_condition"
+"""The clients that turn a condition of the guard which no other client turns."""
 _ANOTHER_HOST = "routing.another_host"
 """The client whose request names a host that is not here: the default virtual host of the port answers it."""
 _IN_THE_CLEAR = {UNAUTHENTICATED, "absent.with_post", _WRITTEN, _ANOTHER_HOST}
@@ -84,13 +87,13 @@ class Planner:
     """
 
     pki: Callable[[Site], TestPki]
+    query: Callable[[Site], Query]
     places: Sequence[Site]
     versions: Sequence[Tls]
     everything: bool
     policy: Policy = NO_POLICY
     count: int = 0
     _kinds: dict[str, int] = field(default_factory=dict)
-    _customary: dict[str, Changes] = field(default_factory=dict)
 
     def plan(self, places: Iterable[Site], *, only: Callable[[Case], bool] = lambda _case: True) -> list[PlannedProbe]:
         """Plan every case that can be asked at each of these sites."""
@@ -136,22 +139,41 @@ class Planner:
     def _knocks(self, case: Case, site: Site, tls: Tls) -> Iterator[PlannedProbe]:
         promise, guard = self.policy.promise_for(site), site.guard
         said = self.everything or _says(promise, case)
-        claimed = not said and _promises(guard, case, self.pki(site)) and not leaves_it(guard)
-        of_readers = claimed and not reads(guard)
+        claimed = not said and _promises(guard, case, self.pki(site)) and not guard.delegates_to_backend
+        of_readers = claimed and self.query(site).good_client.writing_method is None
         expected = _expected(case, site, promise)
+        if case.id == EACH_CONDITION:
+            yield from self._for_coverage(case, site, tls)
+            return
         for client, because in self._clients(case, site):
             self.count += 1
             promised = said or (of_readers if client.method == "GET" else claimed)
             yield PlannedProbe(case, site, tls, client, f"probe-{self.count}", promised, expected, because)
+
+    def _for_coverage(self, case: Case, site: Site, tls: Tls) -> Iterator[PlannedProbe]:
+        """Plan a client for each condition that no other one turns: what the decision says of it is expected."""
+        for asked in self.query(site).coverage_clients:
+            pki = self.pki(site)
+            pki.begin(case.id, self.count)
+            identity = pki.identity(**asked.subject.profile()) if asked.subject else None
+            if identity and asked.subject and asked.subject.issuer:
+                continue  # Another authority's: what the rules make of it is asked by a case of its own.
+            self.count += 1
+            client = asked.request.applied(Client(identity))
+            expected = admitted(by_rule=True) if asked.admits else refused_by_rule() if identity else refused_anyhow()
+            directive = asked.condition.directive
+            yield PlannedProbe(case, site, tls, client, f"probe-{self.count}", identity is None, expected, directive)
 
     def _clients(self, case: Case, site: Site) -> Iterator[tuple[Client, Directive | None]]:
         """Build the client of a case, or one for each thing that a line asks for: that with the line."""
         if case.id != _WRITTEN:
             yield from ((client, None) for client in self._all(case, site))
         elif client := self._build(case, site):
-            always = self._customs(site)
-            clients = ((replace(client, **together([changes, always])), entry) for entry, changes in written(site))
-            yield from ((one, entry) for one, entry in clients if one.host is None or _leads_to(site, one.host))
+            for chosen in self.query(site).chosen_requests:
+                made = (
+                    self.query(site).good_client.request.without_credentials().applied(chosen.written.applied(client))
+                )
+                yield made, chosen.directive
 
     def _all(self, case: Case, site: Site) -> Iterator[Client]:
         """Build the client of a case, or one for each name by which it is to come."""
@@ -177,27 +199,19 @@ class Planner:
         client = case.build(pki)
         if client is None or not _suits(case, client, pki):
             return None
+        good = self.query(site).good_client
         # Where readers need nothing of what the rules want, it is for writers to show.
-        method = (writers(site.guard) if case.family == "rules" else None) or client.method
-        given = together([{"headers": client.headers}, self._customs(site)])
-        wanted = given.pop("method", method)
-        method = wanted if method == "GET" else method
-        return replace(
-            client, **given, method=method, address=pki.template.address, user=client.user or pki.template.user
-        )
-
-    def _customs(self, site: Site) -> Changes:
-        """What whoever comes to this site has to write."""
-        if site.id not in self._customary:
-            self._customary[site.id] = customary(site)
-        return self._customary[site.id]
+        if case.family == "rules" and good.writing_method and client.method == "GET":
+            client = replace(client, method=good.writing_method)
+        return replace(good.request.applied(client), user=client.user or pki.template.user)
 
     def _named(self, client: Client | None, names: Iterable[str]) -> Iterator[Client]:
         """Put each name where the client has a neighbour's."""
         for name in names:
             if client:
                 asks_for = name if client.asks_for == NEIGHBOUR else client.asks_for
-                yield replace(client, asks_for=asks_for, resumes=name if client.resumes else None)
+                resumes = name if client.resumes == NEIGHBOUR else client.resumes
+                yield replace(client, asks_for=asks_for, resumes=resumes)
 
     def _neighbours(self, site: Site) -> Iterable[Site]:
         """Of the other sites on the same port one of each kind: what the handshake asks, and by which authorities."""
@@ -207,12 +221,6 @@ class Planner:
                 trust = (*other.guard.arguments(_TRUST[0]), *other.guard.arguments(_TRUST[1]))
                 kinds.setdefault((other.guard.handshake, *trust), other)
         return kinds.values()
-
-
-def _leads_to(site: Site, host: str) -> bool:
-    """Whether a request for this host is one for the site, as far as names tell."""
-    name = host.partition(":")[0].rstrip(".").lower()
-    return name not in site.neighbours and (site.is_default or name in (site.name, *site.aliases))
 
 
 def _kind(site: Site) -> str:
@@ -294,6 +302,8 @@ def _can_be_asked(case: Case, pki: TestPki, site: Site) -> bool:
         (case.id != _ANOTHER_HOST or site.is_default)
         and case.depth <= 1 + pki.intermediates_allowed
         and (case.family != "ocsp" or (guard.means_ocsp and _by_responder(case, guard)))
+        and (case.id != OVER_HTTP2 or guard.http2)
+        and (case.family != "resumption" or not guard.in_handshake)
         and (case.family != "revocation" or not guard.means_ocsp or not _CRLS.isdisjoint(guard.in_force))
     )
 

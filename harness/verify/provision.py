@@ -5,7 +5,7 @@ import hashlib
 import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import zip_longest
 
@@ -18,15 +18,19 @@ from harness.httpd.directive import Directive, walk
 from harness.httpd.guard import Guard
 from harness.httpd.layout import RESPONDER, ConfigurationError
 from harness.httpd.site import Site
+from harness.httpd.variables import USER
 from harness.pki import Authority, Identity, KeyType
 from harness.pki.hashed import hashed
+from harness.pki.key_pool import SlowKeys
 from harness.pki.profile import written
+from harness.pki.public_roots import certificates_in, public_roots
 from harness.pki.template import ClientTemplate, part_of
-from harness.pki.testbed import SlowKeys, TestPki, certificates_in, public_roots
+from harness.pki.testbed import TestPki
 from harness.probe import PASSWORD
-from harness.verify.demands import demands
+from harness.verify.client import Query
+from harness.verify.good_client import GoodClient
 from harness.verify.policy import NO_POLICY, Policy
-from harness.verify.rules import USER, address, user
+from harness.verify.subject import Attributes
 from harness.verify.users import groups, passwords, stand_in
 
 _TRUST = ("SSLCACertificateFile", "SSLCACertificatePath")
@@ -60,6 +64,7 @@ class Provisioner:
     _stores: dict[_Key, TestPki] = field(default_factory=dict)
     _of_site: dict[str, TestPki] = field(default_factory=dict)
     _servers: dict[str, Identity] = field(default_factory=dict)
+    _queries: dict[str, Query] = field(default_factory=dict)
 
     def pki(self, site: Site) -> TestPki:
         """The PKI of the site's clients; sites that name the same files, depth and rules share one."""
@@ -67,18 +72,21 @@ class Provisioner:
             self._of_site[site.id] = self._for(site)
         return self._of_site[site.id]
 
+    def query(self, site: Site) -> Query:
+        """The questions that are asked of a site's decision."""
+        return self._queries.setdefault(site.id, Query(site))
+
     def _for(self, site: Site) -> TestPki:
         guard = site.guard
         depth = self.depth or guard.verify_depth
         files = [self._path(guard, name) for name in (*_TRUST, *_CRLS)]
-        read = demands(guard, lambda path: self.sandbox.given(self.sandbox.absolute(path)))
+        good = self.query(site).good_client
         users = passwords(guard, lambda path: self.sandbox.given(self.sandbox.absolute(path)))
-        self.unread.update(dict.fromkeys(read.unread))
+        self.unread.update({one.directive: None for one in good.unread})
         promise = self.policy.promise_for(site)
-        for kind, value in promise.subject if promise else ():
-            read.subject[kind] = value
-            read.needed.add(part_of(kind))
-        wanted = read.model() | {"address": address(guard), "user": user(guard)}
+        if promise:
+            good = _with_subject(good, promise.subject)
+        wanted = good.template() | {"address": good.request.address, "user": good.request.user or None}
         trusted = self._authorities(files[:2])
         authority = self.policy.issuer(promise, self._certificates_in, trusted)
         # Where no responder is configured, a certificate has to name one.
@@ -271,6 +279,13 @@ class Provisioner:
             for name, content in self.sandbox.layout.files.items()
             if name == path or name.startswith(f"{path}/")
         )
+
+
+def _with_subject(good: GoodClient, wanted: Attributes) -> GoodClient:
+    """A good client whose subject is as a policy wants it."""
+    own = tuple(one for one in good.subject.subject if one[0] not in dict(wanted))
+    needed = good.needed | {part_of(kind) for kind, _ in wanted}
+    return replace(good, subject=replace(good.subject, subject=(*own, *wanted)), needed=needed)
 
 
 def _pem(entries: Iterable[x509.Certificate | x509.CertificateRevocationList]) -> bytes:

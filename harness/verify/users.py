@@ -7,19 +7,11 @@ import re
 from collections.abc import Callable
 
 from harness.httpd.guard import Guard
-from harness.verify.rules import ANYBODY, USER
+from harness.httpd.variables import USER
 
+ANYBODY = "anon"
+"""The provider of passwords (mod_authn_anon) for which any will do."""
 _Given = Callable[[str], bytes]
-
-
-def user(guard: Guard, given: _Given) -> str | None:
-    """The user that `SSLOptions +FakeBasicAuth` makes of a good client's certificate: one who has a password, and is in
-    the group that is wanted; None where nobody is known."""
-    files = guard.arguments("AuthUserFile")
-    held = "\n".join(given(path).decode(errors="replace") for path in files)
-    known = re.findall(r"^(/[^:\n]+):", held, re.MULTILINE)
-    wanted = members(guard, given)
-    return next(iter([one for one in known if one in wanted] or known), None) or stand_in(guard, given)
 
 
 def stand_in(guard: Guard, given: _Given) -> str | None:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.engine.client import LABEL, engine
-from tests.configurations.corpus import Configuration, corpus
+from tests.command import left_behind, started
+from tests.configurations.corpus import corpus
+from tests.waiting import PATIENCE
 
 CORPUS = {str(entry): entry for entry in corpus()}
 SNIPPET = CORPUS["correct/required_snippet"]
@@ -144,12 +145,7 @@ def test_a_private_key_in_the_folder_is_not_read(tmp_path: Path) -> None:
 
 @pytest.mark.engine
 def test_nothing_is_left_behind_by_a_run_that_could_not_start(tmp_path: Path) -> None:
-    entry: Configuration = SNIPPET
-    running = subprocess.Popen(
-        [sys.executable, "-m", "harness", "verify", str(snippet(tmp_path, entry.text.replace("require", "perhaps")))],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    assert running.wait(timeout=300) == 2
-    parts = engine().containers.list(all=True, ignore_removed=True, filters={"label": LABEL})
-    assert [part.name for part in parts if f":{running.pid}:" in part.labels[LABEL]] == []
+    with started("verify", str(snippet(tmp_path, SNIPPET.text.replace("require", "perhaps")))) as running:
+        output, errors = running.communicate(timeout=PATIENCE)
+    assert running.returncode == 2, output + errors
+    assert left_behind(running.pid) == []

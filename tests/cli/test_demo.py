@@ -6,13 +6,13 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 import requests
 
-from harness.engine.client import LABEL, engine
+from tests.command import left_behind, published, started, while_it_runs
+from tests.waiting import PATIENCE
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
 PASSWORD = "import me"
@@ -29,11 +29,6 @@ def run(*arguments: str, folder: Path, **environment: str) -> subprocess.Complet
         timeout=300,
         check=False,
     )
-
-
-def left_behind(pid: int) -> list[str]:
-    parts = engine().containers.list(all=True, ignore_removed=True, filters={"label": LABEL})
-    return [part.name or "" for part in parts if part.labels[LABEL].split(":")[1:2] == [str(pid)]]
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +66,7 @@ def test_a_revoked_pfx_is_locked_out_and_the_words_say_why(pki: Path) -> None:
         (["--pfx", "pki/ca.crt"], PASSWORD, "it is no .pfx"),
         (["--pfx", "nothing.pfx"], PASSWORD, "does not exist"),
         (["--pfx", "pki/clients/alice/alice.pfx", "--dir", "elsewhere"], PASSWORD, "authority's folder with --dir"),
-        (["--port", "6080"], "", "--port says where --watch is served"),
+        (["--port", "6080"], "", "--port is the port of --watch"),
     ],
 )  # fmt: skip
 def test_wrong_input_is_said_plainly_before_anything_starts(
@@ -89,49 +84,35 @@ def test_a_port_in_use_is_said_plainly(pki: Path) -> None:
     assert (done.returncode, f"The port {port} of 127.0.0.1 is in use" in done.stderr) == (3, True), done.stderr
 
 
-def test_a_person_watches_and_steers_from_his_own_browser(pki: Path) -> None:
-    running = subprocess.Popen(
-        [sys.executable, "-m", "harness", "demo", "--watch"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=os.environ | {"PYTHONUNBUFFERED": "1"},
-    )
-    try:
+def test_a_person_watches_and_steers_from_his_own_browser() -> None:
+    with started("demo", "--watch") as running:
         assert running.stdout is not None
-        address = re.search(r"(http://127\.0\.0\.1:(\d+)/)\S+#\S*password=[0-9a-f]{8}$", running.stdout.readline())
-        assert address is not None
-        assert "noVNC" in answer(address[1] + "vnc.html")
+        # It prints the address when display and site are up.
+        printed = running.stdout.readline()
+        address = re.search(r"(http://127\.0\.0\.1:(\d+)/)\S+#\S*password=[0-9a-f]{8}$", printed)
+        assert address, printed or running.communicate()[1]
+        page = while_it_runs(running, f"an answer from {address[1]}", lambda: answer(address[1] + "vnc.html"))
+        assert "noVNC" in page
         assert greeting(int(address[2])).startswith("RFB 003.008")
-        published = [
-            binding["HostIp"]
-            for name in left_behind(running.pid)
-            for bindings in engine().containers.get(name).attrs["NetworkSettings"]["Ports"].values()
-            for binding in bindings or []
-        ]
-        assert set(published) == {"127.0.0.1"}
-    finally:
+        assert set(published(running.pid)) == {"127.0.0.1"}
         running.send_signal(signal.SIGINT)
-        output, errors = running.communicate(timeout=60)
+        output, errors = running.communicate(timeout=PATIENCE)
     assert (running.returncode, errors) == (0, ""), output + errors
-    assert "nothing is left behind" in output
+    assert "All containers are removed" in output
     assert left_behind(running.pid) == []
 
 
-def answer(url: str) -> str:
-    """The page, once its server is up."""
-    deadline = time.monotonic() + 30
-    while True:
-        try:
-            return requests.get(url, timeout=10).text
-        except requests.ConnectionError:
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
+def answer(url: str) -> str | None:
+    """The page, if its server is up."""
+    try:
+        return requests.get(url, timeout=PATIENCE).text
+    except requests.ConnectionError:
+        return None
 
 
 def greeting(port: int) -> str:
     """What the display says first through the page's WebSocket (RFC 6455): the version of its protocol."""
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as connection:
         connection.sendall(
             b"GET /websockify HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
             b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"

@@ -6,9 +6,10 @@ import os
 import plistlib
 import pty
 import re
+import select
+import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, load_pem_priv
 from cryptography.hazmat.primitives.serialization.pkcs12 import load_pkcs12
 
 from harness.cli import main
+from tests.waiting import PATIENCE
 
 # The tool, where no file can grow beyond 8000 bytes.
 CUT_OFF = """
@@ -51,18 +53,22 @@ def at_a_terminal(*arguments: str, answers: list[str]) -> str:
     child, terminal = pty.fork()
     if child == 0:
         os.execv(TOOL, [TOOL, "pki", *arguments])
-    shown, asked, end = "", 0, time.monotonic() + 20
-    while time.monotonic() < end:
+    shown, asked = b"", 0
+    while True:
+        if not select.select([terminal], [], [], PATIENCE)[0]:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            pytest.fail(f"Not within {PATIENCE:.0f} s: more output, or its end, after\n{shown.decode()}")
         try:
-            shown += os.read(terminal, 1000).decode()
+            shown += os.read(terminal, 1000)
         except OSError:  # The terminal is gone with its process.
             break
-        while answers and shown.count(": ", asked) and shown.endswith(": "):
+        while answers and shown.count(b": ", asked) and shown.endswith(b": "):
             asked = len(shown)
             os.write(terminal, f"{answers.pop(0)}\n".encode())
     _, status = os.waitpid(child, 0)
-    assert os.waitstatus_to_exitcode(status) == 0, shown
-    return shown
+    assert os.waitstatus_to_exitcode(status) == 0, shown.decode()
+    return shown.decode()
 
 
 def certificate(file: Path) -> x509.Certificate:

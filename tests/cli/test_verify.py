@@ -2,16 +2,20 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
-from harness.engine.client import LABEL, engine, sweep
+from harness.bench.sites import several
+from harness.engine.client import sweep
+from harness.verify import REFERENCE
+from tests.command import left_behind, published, started, while_it_runs
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.engine
 VERIFY = [sys.executable, "-m", "harness", "verify"]
@@ -23,24 +27,18 @@ def verify(*arguments: str, **environment: str) -> subprocess.CompletedProcess[s
     )
 
 
-def left_behind(pid: int) -> list[str]:
-    """What carries the label of this process."""
-    parts = [
-        *engine().containers.list(all=True, ignore_removed=True, filters={"label": LABEL}),
-        *engine().volumes.list(filters={"label": LABEL}),
-    ]
-    labels = [(part.attrs.get("Labels") or part.attrs["Config"]["Labels"])[LABEL] for part in parts]
-    return [label for label in labels if label.split(":")[1:2] == [str(pid)]]
+@pytest.fixture
+def slow(tmp_path: Path) -> list[str]:
+    """The command line of a run of ten seconds and more, so that it does not end before a test interferes."""
+    folder = shutil.copytree(REFERENCE.configuration, tmp_path / "conf")
+    file = folder / "httpd.conf"
+    file.write_text(several(file.read_text(), 20))
+    return ["verify", str(folder), "--jobs", "1"]
 
 
-def started(*arguments: str) -> subprocess.Popen[str]:
-    """Start a run and come back when its container runs."""
-    running = subprocess.Popen([*VERIFY, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 30
-    while not left_behind(running.pid):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    return running
+def wait_for_its_httpd(running: "subprocess.Popen[str]") -> None:
+    """Wait until the run has started httpd: from then on it asks the engine for nothing new."""
+    while_it_runs(running, "a container of the run with a published port", lambda: published(running.pid))
 
 
 def test_the_reference_deployment_passes_with_exit_code_0() -> None:
@@ -54,7 +52,8 @@ def test_the_report_has_the_documented_shape(tmp_path: Path) -> None:
     done = verify("--json", str(tmp_path / "r.json"), "-k", "validity or absent.none", "--quiet")
     assert (done.returncode, done.stdout) == (0, "")
     report = json.loads((tmp_path / "r.json").read_text())
-    assert list(report) == ["version", "verdict", "subject", "sites", "results", "findings", "timing_s"]
+    parts = ["version", "verdict", "subject", "sites", "results", "coverage", "findings", "timing_s"]
+    assert list(report) == parts
     assert (report["version"], report["verdict"]) == (1, "pass")
     assert list(report["subject"]) == ["config", "image", "httpd", "openssl"]
     assert report["subject"]["httpd"].startswith("2.4.")
@@ -74,7 +73,7 @@ def test_the_report_has_the_documented_shape(tmp_path: Path) -> None:
         "alert": "certificate_expired",
         "status": None,
         "identity": None,
-        "reason": {"ah": "AH02276", "x509_error": 10},
+        "reason": {"ah": "AH02276", "x509_error": 10, "text": None, "file": None, "line": None, "condition": None},
         "verdict": "as-expected",
     }
     assert set(report["timing_s"]) == {"total", "engine", "pki", "probes"}
@@ -94,32 +93,35 @@ def test_junit_counts_every_probe(tmp_path: Path) -> None:
 
 
 def test_nothing_is_left_behind_by_a_run() -> None:
-    running = started("-k", "absent.none")
-    running.communicate(timeout=30)
+    with started("verify", "-k", "absent.none") as running:
+        output, errors = running.communicate(timeout=PATIENCE)
+    assert running.returncode == 0, output + errors
     assert left_behind(running.pid) == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_run_cleans_up_and_gives_no_verdict(number: signal.Signals) -> None:
-    running = started()
-    running.send_signal(number)
-    output, errors = running.communicate(timeout=30)
+def test_an_interrupted_run_cleans_up_and_gives_no_verdict(slow: list[str], number: signal.Signals) -> None:
+    with started(*slow) as running:
+        wait_for_its_httpd(running)
+        running.send_signal(number)
+        output, errors = running.communicate(timeout=PATIENCE)
     assert (running.returncode, "Interrupted" in errors, "Traceback" in errors) == (3, True, False), output + errors
     assert left_behind(running.pid) == []
 
 
-def test_the_next_run_sweeps_what_a_killed_one_left() -> None:
-    running = started()
-    running.kill()
-    running.communicate()
-    time.sleep(1)  # The engine still finishes the request that was under way.
-    # `started` has seen its container; any other run may sweep as well.
-    sweep()
+def test_the_next_run_sweeps_what_a_killed_one_left(slow: list[str]) -> None:
+    with started(*slow) as running:
+        wait_for_its_httpd(running)
+        running.kill()
+        running.communicate()
+        # Any other run may sweep as well.
+        sweep()
     assert left_behind(running.pid) == []
 
 
-def test_a_sweep_leaves_a_run_alone_that_is_alive() -> None:
-    running = started()
-    sweep()
-    output, errors = running.communicate(timeout=60)
+def test_a_sweep_leaves_a_run_alone_that_is_alive(slow: list[str]) -> None:
+    with started(*slow, "-k", "validity or absent") as running:
+        wait_for_its_httpd(running)
+        sweep()
+        output, errors = running.communicate(timeout=PATIENCE)
     assert running.returncode == 0, output + errors

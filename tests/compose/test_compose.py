@@ -2,9 +2,7 @@
 
 import os
 import shutil
-import socket
 import subprocess
-import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -18,15 +16,11 @@ from harness import deployment
 from harness.engine import LABEL, base, engine, image
 from harness.pki import AUTHORITY, CLIENT, SERVER
 from harness.pki.store import Store
+from tests.waiting import PATIENCE, free_port, until
 
 ROOT = Path(__file__).parents[2]
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 @dataclass
@@ -60,16 +54,16 @@ class Checkout:
         client = self.folder / "pki" / "clients" / "alice"
         pair = (str(client / "client.crt"), str(client / "client.key")) if certificate else None
         url = f"https://localhost:{self.port}/whoami"
-        return requests.get(url, cert=pair, verify=str(self.folder / "pki" / "ca.crt"), timeout=5)
+        return requests.get(url, cert=pair, verify=str(self.folder / "pki" / "ca.crt"), timeout=PATIENCE)
 
     def wait(self) -> requests.Response:
-        deadline = time.monotonic() + 20
-        while True:
+        def answer() -> requests.Response | None:
             try:
                 return self.get()
             except requests.ConnectionError:
-                assert time.monotonic() < deadline, self.type("logs").stdout
-                time.sleep(0.1)
+                return None
+
+        return until("an answer of the deployment", answer, lambda: self.type("logs").stdout)
 
     def parts(self) -> dict[str, list[Any]]:
         of_project: dict[str, str | list[str] | bool] = {"label": f"com.docker.compose.project={self.project}"}

@@ -1,9 +1,11 @@
 """Every correct configuration, weakened one directive at a time: which of the holes are found?
 
-`make mutants` runs them all and prints how many were detected, missed, or blamed on another line, and how many of the
-correct configurations themselves were called broken; it exits with 1 unless nothing was missed and nothing was false.
+`make mutants` runs them all. It prints how many failed, got no verdict, did not start, are equivalent by
+the formula, were missed, or failed on another line, and how many correct configurations were called broken. It exits
+with 1 unless nothing was missed and nothing was false. `make mutants ARGS=N` runs every Nth.
 """
 
+import functools
 import re
 import sys
 import tempfile
@@ -17,7 +19,11 @@ from rich.console import Console
 from rich.progress import Progress
 
 from harness.engine import ServerError
+from harness.httpd.formula import FALSE, TRUE, all_of, cofactor, variables
 from harness.httpd.layout import ConfigurationError
+from harness.httpd.site import Site
+from harness.httpd.variables import VERIFY, Origin, variable
+from harness.httpd.witness import TooLargeError, equivalent
 from harness.verify import Run, Target, verify
 from harness.verify.plan import NothingToDoError
 from tests.configurations.corpus import Configuration, corpus
@@ -43,11 +49,6 @@ _WEAKER: list[tuple[str, str, tuple[str, ...]]] = [
     ("Redirect", r"Redirect permanent / .*", ("DocumentRoot /var/www/html",)),
     ("SSLEngine", r"SSLEngine on", (r"\g<0>\n    SSLCipherSuite DEFAULT:@SECLEVEL=0",)),
 ]
-_RULE = re.compile(
-    r"^\s*(Require (ssl-verify-client|expr .*(?:SSL_CLIENT|PeerExtList))|SSLRequire|SSLOptions \+FakeBasicAuth"
-    r"|SSLUserName)",
-    re.MULTILINE,
-)
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ def mutants(parent: Configuration) -> Iterator[Mutant]:
             found = re.fullmatch(rf"(?P<indent>\s*)(?P<directive>{pattern})", line)
             for by in weaker if found else ():
                 directive = re.sub(pattern, by, line.strip())
-                if _is_equivalent(parent, name, by, _host(lines, number), "".join(lines[number + 1 : number + 2])):
+                if _is_equivalent(parent, name, by, _host(lines, number)):
                     continue
                 changed = [
                     *lines[:number],
@@ -119,45 +120,49 @@ def _host(lines: list[str], number: int) -> str:
     return "\n".join(lines[opened[-1] if opened else 0 : closed[0] if closed else None])
 
 
-def _keeps_out(text: str) -> bool:
-    """Whether a condition keeps out everybody who has not what it names, from all that is promised by it."""
-    if re.search(r"RewriteCond (?:%\{SSL:SSL_CLIENT_S_DN\w*\} !|expr .*SSL_CLIENT\w+\} !)", text):
-        return True
-    return re.search(r'<If "(?:-z %\{SSL|! \( ?%\{SSL|%\{SSL_CLIENT_S_DN\w*\} !)', text) is not None
-
-
-def _is_equivalent(parent: Configuration, name: str, by: str, host: str, below: str) -> bool:
-    """Whether the change opens nothing: the same stands elsewhere as well, or the module is not there."""
-    if "RewriteCond" not in host and re.search(r"Redirect (?:404|gone) /|RewriteRule \^ - \[(?:R=4|G)", host):
-        return True  # There is nothing to be had.
-    rules = len(_RULE.findall(parent.text))
-    required = "SSLVerifyClient require" in parent.text
-    if name == "Require ssl-verify-client":
-        return (
-            required
-            or (rules > 1 and "RequireAll" in parent.text)
-            or ("Satisfy" in by and ("file" in parent.said["layout"] or "Satisfy any" in parent.text))
-        )
-    if name == "SSLVerifyClient require":
-        # What the rules ask for, only a verified client has.
-        return bool(rules or _keeps_out(parent.text)) and by.endswith("optional")
-    if ("SUCCESS" in name and "Header" in below) or (name == "RewriteEngine" and "[F]" not in host and "[E=" in host):
-        return True  # It tells the application who came, and decides about nobody.
-    asks = "%{SSL" in host and not (required and "[F]" not in host)
-    if name.startswith("Rewrite") and "SSLEngine on" in host and not asks:
-        return True  # What it asks for is nothing that a certificate says, or it keeps out nobody.
+def _is_equivalent(parent: Configuration, name: str, by: str, host: str) -> bool:
+    """Whether a change of what the handshake or the revocation check decides opens nothing: the same stands elsewhere
+    as well. What a change of the rules opens is asked of the formula (`same_decisions`)."""
     if name == "SSLEngine":
         # What stands there sets the level again; and where no certificate is asked for, none is too weak.
         asked = "SSLVerifyClient" in host or "SSLVerifyClient" not in parent.text
         return "SSLCipherSuite" in parent.text or "SSLVerifyClient none" in host or not asked
-    # Who comes by way of an intermediate is not of the issuer that the rule wants, revoked or not.
+    # A client below an intermediate is not of the issuer that the rule wants, revoked or not.
     of_an_intermediate = "leaf" in by or "no_crl" in by
     return name == "SSLCARevocationCheck" and of_an_intermediate and "SSL_CLIENT_I_DN" in parent.text
 
 
+def same_decisions(one: Run, other: Run) -> bool:
+    """Whether two configurations decide alike at every site: for verified clients, and for those without a
+    certificate."""
+    sites = {site.url: site for site in other.sites}
+    if {site.url for site in one.sites} != sites.keys():
+        return False
+    return all(_same(site, sites[site.url]) for site in one.sites)
+
+
+def _same(one: Site, other: Site) -> bool:
+    formulas = (one.decision.formula, other.decision.formula)
+    asked = {name for formula in formulas for name in variables(formula) if name.origin is Origin.CERTIFICATE}
+    verify = variable(VERIFY)
+    verified = {verify: "SUCCESS"}
+    nobody = dict.fromkeys(asked, "") | {verify: "NONE"}
+    by_handshake = [FALSE if site.guard.in_handshake else TRUE for site in (one, other)]
+    try:
+        return equivalent(*(cofactor(formula, verified) for formula in formulas)) and equivalent(
+            *(
+                all_of((allowed, cofactor(formula, nobody)))
+                for allowed, formula in zip(by_handshake, formulas, strict=True)
+            )
+        )
+    except TooLargeError:
+        return False
+
+
 @dataclass(frozen=True)
 class Judged:
-    """What became of a mutant: `detected`, `missed` or `wrong line`."""
+    """What became of a mutant: `failed`, `no verdict`, `does not start`, `equivalent` to its parent, `missed`, or
+    failed on a `wrong line`."""
 
     mutant: Mutant
     outcome: str
@@ -169,30 +174,42 @@ def judged(mutant: Mutant) -> Judged:
         config, file = mutant.parent.lay_out(Path(folder), mutant.text)
         try:
             run = verify(Target.from_path(config))
-        except (ServerError, ConfigurationError, NothingToDoError):
-            # It does not start, or promises nothing any more: neither is a pass.
-            return Judged(mutant, "detected")
+        except (ServerError, ConfigurationError):
+            return Judged(mutant, "does not start")
+        except NothingToDoError:
+            # It promises nothing any more, which is no pass.
+            return Judged(mutant, "no verdict")
     return Judged(mutant, _outcome(run, file, mutant))
 
 
 def _outcome(run: Run, file: str, mutant: Mutant) -> str:
-    if run.verdict(strict=True) == "pass":
-        return "missed"
+    verdict = run.verdict(strict=True)
+    if verdict == "pass":
+        return "equivalent" if same_decisions(run, verified(mutant.parent)) else "missed"
+    if verdict == "inconclusive":
+        return "no verdict"
     found = {(entry.file, entry.line) for entry in run.findings if entry.level != "note"}
-    named = {(file, line) for line in mutant.lines}
-    return "detected" if found & named or run.verdict(strict=True) == "inconclusive" else "wrong line"
+    return "failed" if found & {(file, line) for line in mutant.lines} else "wrong line"
+
+
+@functools.cache
+def verified(parent: Configuration) -> Run:
+    """Verify a correct configuration, once."""
+    with tempfile.TemporaryDirectory() as folder:
+        return verify(Target.from_path(parent.lay_out(Path(folder))[0]))
 
 
 def false_alarm(parent: Configuration) -> bool:
     """Whether a correct configuration is called anything but correct."""
-    with tempfile.TemporaryDirectory() as folder:
-        return verify(Target.from_path(parent.lay_out(Path(folder))[0])).verdict(strict=True) != "pass"
+    return verified(parent).verdict(strict=True) != "pass"
 
 
 def main() -> None:
     """Run them all."""
     parents = [entry for entry in corpus() if entry.correct]
-    found = [mutant for parent in parents for mutant in mutants(parent)]
+    every = int(sys.argv[1]) if len(sys.argv) > 1 else 1
+    found = [mutant for parent in parents for mutant in mutants(parent)][::every]
+    parents = parents[::every]
     console = Console(highlight=False)
     count: Counter[str] = Counter()
     with (
@@ -203,18 +220,17 @@ def main() -> None:
         for one in workers.map(judged, found):
             count[one.outcome] += 1
             bar.advance(task)
-            if one.outcome != "detected":
+            if one.outcome in {"missed", "wrong line"}:
                 console.print(f"{one.outcome}: {one.mutant}", markup=False)
         for parent, alarm in zip(parents, workers.map(false_alarm, parents), strict=True):
             bar.advance(task)
             count["false alarms"] += alarm
             if alarm:
                 console.print(f"false alarm: {parent}", markup=False)
-    red = count["detected"] + count["wrong line"]
-    console.print(
-        f"{len(found)} mutants of {len(parents)} correct configurations: {red} detected, {count['missed']} missed, "
-        f"{count['wrong line']} on a wrong line; {count['false alarms']} false alarms."
-    )
+    outcomes = ("failed", "no verdict", "does not start", "equivalent", "missed", "wrong line")
+    counted = ", ".join(f"{count[outcome]} {outcome}" for outcome in outcomes)
+    alarms = count["false alarms"]
+    console.print(f"{len(found)} mutants of {len(parents)} correct configurations: {counted}; {alarms} false alarms.")
     sys.exit(1 if count["missed"] or count["false alarms"] else 0)
 
 

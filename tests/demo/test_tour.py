@@ -19,6 +19,7 @@ from harness.engine.reference import reference_container
 from harness.outcome import Outcome, Verdict
 from harness.pki import Authority
 from harness.verify import REFERENCE
+from tests.waiting import PATIENCE
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
 
@@ -128,8 +129,9 @@ def test_without_a_display_there_is_no_verdict() -> None:
     with owned() as label, browser_session(label) as at:
         at.open("https://localhost:8443/", made_up().authorities, {}, "none")
         at.container.exec_run(["pkill", "-KILL", "Xvnc"])
+        at.container.wait(timeout=PATIENCE)
         with pytest.raises(ServerError, match=r"container stopped(.|\n)*The virtual display has ended"):
-            at.wait("a page", lambda _screen: None, seconds=10)
+            at.wait("a page", lambda _screen: None)
     assert left_behind() == []
 
 
@@ -137,7 +139,7 @@ def test_a_file_that_nss_refuses_is_named() -> None:
     with owned() as label, browser_session(label) as at:
         at.open("https://localhost:8443/", made_up().authorities, {"anna": made_up().pfx["anna"]}, "wrong")
         with pytest.raises(ServerError, match=r"has ended(.|\n)*SEC_ERROR_BAD_PASSWORD"):
-            at.wait("a page", lambda _screen: None, seconds=10)
+            at.wait("a page", lambda _screen: None)
 
 
 def test_a_port_in_use_is_named() -> None:

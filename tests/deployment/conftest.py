@@ -6,7 +6,6 @@ import os
 import re
 import socket
 import ssl
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +22,7 @@ from harness.engine import LABEL, engine, image
 from harness.engine.client import discard, owner
 from harness.pki import Authority, Identity
 from harness.pki.files import write_private
+from tests.waiting import PATIENCE, until
 
 SECOND = 1_000_000_000
 """The engine counts in nanoseconds."""
@@ -100,7 +100,7 @@ class Site:
 
     def get(self, client: Files, path: str = "/", **options: Any) -> requests.Response:
         """One request as a user writes it."""
-        return requests.get(self.url(path), cert=client.pair, verify=self.pki.authority, timeout=10, **options)
+        return requests.get(self.url(path), cert=client.pair, verify=self.pki.authority, timeout=PATIENCE, **options)
 
     def whoami(self, client: Files) -> dict[str, str]:
         """Ask the deployment whom it sees."""
@@ -115,7 +115,7 @@ class Site:
 
     def connect(self, context: ssl.SSLContext, name: str | None = "localhost", **options: Any) -> ssl.SSLSocket:
         """Connect and shake hands; `name` is the server name that is asked for (SNI)."""
-        plain = socket.create_connection(("127.0.0.1", self.port), timeout=10)
+        plain = socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE)
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return context.wrap_socket(plain, server_hostname=name, **options)
 
@@ -132,18 +132,27 @@ class Site:
 
     def access(self, serial: str) -> list[str]:
         """The access log's lines of one certificate; they are written a moment after the answer."""
-        deadline = time.monotonic() + 5
-        while time.monotonic() < deadline:
-            if lines := [line for line in self.log().splitlines() if f" serial={serial} " in line]:
-                return lines
-            time.sleep(0.05)
-        return []
+        return until(
+            f"a line of the access log with serial={serial}",
+            lambda: [line for line in self.log().splitlines() if f" serial={serial} " in line],
+            self.log,
+        )
 
     def reload(self) -> None:
-        """Have httpd read its files again, and wait until it has."""
-        before = self.log().count(READY)
+        """Have httpd read its files again, and wait until it has, and no process accepts by the former ones."""
+        before, former = self.log().count(READY), self._accepting()
         self.container.kill("SIGUSR1")
         wait_for(self.container, READY, before + 1)
+        until("the former processes stop accepting", lambda: not former & self._accepting(), self.log)
+
+    def _accepting(self) -> set[str]:
+        """The processes, other than the first, that have a socket open which listens."""
+        _, tables = self.run("cat", "/proc/net/tcp", "/proc/net/tcp6")
+        rows = [line.split() for line in tables.splitlines()]
+        listening = {f"socket:[{row[9]}]" for row in rows if row[3] == "0A"}
+        _, opened = self.run("sh", "-c", "cd /proc; for file in [0-9]*/fd/*; do echo $file $(readlink $file); done")
+        files = [line.split() for line in opened.splitlines()]
+        return {file[0].split("/")[0] for file in files if file[-1] in listening} - {"1"}
 
 
 def write(path: Path, content: bytes) -> None:
@@ -163,14 +172,22 @@ def own(path: Path) -> None:
         os.chown(path, WWW_DATA, WWW_DATA)
 
 
-def wait_for(container: Container, words: str, times: int = 1, seconds: float = 15) -> None:
+def wait_for(container: Container, words: str, times: int = 1) -> None:
     """Wait until the log holds these words so often; fails with the log."""
-    deadline = time.monotonic() + seconds
-    while container.logs().decode(errors="replace").count(words) < times:
+
+    def log() -> str:
+        return container.logs().decode(errors="replace")
+
+    def written() -> bool:
         container.reload()
-        if container.status == "exited" or time.monotonic() > deadline:
-            pytest.fail(f"httpd is not ready:\n{container.logs().decode(errors='replace')}")
-        time.sleep(0.05)
+        ended = container.status == "exited"
+        if log().count(words) >= times:
+            return True
+        if ended:
+            pytest.fail(f"httpd ended before it wrote {words!r}:\n{log()}")
+        return False
+
+    until(f"{words!r} in httpd's log", written, log)
 
 
 @contextlib.contextmanager

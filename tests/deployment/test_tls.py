@@ -11,6 +11,7 @@ import pytest
 import requests
 
 from tests.deployment.conftest import Files, Site, deployment
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.engine
 
@@ -151,5 +152,5 @@ def test_under_its_real_name_hsts_lasts(site: Site, alice: Files) -> None:
     [("GET", 200), ("HEAD", 200), ("TRACE", 405), ("OPTIONS", 405), ("DELETE", 405), ("POST", 405)],
 )
 def test_nothing_but_a_question_is_answered(site: Site, alice: Files, method: str, status: int) -> None:
-    answer = requests.request(method, site.url("/"), cert=alice.pair, verify=site.pki.authority, timeout=10)
+    answer = requests.request(method, site.url("/"), cert=alice.pair, verify=site.pki.authority, timeout=PATIENCE)
     assert answer.status_code == status

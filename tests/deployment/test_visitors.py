@@ -10,19 +10,20 @@ from cryptography.hazmat.primitives.serialization.pkcs12 import serialize_key_an
 
 from harness.pki import Authority
 from tests.deployment.conftest import Files, Site, logged, serial_of, write
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.engine
 
 
 def test_with_the_certificate_a_request_succeeds(site: Site, alice: Files) -> None:
-    response = requests.get(site.url(), cert=alice.pair, verify=site.pki.authority, timeout=10)
+    response = requests.get(site.url(), cert=alice.pair, verify=site.pki.authority, timeout=PATIENCE)
     assert response.status_code == 200
     assert "You are <bdi>alice</bdi>" in response.text
 
 
 def test_without_the_certificate_it_fails(site: Site) -> None:
     with pytest.raises(requests.exceptions.ConnectionError, match="certificate required"):
-        requests.get(site.url(), verify=site.pki.authority, timeout=10)
+        requests.get(site.url(), verify=site.pki.authority, timeout=PATIENCE)
 
 
 def test_with_a_strangers_certificate_it_fails(site: Site) -> None:

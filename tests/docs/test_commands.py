@@ -32,7 +32,7 @@ def without_figures(text: str) -> str:
 
 
 @pytest.mark.engine
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("document", WITH_COMMANDS, ids=lambda path: path.name)
 def test_every_command_works_in_a_fresh_clone_and_prints_what_is_shown(clone: Clone, document: Path) -> None:
     clone.forget()

@@ -62,6 +62,25 @@ def test_a_virtual_host_inherits_what_it_does_not_say() -> None:
     assert (site.url, site.guard.verify_client, site.guard.verify_depth) == ("https://a.test:8443/", "require", 3)
 
 
+@pytest.mark.parametrize(
+    ("server", "host", "offers"),
+    [
+        ((), (), False),
+        ((), ("Protocols h2 http/1.1",), True),
+        (("Protocols h2 http/1.1",), (), True),
+        (("Protocols h2 http/1.1",), ("Protocols http/1.1",), False),
+        ((), ("Protocols h2", "Protocols http/1.1"), True),
+        ((), ("Protocols h2c http/1.1",), False),
+    ],
+)
+def test_a_virtual_host_offers_http_2_where_its_own_protocols_say_so_or_else_the_servers(
+    server: tuple[str, ...], host: tuple[str, ...], *, offers: bool
+) -> None:
+    lines = (*server, "<VirtualHost *:443>", "SSLEngine on", "SSLVerifyClient require", *host, "</VirtualHost>")
+    (site,) = (one for one in sites(parse(dump(*lines), {}), complete=False).places if one.tls)
+    assert site.guard.http2 is offers
+
+
 def test_the_line_to_change_is_the_directive_or_the_section_that_lacks_it() -> None:
     (site, _) = sites(read(DUMP)).places
     assert site.guard.responsible("SSLVerifyDepth").line == 1

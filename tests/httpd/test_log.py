@@ -55,6 +55,19 @@ def test_connections_that_cannot_be_told_apart_need_one_reason() -> None:
     assert read(lines).reason_without(set(), None, certificate=False) is None
 
 
+def test_a_request_of_http_2_is_one_of_its_connection_though_another_thread_handles_it() -> None:
+    lines = [
+        NEW.format("6H3KJT4adLQ"),
+        "[Mon Nov 23 18:00:00.000000 2026] [ssl:debug] [pid 1:tid 9] ssl_engine_kernel.c(254): [client 6H3KJT4adLQ] "
+        "AH02034: Subsequent (No.2) HTTPS request received for child 33044 (server www.example.test:443)",
+        "mtls-probe 6H3KJT4adLQ a 403 - SUCCESS 1B mod_ssl/2.4.71 OpenSSL/3.5.9 - /srv/",
+        "mtls-probe oFtKJTMTdLQ a 200 passed NONE - mod_ssl/2.4.71 OpenSSL/3.5.9 - /backend/",
+    ]
+    log = read(lines)
+    assert log.requests["a"] == LogEntry("1B", None, 403, False, "/srv/")
+    assert len(log.connections) == 1
+
+
 def test_only_a_verified_certificate_makes_an_identity() -> None:
     lines = ["a 200 passed SUCCESS 1B", "b 200 passed NONE -", "c 403 - FAILED:unable to get issuer 2C"]
     log = read(f"mtls-probe 10.0.0.1:5 {line} mod_ssl/2.4.71 OpenSSL/3.5.9 - /srv/index.html" for line in lines)

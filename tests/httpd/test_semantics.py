@@ -270,3 +270,32 @@ def test_a_certificate_takes_the_place_of_a_password() -> None:
     by_password, by_subject = Variable(BASIC_USER, Origin.PASSWORD), Variable(LEGACY_SUBJECT, Origin.CERTIFICATE)
     assert holds(found, {by_password: "bob", by_subject: ""}) is True
     assert holds(found, {by_password: "bob", by_subject: "/CN=eve"}) is False
+
+
+def test_end_ends_the_rewriting_of_what_comes_after_as_well() -> None:
+    text = "RewriteEngine on\nRewriteRule ^ /y [{}]"
+    assert decision(text.format("END")).formula == TRUE
+    assert decision(text.format("L")).formula == FALSE, "a circle"
+
+
+def test_nobody_writes_a_subject_as_the_name_of_a_user() -> None:
+    found = decision(
+        "AuthType Basic\nAuthUserFile users\nRequire valid-user", files={"users": b"/CN=anna:x\nbob:x\n"}
+    ).formula
+    by_password = Variable(BASIC_USER, Origin.PASSWORD)
+    assert holds(found, {by_password: "bob"}) is True
+    assert holds(found, {by_password: "/CN=anna"}) is False
+
+
+def test_what_is_granted_without_a_user_is_granted_to_all() -> None:
+    text = "AuthType Basic\nAuthUserFile users\n<RequireAll>\nRequire all granted\nRequire not user bob\n</RequireAll>"
+    assert decision(text, files={"users": b"bob:x\n"}).formula == TRUE
+
+
+def test_nobody_is_asked_whom_the_certificate_names() -> None:
+    text = "SSLUserName SSL_CLIENT_S_DN_CN\nAuthType Basic\nAuthUserFile users\nRequire user bob"
+    found = decision(text, files={"users": b"bob:x\n"}).formula
+    by_password, name = Variable(BASIC_USER, Origin.PASSWORD), variable("SSL_CLIENT_S_DN_CN")
+    assert holds(found, {by_password: "", name: "bob"}) is True
+    assert holds(found, {by_password: "bob", name: ""}) is True
+    assert holds(found, {by_password: "bob", name: "eve"}) is False

@@ -4,14 +4,15 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
 from harness.outcome import TLS_VERSIONS, Outcome, Tls
 from harness.pki import Authority, Identity, KeyType, generate, mismatched_key
-from harness.probe import Client, Endpoint, probe
+from harness.probe import SITE, Client, Endpoint, probe
+from tests.waiting import PATIENCE
 
 ROOT = Authority.root()
 SERVER = ROOT.server(subject="localhost", names=("localhost",))
@@ -31,7 +32,7 @@ def listening(serve: Callable[[socket.socket], None]) -> Iterator[tuple[str, int
         thread = threading.Thread(target=answer)
         thread.start()
         yield listener.getsockname()
-        thread.join(10)
+        thread.join(PATIENCE)
 
 
 def tls_server(folder: Path, identity: Identity, answer: bytes = PAGE) -> Callable[[socket.socket], None]:
@@ -98,9 +99,9 @@ def test_a_refusal_by_http_is_told_from_one_in_the_handshake(tmp_path: Path) -> 
 
 
 def test_a_closed_port_is_no_answer() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        address = listener.getsockname()
-    assert knock(address, Client())[:2] == (Outcome.NO_ANSWER, False)
+    with socket.socket() as silent:  # As long as it has the port, nobody else listens there.
+        silent.bind(("127.0.0.1", 0))
+        assert knock(silent.getsockname(), Client())[:2] == (Outcome.NO_ANSWER, False)
 
 
 def test_a_server_that_hangs_up_is_no_answer() -> None:
@@ -116,3 +117,72 @@ def test_a_server_that_hangs_up_after_the_handshake_is_no_answer(tmp_path: Path)
 def test_a_server_that_speaks_no_tls_is_no_refusal() -> None:
     with listening(lambda connection: connection.sendall(b"HTTP/1.1 403 Forbidden\r\n\r\n")) as address:
         assert knock(address, Client())[:2] == (Outcome.NO_ANSWER, False)
+
+
+@contextmanager
+def resuming(
+    folder: Path, answers: Iterator[bytes], *, tickets: int = 2
+) -> Iterator[tuple[tuple[str, int], list[str]]]:
+    """A server of two connections that gives each request the next answer, and closes when there is none left; the list
+    says of each request whether the session was resumed."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    (folder / "all.pem").write_bytes(SERVER.certificate_pem() + SERVER.key_pem())
+    context.load_cert_chain(folder / "all.pem")
+    context.num_tickets = tickets
+    asked: list[str] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            for _ in range(2):
+                connection, _ = listener.accept()
+                with context.wrap_socket(connection, server_side=True) as tls:
+                    while (request := tls.recv(4096)) and (answer := next(answers, None)):
+                        asked.append(f"{'resumed' if tls.session_reused else 'new'} {_ending(request)}")
+                        tls.sendall(answer)
+                        if asked[-1].endswith("close"):
+                            break
+                    with suppress(OSError):
+                        tls.unwrap()
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield listener.getsockname(), asked
+        thread.join(10)
+
+
+def _ending(request: bytes) -> str:
+    return request.partition(b"\r\nConnection: ")[2].partition(b"\r\n")[0].decode()
+
+
+REFUSED = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno"
+CHUNKED = b"HTTP/1.1 403 Forbidden\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nno\r\n0\r\n\r\n"
+
+
+@pytest.mark.parametrize("tls", TLS_VERSIONS)
+@pytest.mark.parametrize("first", [REFUSED, CHUNKED], ids=["of a known length", "in chunks"])
+def test_a_client_that_resumes_its_own_session_asks_twice_on_it(tmp_path: Path, tls: Tls, first: bytes) -> None:
+    with resuming(tmp_path, iter([REFUSED, first, PAGE])) as (address, asked):
+        seen = knock(address, Client(ROOT.client(subject="me"), resumes=SITE), tls)
+    assert seen == (Outcome.ADMITTED, True, None, 200)
+    assert asked == ["new close", "resumed keep-alive", "resumed close"]
+
+
+@pytest.mark.parametrize("tls", TLS_VERSIONS)
+def test_the_first_request_of_a_resumed_session_is_enough_where_it_is_admitted(tmp_path: Path, tls: Tls) -> None:
+    with resuming(tmp_path, iter([REFUSED, PAGE])) as (address, asked):
+        seen = knock(address, Client(ROOT.client(subject="me"), resumes=SITE), tls)
+    assert seen == (Outcome.ADMITTED, True, None, 200)
+    assert asked == ["new close", "resumed keep-alive"]
+
+
+def test_without_a_session_the_second_connection_is_an_ordinary_one(tmp_path: Path) -> None:
+    with resuming(tmp_path, iter([REFUSED] * 3), tickets=0) as (address, asked):
+        seen = knock(address, Client(ROOT.client(subject="me"), resumes=SITE))
+    assert seen == (Outcome.REFUSED_BY_HTTP, True, None, 403)
+    assert asked == ["new close", "new keep-alive", "new close"]
+
+
+def test_a_server_that_closes_after_the_first_request_has_answered_all_the_same(tmp_path: Path) -> None:
+    with resuming(tmp_path, iter([REFUSED, REFUSED])) as (address, _):
+        seen = knock(address, Client(ROOT.client(subject="me"), resumes=SITE))
+    assert seen == (Outcome.REFUSED_BY_HTTP, True, None, 403)

@@ -26,7 +26,7 @@ READER = 1000
 AT_A_TERMINAL = r"""
 import os, sys, pexpect
 answers = {r"(?i)pass(word|phrase)?[^\n]*: *$": os.environ["PASSWORD"] + "\n"}
-shown, status = pexpect.run("bash -e script", events=answers, timeout=15, withexitstatus=True)
+shown, status = pexpect.run("bash -e script", events=answers, timeout=120, withexitstatus=True)
 sys.stdout.buffer.write(shown.replace(b"\r\n", b"\n"))
 sys.exit(1 if status is None else status)
 """

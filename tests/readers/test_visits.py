@@ -80,8 +80,9 @@ def test_java_without_the_truststore_does_not_trust_the_server(reader: Reader) -
 
 @pytest.mark.parametrize("own", ["--x509certfile alice.pem --x509keyfile alice.pem", ""], ids=["with", "without"])
 def test_gnutls(reader: Reader, own: str) -> None:
-    request = r"(printf 'GET / HTTP/1.1\r\nHost: reference.test\r\nConnection: close\r\n\r\n'; sleep 1)"
-    visit = f"{request} | gnutls-cli --x509cafile alice-ca.crt {own} --port 8443 reference.test"
+    # At the end of its input gnutls-cli would leave; here httpd ends the connection, after its answer.
+    request = r"printf 'GET / HTTP/1.1\r\nHost: reference.test\r\nConnection: close\r\n\r\n'; exec sleep 100"
+    visit = f"gnutls-cli --x509cafile alice-ca.crt {own} --port 8443 reference.test < <({request})"
     _, shown = reader.type(f"{reader.typed('curl', 'Install')}\n{visit}", "gnutls")
     assert (INSIDE in shown) == bool(own), shown
     assert own or re.search("(?i)certificate is required|certificate required", shown), shown

@@ -3,6 +3,7 @@
 import io
 import json
 import shutil
+from collections import Counter
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -75,10 +76,10 @@ class Page(HTMLParser):
 def test_each_cell_of_the_page_opens_to_its_evidence(failed: Run) -> None:
     page = Page(FORMATS["html"](failed, False))
     cells = [attributes for tag, attributes in page.elements if tag == "button"]
-    assert [cell["class"] for cell in cells] == [entry.verdict for entry in failed.results]
+    assert Counter(cell["class"] for cell in cells) == Counter(str(entry.verdict) for entry in failed.results)
     opened = {attributes["id"] for _, attributes in page.elements if "popover" in attributes}
     assert {cell["popovertarget"] for cell in cells} == opened
-    assert "FAIL The configuration does not keep what it promises." in page.text
+    assert "FAIL 1 error" in page.text
     assert f"httpd.conf:{failed.findings[0].line}" in page.text
 
 
@@ -87,4 +88,4 @@ def test_the_page_needs_nothing_from_elsewhere_and_runs_no_script(failed: Run) -
     assert not {tag for tag, _ in page.elements} & {"script", "img", "link", "iframe", "object"}
     attributes = {name for _, found in page.elements for name in found}
     assert not {name for name in attributes if name in {"src", "href", "style"} or name.startswith("on")}
-    assert "<script>alert(1)</script>: " in page.text
+    assert "<script>alert(1)</script>" in page.text

@@ -41,7 +41,7 @@ def test_each_site_has_one_line_and_all_fits_on_a_screen(text: str) -> None:
     assert len(text.splitlines()) < 45
 
 
-def test_a_site_that_is_wrong_says_how_many_probes_went_how(text: str) -> None:
+def test_a_site_that_is_wrong_counts_the_probes_that_passed_and_failed(text: str) -> None:
     (line,) = (line for line in text.splitlines() if line.startswith("https://site-5.test:8443/ "))
     assert line.split()[1:] == ["6", "of", "8", "2", "✗"]
 
@@ -52,7 +52,7 @@ def test_the_findings_name_their_cases_below_their_site(text: str) -> None:
     assert "revocation.revoked_leaf" in first
     assert "Write `SSLCARevocationCheck chain` here" in first
     assert "absent.none" in second
-    assert "Whoever finds the address is served, without any certificate at all." in second
+    assert "The site is public to anyone who sends this request." in second
 
 
 def test_sites_that_one_line_makes_wrong_stand_together(tmp_path: Path) -> None:

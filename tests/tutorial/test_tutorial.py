@@ -8,7 +8,6 @@ import os
 import ssl
 import subprocess
 import tarfile
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from docker.models.containers import Container
 from harness.engine import LABEL, engine, image
 from harness.engine.client import discard, owner
 from harness.pki.files import write_private
+from tests.waiting import PATIENCE, until
 
 pytestmark = pytest.mark.engine
 
@@ -63,10 +63,7 @@ class Machine:
         """Restart httpd as the tutorial says, and see that it was."""
         before = self.log().count(_READY)
         self.type("apachectl configtest && apachectl restart")
-        deadline = time.monotonic() + 10
-        while self.log().count(_READY) <= before:
-            assert time.monotonic() < deadline, self.log()
-            time.sleep(0.05)
+        until("httpd is ready again", lambda: self.log().count(_READY) > before, self.log)
 
     def take(self, name: str) -> Path:
         """Copy a file from the machine, for its owner alone."""
@@ -88,7 +85,7 @@ class Machine:
         with requests.Session() as session:
             session.mount("https://", _AnyName())
             return session.get(
-                f"https://127.0.0.1:{port}/", cert=str(pem) if pem else None, verify=str(own), timeout=10
+                f"https://127.0.0.1:{port}/", cert=str(pem) if pem else None, verify=str(own), timeout=PATIENCE
             )
 
     def log(self) -> str:
@@ -123,6 +120,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
 def guarded(machine: Machine) -> Machine:
     """The same machine after the tutorial's last step; before it, everybody was let in."""
     machine.type("apachectl start")
+    until("httpd is ready", lambda: _READY in machine.log(), machine.log)
     machine.restart()
     assert "It works" in machine.get().text
     machine.type(DIRECTIVES)

@@ -1,6 +1,7 @@
 """The verifier held against configurations that are known to be wrong: each hole must show, in its case and line."""
 
 import shutil
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -57,7 +58,8 @@ def test_the_reference_deployment_keeps_every_promise(reference: Run) -> None:
 
 def test_every_case_is_probed_over_every_version_that_it_names(reference: Run) -> None:
     probed = {(result.knock.case.id, result.knock.tls) for result in reference.results}
-    assert len(probed) == len(reference.results)
+    times = Counter((result.knock.case.id, result.knock.tls) for result in reference.results)
+    assert {case for (case, _), number in times.items() if number > 1} <= {"rules.each_condition"}
     assert {"1.2", "1.3"} == {tls for _, tls in probed}
 
 
@@ -150,7 +152,7 @@ def test_a_control_that_the_configuration_locks_out_is_a_finding(weakened: Weake
 
 
 def test_a_server_that_refuses_the_control_for_another_reason_proves_nothing(weakened: Weaken) -> None:
-    elsewhere = """<Location "/">Require expr "%{REMOTE_ADDR} == '192.0.2.1'"</Location>"""
+    elsewhere = """<Location "/">Require expr "%{TIME_YEAR} == '1999'"</Location>"""
     target = weakened("LuaScope thread", elsewhere.replace(">R", ">\n R").replace("<", "\n<"))
     run = verify(target, only=lambda case: case.family == "validity")
     assert run.verdict() == "inconclusive"

@@ -32,7 +32,9 @@ def test_who_comes_without_a_certificate_is_refused_by_http_and_nobody_else_gets
     assert (run.verdict(strict=True), run.trouble) == ("pass", None)
     # The page and its style sheet are open to all, and the run says so.
     assert {(entry.id, entry.level) for entry in run.findings} == {("exposure.open_to_all", "note")}
-    assert [entry.message.split()[0].partition(":8443")[2] for entry in run.findings] == ["/welcome/", "/x.css"]
+    assert [entry.message for entry in run.findings] == [
+        f"`GET {path}` is answered without a certificate." for path in ("/welcome/index.html", "/x.css")
+    ]
     refused = {entry.observed.outcome for entry in run.results if entry.knock.case.id == "absent.none"}
     assert refused == {Outcome.REFUSED_BY_HTTP}
     assert len(run.results) > 100

@@ -4,7 +4,7 @@ import base64
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from harness.httpd.variables import BASIC_USER, Variable
+from harness.httpd.variables import BASIC_USER, MAYBE_SET, Variable
 
 ADDRESS_HEADER = "X-Address"
 USER_AGENT = "probe"
@@ -106,6 +106,9 @@ class RequestValues(Mapping[Variable, str]):
 
     def _found(self, name: str) -> str | None:
         request = self.request
+        if name.startswith(MAYBE_SET):
+            # No module that is loaded here sets it.
+            return ""
         if name.startswith("HTTP:"):
             return self._header(name[5:])
         if name.startswith("SSL_CLIENT_"):

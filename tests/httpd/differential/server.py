@@ -50,6 +50,7 @@ StartServers 1
 ThreadsPerChild 16
 RemoteIPHeader {ADDRESS_HEADER}
 RemoteIPInternalProxy 0.0.0.0/1 128.0.0.0/1
+RequestHeader unset X-Passed early
 RequestHeader set X-Passed yes
 Header always set X-Passed "expr=%{{req:X-Passed}}"
 SSLCertificateFile /run/server.pem

@@ -1,0 +1,78 @@
+"""What of a virtual host has a say in the access decision of one of its paths?"""
+
+from collections.abc import Iterator
+
+from harness.httpd.authorization import Decision, Place, decide
+from harness.httpd.authorization import Section as Merged
+from harness.httpd.directive import Directive
+from harness.httpd.pcre import search
+from harness.httpd.section import PLACES, Section, merged
+from harness.httpd.url_map import FOLDERS
+from harness.httpd.users import Files
+from harness.httpd.virtual_host import VirtualHost
+
+
+def decision(host: VirtualHost, url: str, files: Files, *, intended: bool = False) -> Decision:
+    """Return the access decision of a path, or the `intended` one; `files` are those of CONFIG."""
+    found = merged([section for level in host.levels for section in _sections(level)])
+    content = host.content(url)
+
+    def covering(path: str, served: str) -> Iterator[Merged]:
+        way = host.way(path)
+        asked = way.asked(path) if way else None
+        for section in found:
+            if section.covers(path, served, asked):
+                yield Merged(section.entry.body, section.kind, section.text if section.kind == "directory" else "")
+
+    known = {
+        "REQUEST_URI": url,
+        "DOCUMENT_URI": url,
+        "HTTPS": "on" if host.tls else "off",
+        "REQUEST_SCHEME": "https" if host.tls else "http",
+        "DOCUMENT_ROOT": host.root,
+        "REQUEST_FILENAME": content if content.startswith("/") else url,
+        "SCRIPT_FILENAME": content if content.startswith("/") else url,
+        "IS_SUBREQ": "false",
+        **dict(_early_headers(host)),
+    }
+    levels = [
+        [entry for entry in level.body if entry.name.lower() not in (*PLACES, "virtualhost")] for level in host.levels
+    ]
+    return decide(
+        Place(
+            url,
+            levels,
+            covering,
+            lambda path: path if path != url and path.startswith(FOLDERS) else host.content(path),
+            known,
+            files,
+            {name: value for section in found for name, value in _groups(section, url, content)},
+            intended,
+        )
+    )
+
+
+def _early_headers(host: VirtualHost) -> Iterator[tuple[str, str]]:
+    """Yield the headers that no client can write: httpd sets them, or takes them away, before it looks (`early`)."""
+    for level in host.levels:
+        for entry in level.find("RequestHeader"):
+            action, name, *rest = [*entry.words(), "", ""]
+            if rest and "early" in rest and action.lower() in {"set", "unset"}:
+                yield f"HTTP:{name.lower()}", rest[0] if action.lower() == "set" else ""
+
+
+def _sections(level: Directive, within: Section | None = None) -> Iterator[Section]:
+    """Yield the sections of a level that are about some paths only."""
+    for entry in level.body:
+        if entry.name.lower() in PLACES:
+            section = Section(entry, within)
+            yield section
+            yield from _sections(entry, section)
+
+
+def _groups(section: Section, url: str, content: str) -> Iterator[tuple[str, str]]:
+    """Yield what the named groups of an expression find in a path: `MATCH_` and the name (core documentation)."""
+    where = {"location": url, "directory": content, "files": url.rpartition("/")[2]}.get(section.kind, "")
+    if section.is_expression and "(?<" in section.text and (found := search(section.text, where)):
+        for name, value in found.groupdict("").items():
+            yield f"MATCH_{name.upper()}", value

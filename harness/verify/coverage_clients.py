@@ -1,0 +1,122 @@
+"""Which clients show that a condition decides, each seen true and seen false?"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from harness.httpd.environment import Condition
+from harness.httpd.formula import FALSE, TRUE, Formula, Values, all_of, cofactor, holds, negated, variables
+from harness.httpd.site import Site
+from harness.httpd.variables import Origin
+from harness.verify.chosen_requests import ChosenRequest
+from harness.verify.good_client import GoodClient
+from harness.verify.request_input import RequestInput
+from harness.verify.search import WRITES, certain, is_satisfiable, make_client, search, server_values
+from harness.verify.site_values import VERIFIED, SiteValues
+from harness.verify.subject import ANYBODY, NAMELESS, Subject, subject_with
+
+
+@dataclass(frozen=True)
+class CoverageClient:
+    """A client for which a condition decides: its certificate (None is no certificate), its request, and whether the
+    decision admits it."""
+
+    subject: Subject | None
+    request: RequestInput
+    condition: Condition
+    admits: bool
+
+
+def coverage_clients(
+    site_values: SiteValues, good: GoodClient, chosen: Sequence[ChosenRequest]
+) -> list[CoverageClient]:
+    """A client for each value of a condition that no other client of the run shows, among them the good client and the
+    `chosen` requests."""
+    site = site_values.site
+    compared = (site_values.unauthenticated, site_values.seen(good.subject, good.request))
+    known = [*_known_values(site_values, good, chosen)]
+    found: list[CoverageClient] = []
+    for condition in site.decision.conditions:
+        for wanted in (condition.formula, negated(condition.formula)):
+            if wanted in (TRUE, FALSE) or any(_shows(site, wanted, values, compared) for values in known):
+                continue
+            if made := _coverage_client(site_values, condition, certain(wanted), compared):
+                found.append(made)
+                known.append(site_values.seen(made.subject, made.request))
+    return found
+
+
+def can_be(site_values: SiteValues, wanted: Formula) -> bool:
+    """Whether some client makes a formula true at the site, also one that cannot be made here."""
+    site = site_values.site
+    fixed = {one: value for one, value in site_values.usual.items() if one.origin is Origin.SERVER}
+    verified = VERIFIED if site.guard.in_handshake and site.tls else {}
+    return is_satisfiable(wanted, {**fixed, **verified}, site_values.usual)
+
+
+def _known_values(site_values: SiteValues, good: GoodClient, chosen: Sequence[ChosenRequest]) -> Iterator[Values]:
+    """Yield the values for the clients that every run has."""
+    yield site_values.seen(good.subject, good.request)
+    yield site_values.seen(NAMELESS, good.request)
+    yield from (site_values.seen(good.subject.lacking(part), good.request) for part in good.needed)
+    if not site_values.site.guard.in_handshake:
+        yield site_values.seen(None, good.request.without_credentials())
+        yield from (site_values.seen(None, one.written) for one in chosen)
+
+
+def _shows(site: Site, wanted: Formula, seen: Values, compared: Sequence[Values]) -> bool:
+    """Whether a condition is as wanted for a client, and decides about it: with the values of one of the `compared`
+    clients in the condition alone, the decision would be another."""
+    if holds(wanted, seen) is not True:
+        return False
+    decision = site.decision.formula
+    for other in compared:
+        changed = {**seen, **_values_in(wanted, other)}
+        if holds(wanted, changed) is False and holds(decision, changed) != holds(decision, seen):
+            return True
+    return False
+
+
+def _coverage_client(
+    site_values: SiteValues, condition: Condition, wanted: Formula, compared: Sequence[Values]
+) -> CoverageClient | None:
+    """Make a client for which a condition is as wanted and decides, without a certificate if possible; None where there
+    is none."""
+    for formula in _decisive(site_values.site, wanted, compared):
+        for has_certificate in (False, True):
+            if made := _first_client(site_values, formula, has_certificate=has_certificate):
+                admits = holds(site_values.site.decision.formula, site_values.seen(*made))
+                return CoverageClient(*made, condition, admits) if admits is not None else None
+    return None
+
+
+def _decisive(site: Site, wanted: Formula, compared: Sequence[Values]) -> Iterator[Formula]:
+    """Yield formulas that are true where a condition is as wanted and decides: with the values of one of the `compared`
+    clients in the condition alone, the decision turns."""
+    decision = site.decision.formula
+    for values in (_values_in(wanted, other) for other in compared):
+        if holds(wanted, values) is False:
+            turned = cofactor(decision, values)
+            for now, then in ((decision, negated(turned)), (negated(decision), turned)):
+                yield all_of(map(certain, (now, then, wanted)))
+
+
+def _values_in(formula: Formula, values: Values) -> Values:
+    """The values of the variables of a formula; "" where there is none."""
+    return {one: values.get(one, "") for one in variables(formula)}
+
+
+def _first_client(
+    site_values: SiteValues, formula: Formula, *, has_certificate: bool
+) -> tuple[Subject | None, RequestInput] | None:
+    """The first client that makes a formula true, with a certificate or without."""
+    site, usual = site_values.site, site_values.usual
+    if not has_certificate and site.guard.in_handshake:
+        return None
+    formula = formula if has_certificate else all_of((formula, WRITES))
+    fixed = {**server_values(formula, usual), **(VERIFIED if has_certificate else site_values.no_certificate)}
+
+    def make(witness: Values) -> tuple[Subject | None, RequestInput] | None:
+        subjects: Iterable[Subject | None] = subject_with(witness) if has_certificate else [None]
+        return make_client(site_values, formula, usual, subjects, witness)
+
+    return next(search(site, formula, fixed, {**ANYBODY.values(), **usual}, make), None)

@@ -1,0 +1,87 @@
+"""What did a run not test, although it may decide who is admitted?"""
+
+from collections.abc import Iterator
+
+from harness.httpd import htaccess
+from harness.httpd.directive import Directive
+from harness.httpd.layout import CoverageGap
+from harness.httpd.site import Site, Sites
+from harness.outcome import Verdict
+from harness.verify.client import Query
+from harness.verify.finding import Finding, untestable_grants
+from harness.verify.judgement import Result
+from harness.verify.provision import Provisioner
+from harness.verify.run_results import RunResults
+from harness.verify.schedule import Schedule
+
+
+def unproven_grants(results: RunResults, schedule: Schedule, provisioner: Provisioner) -> tuple[Finding, ...]:
+    """The rules that may admit a client without a certificate, where no client of the run can show it. A site that was
+    seen to admit one is left out."""
+    intruded = {
+        one.knock.site.id for one in results.judged if one.verdict is Verdict.INTRUDER and not one.logged.identity
+    }
+    return untestable_grants(
+        (site, rule)
+        for site in schedule.examined
+        if site.guard.verify_client != "require" and site.id not in intruded
+        for rule in _untested_grants(provisioner.query(site))
+    )
+
+
+def _untested_grants(query: Query) -> list[Directive]:
+    found = query.untestable_grants()
+    if not found and not query.opens_to_all:
+        found = query.request_grants()
+    return [one.directive for one in found]
+
+
+def coverage_gaps(
+    results: RunResults, schedule: Schedule, provisioner: Provisioner, sites: Sites
+) -> Iterator[CoverageGap]:
+    """Yield what was left out: in CONFIG, at the sites, in the rules."""
+    layout = provisioner.sandbox.layout
+    yield from layout.coverage_gaps
+    yield from htaccess.coverage_gaps(provisioner.configuration, layout.files)
+    yield from sites.coverage_gaps
+    yield from map(_behind_redirect, results.redirected)
+    yield from map(_unread, provisioner.unread)
+    yield from (_unknown_users(site) for site in schedule.guarded if provisioner.stand_in(site))
+    tested = {one.knock.triggered_by for one in results.admitted_otherwise}
+    for site in schedule.examined:
+        grants = provisioner.query(site).address_grants()
+        yield from (_by_address(one.directive) for one in grants if one.directive not in tested)
+    yield from map(_refused_by_other_rule, results.refused_by_other_rule)
+
+
+def _behind_redirect(control: Result) -> CoverageGap:
+    site = control.knock.site
+    what = f"what is guarded at {site.url}: httpd redirects before it asks the guard"
+    return CoverageGap(what, site.guard.section.file, site.guard.section.line)
+
+
+def _unread(rule: Directive) -> CoverageGap:
+    return CoverageGap(
+        f"whom `{rule.name} {rule.arguments}` refuses, since not all that it wants can be read",
+        rule.file,
+        rule.line,
+        "Give a client that it lets in with --client-like, and see to it yourself that it refuses the others.",
+    )
+
+
+def _unknown_users(site: Site) -> CoverageGap:
+    where = site.guard.responsible("AuthUserFile")
+    what = f"which users {where.arguments} knows: here it knows the good client alone"
+    return CoverageGap(what, where.file, where.line)
+
+
+def _by_address(rule: Directive) -> CoverageGap:
+    what = f"`{rule.name} {rule.arguments}` admits that address without a certificate"
+    return CoverageGap(what, rule.file, rule.line, "Public to that address on purpose? Ignore this.")
+
+
+def _refused_by_other_rule(control: Result) -> CoverageGap:
+    site = control.knock.site
+    where = site.guard.responsible("Require")
+    what = f"whether a good client gets in at {site.url}: beside his certificate, something else is wanted of him"
+    return CoverageGap(what, where.file, where.line)

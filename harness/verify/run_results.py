@@ -1,0 +1,72 @@
+"""Which results does a run have, and why were controls refused?"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from harness.httpd.conditions import flags
+from harness.httpd.log import Log
+from harness.outcome import Observation, Outcome, Verdict
+from harness.verify.coverage import Traces
+from harness.verify.judgement import Result, judge_all
+from harness.verify.plan import EACH_CONDITION
+from harness.verify.schedule import Schedule
+
+_BY_WORD = {"gone": "410"}
+"""The status that a Redirect may have a word for."""
+
+
+@dataclass(frozen=True)
+class RunResults:
+    """The judged probes of a run.
+
+    `judged` leaves out the sites where a redirect answers before the guard. `unclaimed` are those at sites without a
+    claim. The others are controls that were refused: `locked_out` by a fault of the configuration, `redirected` before
+    the guard, `refused_by_other_rule` by a rule that is not about certificates, `unexplained` for an unknown reason.
+    """
+
+    judged: tuple[Result, ...]
+    unclaimed: tuple[Result, ...]
+    locked_out: tuple[Result, ...]
+    redirected: tuple[Result, ...]
+    refused_by_other_rule: tuple[Result, ...]
+    unexplained: tuple[Result, ...]
+
+    @property
+    def admitted_otherwise(self) -> list[Result]:
+        """The clients without a certificate that were made for one condition, and that httpd admitted."""
+        return [
+            one
+            for one in self.judged
+            if one.knock.case.id == EACH_CONDITION
+            and one.knock.client.identity is None
+            and one.observed.outcome is Outcome.ADMITTED
+        ]
+
+
+def run_results(schedule: Schedule, observed: Mapping[str, Observation], log: Log, traces: Traces) -> RunResults:
+    """Judge all probes of a run."""
+    probes = [*schedule.missed, *schedule.probes, *schedule.closed]
+    judgements = judge_all(probes, (*schedule.before, *schedule.after), observed, log)
+    refused = judgements.controls_refused
+    redirected = tuple(one for one in refused if _is_redirect(one))
+    without_guard = {one.knock.control_key for one in redirected}
+    explained = map(traces.explained, judgements.results)
+    return RunResults(
+        judged=tuple(one for one in explained if one.knock.control_key not in without_guard),
+        unclaimed=judge_all(schedule.unclaimed, (), observed, log).results,
+        locked_out=tuple(one for one in refused if one.verdict is Verdict.LOCKED_OUT),
+        redirected=redirected,
+        refused_by_other_rule=judgements.controls_refused_by_other_rule,
+        unexplained=tuple(one for one in refused if one.verdict is not Verdict.LOCKED_OUT and one not in redirected),
+    )
+
+
+def _is_redirect(control: Result) -> bool:
+    """Whether a redirect answers before any guard, also one with the status of an error."""
+    status, directives = control.observed.status, control.knock.site.guard.directives
+    redirects = (entry for entry in directives if entry.name.lower().startswith("redirect"))
+    answers = {_BY_WORD.get(entry.value, entry.value) for entry in redirects}
+    for rule in (entry for entry in directives if entry.name.lower() == "rewriterule"):
+        answers |= {*re.findall(r"\bR=(\d+)", rule.arguments), *(["410"] if "G" in flags(rule) else [])}
+    return status is not None and (300 <= status < 400 or str(status) in answers)

@@ -1,0 +1,97 @@
+"""Which probes does a run send to which sites, and in which order?"""
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Self
+
+from harness.cases import Case, catalogue
+from harness.httpd.site import Site
+from harness.outcome import Observation
+from harness.verify.judgement import OTHER_VERSION
+from harness.verify.plan import NothingToDoError, PlannedProbe, Planner
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """The sites of a run and their probes.
+
+    `guarded` are the sites that get the whole catalogue: `probes`, and the controls `before` and `after` them. Of
+    these, `examined` are the ones that must deny every unauthenticated client, in a run that sends all of those.
+    `closed` are the probes at the other sites with a claim: they deny all clients, or have no TLS. `unclaimed` are
+    those at sites without a claim. Both are sent without a certificate only. `missed` are the controls that found their
+    version of TLS missing where the policy wants it.
+    """
+
+    sites: tuple[Site, ...]
+    guarded: list[Site]
+    examined: list[Site]
+    probes: list[PlannedProbe]
+    before: list[PlannedProbe]
+    after: list[PlannedProbe]
+    closed: list[PlannedProbe]
+    unclaimed: list[PlannedProbe]
+    missed: list[PlannedProbe] = field(default_factory=list)
+
+    @classmethod
+    def plan(cls, sites: tuple[Site, ...], planner: Planner, only: Callable[[Case], bool]) -> Self:
+        """Plan the probes of the cases that `only` chooses."""
+        policy = planner.policy
+        claimed = [site for site in sites if site.guard.requirement]
+        guarded = [site for site in claimed if site.tls and (policy.promise_for(site) or not site.guard.denies_all)]
+        ids = {site.id for site in guarded}
+        is_complete = all(only(case) for case in catalogue() if case.family == "absent")
+        return cls(
+            sites,
+            guarded,
+            examined=[site for site in guarded if is_complete and not policy.is_public(site)],
+            probes=planner.plan(guarded, only=only),
+            before=planner.controls(guarded),
+            after=planner.controls(guarded),
+            # A site that denies all clients has no control; without TLS, no client can be authenticated.
+            closed=planner.unauthenticated(site for site in claimed if site.id not in ids),
+            unclaimed=planner.unauthenticated(site for site in sites if not site.guard.requirement),
+        )
+
+    def check(self, known: Sequence[Site]) -> None:
+        """See that there is a probe; `known` are all sites of the configuration.
+
+        Raises:
+            NothingToDoError: there is none; the message says why.
+        """
+        if not self.probes:
+            raise NothingToDoError(_why_empty(known))
+
+    def in_spoken_versions(self, observed: Mapping[str, Observation], planner: Planner) -> Self:
+        """Leave out the versions of TLS that a site does not speak, as its control observed."""
+        unspoken = {one.control_key for one in self.before if observed[one.probe_id].alert == OTHER_VERSION}
+        before, probes, after = (
+            [one for one in some if one.control_key not in unspoken] for some in (self.before, self.probes, self.after)
+        )
+        missed = [one for one in self.before if one.control_key in unspoken and planner.must_speak(one)]
+        return replace(self, before=before, probes=probes, after=after, missed=missed)
+
+    def in_order(self, seed: int | None) -> list[PlannedProbe]:
+        """All probes but the controls, as planned or in the order that the seed makes."""
+        order = [*self.probes, *self.closed, *self.unclaimed]
+        if seed is not None:
+            random.Random(seed).shuffle(order)  # noqa: S311 - nothing here is a secret
+        return order
+
+
+def _why_empty(sites: Sequence[Site]) -> str:
+    if not any(site.guard.requirement for site in sites):
+        return (
+            "The configuration asks for a client certificate nowhere, so it promises nothing that could be proved. "
+            "Write `SSLVerifyClient require` in the virtual host that only clients with a certificate are to enter."
+        )
+    if all(site.guard.denies_all for site in sites if site.guard.requirement):
+        return (
+            "Nobody is let in at any place that was found, so it cannot be proved that good clients are.\n"
+            "If some are, name a place of theirs by --policy FILE, as docs/policy.md says."
+        )
+    known = "".join(f"\n{site.url}" for site in sites)
+    return (
+        "No probe is left to make: -k, --site and --tls together exclude every case.\n"
+        f"`mtls-harness cases` lists the cases. The sites are:{known}"
+    )

@@ -1,0 +1,62 @@
+"""Which configuration is proved, and how are its lines named to the user?"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from harness.engine.compose import service
+from harness.engine.images import IMAGES
+from harness.engine.service import configuration as configuration_of
+from harness.httpd.layout import Layout
+
+
+@dataclass(frozen=True)
+class Target:
+    """A configuration and its name.
+
+    `depth` is the length of the chains that it promises to accept; None where it promises only what it claims itself.
+    For a Compose service, `configuration` is the Compose file and `line` the service's line in it; `layout` and `image`
+    were read from there.
+    """
+
+    configuration: Path
+    name: str
+    depth: int | None = None
+    layout: Layout | None = None
+    image: str | None = None
+    line: int = 1
+
+    @classmethod
+    def from_path(cls, config: Path) -> Self:
+        """Take a user's configuration. Its files are named by their path from the working directory."""
+        return cls(config, str(config if config.is_dir() else config.parent))
+
+    @classmethod
+    def from_compose(cls, file: Path, name: str | None, config: str | None = None) -> Self:
+        """Take the configuration of a Compose service. `config` is its path in the container, where httpd does not
+        tell.
+
+        Raises:
+            ConfigurationError: the Compose file, the service's name or its configuration cannot be used.
+            ServerError: Compose, the engine or the image.
+        """
+        found = service(file, name)
+        layout = configuration_of(found, config)
+        return cls(file, f"{file}, service {found.name}", None, layout, found.image, found.line)
+
+    def locate(self, file: str, line: int) -> str:
+        """Name a line of the configuration by its file's path from the working directory; the target's name where there
+        is no file."""
+        if not file:
+            return self.name
+        return f"{file}:{line}" if self.layout else f"{self.name}/{file}:{line}"
+
+    def path(self, file: str) -> Path:
+        """The path of such a file on the user's disk, if it is there."""
+        config = self.configuration
+        folder = Path() if self.layout else config if config.is_dir() else config.parent
+        return (folder / file).resolve()
+
+
+REFERENCE = Target(IMAGES / "httpd" / "conf", "images/httpd/conf", depth=3)
+"""The reference deployment: `compose.yaml` runs it. It promises the whole catalogue."""

@@ -1,0 +1,68 @@
+"""What must a person act on after a run, and what keeps the run from a verdict?"""
+
+from collections.abc import Sequence
+
+from harness.httpd.log import Log
+from harness.httpd.site import Sites
+from harness.outcome import Verdict
+from harness.verify.coverage_gaps import coverage_gaps
+from harness.verify.finding import (
+    Finding,
+    about_nothing,
+    admitted_otherwise,
+    excessive_depth,
+    findings,
+    not_examined,
+    not_told_apart,
+    public_sites,
+)
+from harness.verify.judgement import NO_PASSWORD, Result
+from harness.verify.provision import Provisioner
+from harness.verify.run_results import RunResults
+from harness.verify.schedule import Schedule
+from harness.verify.target import Target
+
+
+def run_findings(
+    results: RunResults, unproven: Sequence[Finding], schedule: Schedule, provisioner: Provisioner, sites: Sites
+) -> tuple[Finding, ...]:
+    """All findings of a run, in the order of a report; `unproven` are among them."""
+    not_public = [site for site in schedule.sites if not provisioner.policy.is_public(site)]
+    as_decided = (one for one in results.admitted_otherwise if one.verdict is Verdict.AS_EXPECTED)
+    return (
+        *findings((*results.judged, *results.locked_out), provisioner.depth),
+        *public_sites(results.unclaimed, not_public),
+        *not_told_apart(site for site in schedule.guarded if provisioner.blind(site)),
+        *excessive_depth(results.judged),
+        *unproven,
+        *admitted_otherwise(as_decided),
+        *about_nothing(sites.idle),
+        *not_examined(coverage_gaps(results, schedule, provisioner, sites)),
+    )
+
+
+def trouble(
+    target: Target, results: RunResults, ended: str | None, log: Log, unproven: Sequence[Finding]
+) -> str | None:
+    """Say why nothing can be concluded; None where all is well.
+
+    `ended` says why httpd stopped before the end. `unproven` are findings on rules that may admit a client without a
+    certificate: with one of these, no run passes.
+    """
+    if failure := ended or next(map(_unexplained, results.unexplained), None):
+        return f"{failure}\nThe log's last words:\n{log.last_words}"
+    lines = " and ".join(target.locate(entry.file, entry.line) for entry in unproven)
+    return f"Whether somebody without a certificate gets in by {lines} cannot be told." if unproven else None
+
+
+def _unexplained(control: Result) -> str:
+    planned, seen = control.knock, control.observed
+    what = seen.alert or seen.error or f"status {seen.status}"
+    more = "\nIf a rule wants more than could be read, name a client that it lets in with --client-like."
+    if seen.status == NO_PASSWORD:
+        more = "\nA password is wanted as well, which only a file (AuthType Basic, AuthUserFile) could be given here."
+    return (
+        f"The control, a client with everything in order, did not get in at {planned.site.url} "
+        f"over TLS {planned.tls} ({seen.outcome}: {what}), so no refusal means anything."
+        f"{more if seen.status and (planned.site.guard.rules or seen.status == NO_PASSWORD) else ''}"
+    )
