@@ -4,7 +4,8 @@ mod_authz_core, mod_access_compat, mod_ssl, mod_rewrite, mod_setenvif, mod_allow
 order of phases as httpd does it (`server/request.c`; core documentation, "How the sections are merged").
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from harness.httpd.arguments import words
@@ -44,8 +45,8 @@ from harness.httpd.variables import Origin, Variable, header, variable
 
 __all__ = ["ALWAYS", "Condition", "Decision", "Place", "Section", "decide"]
 
-_MOST_REQUESTS = 4
-"""How many internal redirects are followed."""
+_MOST_REQUESTS = 12
+"""How many internal redirects of one request are followed."""
 _LEGACY = {
     variable(f"SSL_CLIENT_{one}_DN"): (Variable(f"SSL_CLIENT_{one}_DN (legacy)", Origin.CERTIFICATE),) for one in "SI"
 }
@@ -103,7 +104,7 @@ def decide(place: Place) -> Decision:
         found = cofactor(substituted(formula, names), known)
         return replaced(found, _as_text) if place.intended else found
 
-    formula = settled(_request(place, place.path, environment, _MOST_REQUESTS))
+    formula = settled(_request(place, place.path, environment, _Trail()))
     conditions = environment.conditions.values()
     return Decision(formula, tuple(replace(one, formula=settled(one.formula)) for one in conditions))
 
@@ -123,14 +124,37 @@ def _has_option(place: Place, name: str) -> bool:
     return any(name in word.lower() and not word.startswith("-") for entry in said for word in words(entry.arguments))
 
 
-def _request(place: Place, path: str, environment: Environment, rest: int) -> Formula:
-    """Whether a request for a path is admitted; `rest` is how many internal redirects may still come."""
-    if rest == 0:
+@dataclass(frozen=True)
+class _Trail:
+    """The requests that internal redirects have made of one: those before this one, and how many in all."""
+
+    before: frozenset[Hashable] = frozenset()
+    ended: bool = False
+    """Whether a rule has ended all rewriting (END)."""
+    made: Iterator[int] = field(default_factory=itertools.count)
+
+    def after(self, request: Hashable) -> "_Trail":
+        """The trail of what comes after a request."""
+        return replace(self, before=self.before | {request})
+
+    def of(self, way: Way) -> "_Trail":
+        """The trail of what comes after a way through rules."""
+        return replace(self, ended=self.ended or way.ends)
+
+
+def _request(place: Place, path: str, environment: Environment, trail: _Trail) -> Formula:
+    """Whether a request for a path is admitted, after those of the trail."""
+    key = (path, environment.state())
+    if key in trail.before:
+        # It goes round in a circle, which httpd ends with 500.
+        return FALSE
+    if next(trail.made) >= _MOST_REQUESTS:
         return unknowable(f"more than {_MOST_REQUESTS} internal redirects, the last to {path}")
+    trail = trail.after(key)
     here = environment.branch(_path_values(path))
     here.take(entry for level in place.levels for entry in flat(level))
-    engine = _engine(place, path, here)
-    off = all_of((negated(engine), _Sections(place, here, path, Way(TRUE, path), rest).formula()))
+    engine = FALSE if trail.ended else _engine(place, path, here)
+    off = all_of((negated(engine), _Sections(place, here, path, Way(TRUE, path, ends=trail.ended), trail).formula()))
     if engine == FALSE:
         return off
     rewriting = Rewriting(server_rules(place.levels), {**place.known, "REQUEST_URI": path}, of_server=True)
@@ -138,7 +162,7 @@ def _request(place: Place, path: str, environment: Environment, rest: int) -> Fo
     followed = here.branch({})
     conditions = _followed(followed, rewriting, ways)
     on = any_of(
-        all_of((condition, _Sections(place, followed, path, way, rest).formula()))
+        all_of((condition, _Sections(place, followed, path, way, trail).formula()))
         for condition, way in zip(conditions, ways, strict=True)
         # What is no path is a bad request.
         if way.path is not None and way.path.startswith("/")
@@ -212,9 +236,9 @@ def _chosen(chain: Sequence[Directive], reached: Formula, environment: Environme
 class _Sections:
     """The sections that cover a path, which the rules of the server have led to somewhere."""
 
-    def __init__(self, place: Place, environment: Environment, path: str, way: Way, rest: int) -> None:
+    def __init__(self, place: Place, environment: Environment, path: str, way: Way, trail: _Trail) -> None:
         assert way.path is not None
-        self.place, self.rest, self.ends = place, rest, way.ends
+        self.place, self.trail, self.ends = place, trail, way.ends
         self.url = way.path if way.passes_through else path
         self.content = place.content(way.path)
         values = _path_values(self.url)
@@ -242,15 +266,19 @@ class _Sections:
         for branch in branches:
             self.environment.take(flat(branch.body), branch.chosen, path=variable("REQUEST_URI"))
         state = State()
-        for section in self.covering:
-            state = self.reader.state(section, self.settings).over(state)
+        # Sections of one kind are merged with each other first.
+        for kind, sections in itertools.groupby(self.covering, lambda section: section.kind.removesuffix("match")):
+            found = state if kind == "server" else State()
+            for section in sections:
+                found = self.reader.state(section, self.settings).over(found)
+            state = found if kind == "server" else found.over(state)
         for walk in walks:
             together = State()
             for chain in walk:
                 together = self._conditional(chain).over(together)
             state = together.over(state)
-        found = all_of((negated(any_of(self.environment.failing)), state.checked(self.settings)))
-        return found if self.ends or found == FALSE else all_of((found, self._after_all_rules(state)))
+        checked = all_of((negated(any_of(self.environment.failing)), state.checked(self.settings)))
+        return checked if self.ends or checked == FALSE else all_of((checked, self._after_all_rules(state)))
 
     def _conditional(self, chain: Sequence["_Branch"]) -> State:
         """What a chain comes to."""
@@ -298,7 +326,7 @@ class _Sections:
         values = {query: environment.values[query]} if query in environment.values else {}
         if way.query is not None:
             values[query] = way.query
-        return _request(self.place, target, environment.redirected(values), self.rest - 1)
+        return _request(self.place, target, environment.redirected(values), self.trail.of(way))
 
 
 def _decides_users(entry: Directive) -> bool:

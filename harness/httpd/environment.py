@@ -4,7 +4,7 @@ Names of environment variables ignore case, as those of headers do (apr_table).
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from harness.httpd.arguments import words
@@ -94,7 +94,13 @@ class Environment:
     def redirected(self, values: Mapping[Variable, Term]) -> "Environment":
         """Return what is left after an internal redirect: each variable has another name."""
         renamed = [replace(setter, name=f"REDIRECT_{setter.name}") for setter in self.setters]
+        renamed.append(Setter("REDIRECT_STATUS", ("200",), TRUE))
         return replace(self, setters=renamed, values=values, failing=[])
+
+    def state(self) -> Hashable:
+        """What a request begins with, as far as rules look at it: no variable of a redirect before the last one."""
+        kept = (setter for setter in self.setters if not setter.name.startswith("REDIRECT_REDIRECT_"))
+        return frozenset((one.name, one.value, one.condition) for one in kept), frozenset(self.values.items())
 
     def note(self, directive: Directive, formula: Formula) -> Formula:
         """Note a condition of the guard; returns it without environment variables."""

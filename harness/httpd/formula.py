@@ -1,7 +1,6 @@
 """When is an access decision true? A Boolean formula over the variables of a request, in three-valued logic."""
 
 import functools
-import ipaddress
 import itertools
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -9,6 +8,9 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from urllib.parse import quote, unquote
 
+from harness.httpd.networks import Network as Network
+from harness.httpd.networks import in_network
+from harness.httpd.networks import network as network
 from harness.httpd.pcre import group_filled, readable, search
 from harness.httpd.variables import Origin, Variable
 
@@ -109,17 +111,33 @@ _COMPARED: Mapping[Operator, Callable[[str, str], bool]] = {
     # SSLRequire's own order: by length first.
     Operator.SHORTER_OR_LESS: lambda left, right: (len(left), left) < (len(right), right),
     Operator.SHORTER_OR_EQUAL: lambda left, right: (len(left), left) <= (len(right), right),
-    Operator.IN_NETWORK: lambda left, right: in_network(left, right),  # noqa: PLW0108 - defined below
+    Operator.IN_NETWORK: in_network,
 }
 
 
+class _Hashed:
+    """Keeps its hash: formulas are large, and are often looked up."""
+
+    _kept: int | None = None
+
+    def kept_hash(self, content: object) -> int:
+        """The hash of its content, worked out once."""
+        if self._kept is None:
+            object.__setattr__(self, "_kept", hash((type(self), content)))
+        assert self._kept is not None
+        return self._kept
+
+
 @dataclass(frozen=True)
-class Atom:
+class Atom(_Hashed):
     """One comparison. The pattern of MATCHES and the network of IN_NETWORK stand in `right`."""
 
     left: Term
     operator: Operator
     right: Term
+
+    def __hash__(self) -> int:
+        return self.kept_hash((self.left, self.operator, self.right))
 
     def __str__(self) -> str:
         return f"{shown(self.left)} {self.operator} '{shown(self.right)}'"
@@ -136,24 +154,33 @@ class Atom:
 
 
 @dataclass(frozen=True)
-class Not:
+class Not(_Hashed):
     """The opposite of a formula."""
 
     part: "Formula"
 
+    def __hash__(self) -> int:
+        return self.kept_hash(self.part)
+
 
 @dataclass(frozen=True)
-class All:
+class All(_Hashed):
     """True where every part is; without parts it is true."""
 
     parts: tuple["Formula", ...] = ()
 
+    def __hash__(self) -> int:
+        return self.kept_hash(self.parts)
+
 
 @dataclass(frozen=True)
-class Any:
+class Any(_Hashed):
     """True where one part is; without parts it is false."""
 
     parts: tuple["Formula", ...] = ()
+
+    def __hash__(self) -> int:
+        return self.kept_hash(self.parts)
 
 
 Formula = Atom | Not | All | Any
@@ -181,6 +208,10 @@ def either(condition: Formula, then: Formula, otherwise: Formula) -> Formula:
     """Return `then` where the condition holds, and `otherwise` where it does not."""
     if then == otherwise:
         return then
+    if then in (TRUE, FALSE):
+        return any_of((condition, otherwise)) if then == TRUE else all_of((negated(condition), otherwise))
+    if otherwise in (TRUE, FALSE):
+        return any_of((negated(condition), then)) if otherwise == TRUE else all_of((condition, then))
     return any_of((all_of((condition, then)), all_of((negated(condition), otherwise))))
 
 
@@ -353,34 +384,3 @@ def _shown(part: Variable | Applied) -> str:
     if isinstance(part, Variable):
         return str(part)
     return f"{part.function}({shown(part.argument)})" if part.function != "match" else f"${part.group}"
-
-
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-
-
-def network(text: str) -> Network | None:
-    """Read a network as httpd writes it; `10.1` stands for every address that begins so. None where it is none."""
-    first, slash, rest = text.strip().partition("/")
-    parts = first.rstrip(".").split(".")
-    if not slash and len(parts) < 4 and all(part.isdigit() for part in parts):
-        first, slash, rest = ".".join([*parts, *["0"] * (4 - len(parts))]), "/", str(8 * len(parts))
-    try:
-        return ipaddress.ip_network(first + slash + rest, strict=False)
-    except ValueError:
-        return None
-
-
-def first_host(found: Network) -> str:
-    """Return the first usable host address of a network."""
-    return str(found[min(1, found.num_addresses - 1)])
-
-
-def in_network(address: str, text: str) -> bool:
-    """Whether an address is in a network; no text that is none is."""
-    found = network(text)
-    try:
-        known = ipaddress.ip_address(address)
-    except ValueError:
-        return False
-    mapped = known.ipv4_mapped if isinstance(known, ipaddress.IPv6Address) else None
-    return found is not None and (mapped or known) in found

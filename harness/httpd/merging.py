@@ -10,7 +10,19 @@ from harness.httpd.arguments import words
 from harness.httpd.directive import Directive
 from harness.httpd.environment import Environment
 from harness.httpd.expression import parse
-from harness.httpd.formula import FALSE, TRUE, Formula, all_of, any_of, either, equals, negated, unknowable
+from harness.httpd.formula import (
+    FALSE,
+    TRUE,
+    Formula,
+    Term,
+    all_of,
+    any_of,
+    either,
+    equals,
+    negated,
+    substituted,
+    unknowable,
+)
 from harness.httpd.pcre import readable, search
 from harness.httpd.require import (
     AUTHORIZING,
@@ -25,9 +37,14 @@ from harness.httpd.require import (
 )
 from harness.httpd.rewrite import Rule, rules
 from harness.httpd.users import Files
-from harness.httpd.variables import VERIFY, Origin, Variable, variable
+from harness.httpd.variables import BASIC_USER, LEGACY_SUBJECT, VERIFY, Origin, Variable, variable
 
 CONDITIONAL = "authentication that depends on an If"
+_NO_USER: dict[Variable, Term] = {
+    Variable(BASIC_USER, Origin.PASSWORD): ("",),
+    Variable(BASIC_USER, Origin.REQUEST): ("",),
+    Variable(LEGACY_SUBJECT, Origin.CERTIFICATE): ("",),
+}
 _ACCESS = {"order", "allow", "deny", "satisfy"}
 _REDIRECTS = {"redirect", "redirectmatch", "redirectpermanent", "redirecttemp"}
 _STATUSES = {"permanent", "temp", "seeother", "gone"}
@@ -122,6 +139,8 @@ class State:
     def checked(self, settings: Settings) -> Formula:
         """What access and authorization come to."""
         granted = self.authorization.granted
+        # What is granted without a user is granted before anybody is asked for one.
+        granted = any_of((substituted(granted, _NO_USER), granted))
         if _is_authenticated(settings):
             # A user is asked for, and nothing says which: httpd answers with 500.
             known = settings["authtype"].arguments != CONDITIONAL
@@ -130,6 +149,10 @@ class State:
         # StrictRequire has a say where a user is asked for, and only there.
         strict = any_of((negated(self.strict.value), self.requirements, unknowable("SSLOptions +StrictRequire")))
         alone = all_of((granted, strict)) if _is_authenticated(settings) else granted
+        if named := settings.get("sslusername"):
+            # Where access is denied, mod_ssl may not have come to the name of the user.
+            unnamed = substituted(alone, {variable(words(named.arguments)[0]): ("",)})
+            alone = any_of((unnamed, all_of((alone, unknowable("SSLUserName where access is denied")))))
         checked = either(self.satisfy_any.value, any_of((access, alone)), all_of((access, granted)))
         return all_of((self.certificate.value, checked, self.not_redirected))
 

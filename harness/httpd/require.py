@@ -211,8 +211,15 @@ class Requirements:
 
     def _user(self, wanted: Sequence[str] | None, settings: Settings) -> Formula:
         """Who is a user: by the certificate (SSLUserName, FakeBasicAuth) or by a password; None wants any user."""
-        if by := _words(settings, "sslusername"):
-            return one_of(variable(by[0]), wanted)
+        asked = self._asked_user(wanted, settings)
+        if not (by := _words(settings, "sslusername")):
+            return asked
+        # Nobody is asked whom the certificate names.
+        named = variable(by[0])
+        return any_of((one_of(named, wanted), all_of((equals(named, ""), asked))))
+
+    def _asked_user(self, wanted: Sequence[str] | None, settings: Settings) -> Formula:
+        """Who is a user by what the request says, or by the certificate in its place."""
         kind, providers = next(iter(_words(settings, "authtype")), "None"), _words(settings, "authbasicprovider")
         if kind.lower() == "none":
             return FALSE  # Nobody is asked who they are.
@@ -226,15 +233,17 @@ class Requirements:
         by_password, by_subject = Variable(BASIC_USER, Origin.PASSWORD), Variable(LEGACY_SUBJECT, Origin.CERTIFICATE)
         if not any("fakebasicauth" in word.lower() for word in _words(settings, "ssloptions")):
             known = known_users(self.files, _words(settings, "authuserfile")) or []
-            return one_of(by_password, [USER, *known] if wanted is None else wanted)
-        users = known_users(self.files, _words(settings, "authuserfile"))
-        if users is None:
+            users = [USER, *known] if wanted is None else [*wanted]
+            # mod_ssl lets nobody write a subject as the name of a user.
+            return one_of(by_password, [one for one in users if not one.startswith("/")])
+        listed = known_users(self.files, _words(settings, "authuserfile"))
+        if listed is None:
             return one_of(by_subject, [one for one in wanted or () if one.startswith("/")] or [f"/CN={USER}"])
-        counted = [name for name in users if wanted is None or name in wanted]
+        counted = [name for name in listed if wanted is None or name in wanted]
         subjects = [name for name in counted if name.startswith("/")]
-        return any_of(
-            (one_of(by_subject, subjects), one_of(by_password, [one for one in counted if one not in subjects]))
-        )
+        # Where there is a certificate, its subject takes the place of what the request says.
+        others = one_of(by_password, [one for one in counted if one not in subjects])
+        return any_of((one_of(by_subject, subjects), all_of((equals(by_subject, ""), others))))
 
     def _members(self, groups: Sequence[str], settings: Settings) -> list[str]:
         """Who is in any of these groups; of a file that CONFIG does not hold, the good client."""

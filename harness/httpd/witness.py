@@ -18,10 +18,9 @@ from harness.httpd.formula import (
     Term,
     Values,
     atoms,
-    first_host,
-    network,
     number,
 )
+from harness.httpd.networks import first_host, network
 from harness.httpd.pcre import search, texts
 from harness.httpd.variables import OUTSIDE, Variable
 

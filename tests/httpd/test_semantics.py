@@ -6,7 +6,7 @@ from harness.httpd.authorization import Place, Section, decide
 from harness.httpd.expression import parse
 from harness.httpd.formula import FALSE, TRUE, Formula, cofactor, depends_on, holds
 from harness.httpd.pcre import readable, search, wildcard
-from harness.httpd.variables import Origin, Variable, header, variable
+from harness.httpd.variables import BASIC_USER, LEGACY_SUBJECT, Origin, Variable, header, variable
 from harness.httpd.witness import equivalent
 from tests.httpd.places import body, decision
 
@@ -67,6 +67,10 @@ def test_a_section_comes_to(section: str, expected: str) -> None:
                 f'<If "true">\nAuthMerging And\nRequire expr {CERTIFICATE}\n</If>',
             ],
             f"{A_IS_1} && {CERTIFICATE}",
+        ),
+        (
+            ["Require all denied", "Require all granted", f"AuthMerging And\nRequire expr {A_IS_1}"],
+            A_IS_1,
         ),
         # What a section says of mod_access_compat replaces all that was said before.
         (["Order allow,deny\nAllow from 10.0.0.0/8\nSatisfy any", "Deny from 192.0.2.0/24"], "!(-R '192.0.2.0/24')"),
@@ -239,3 +243,59 @@ def test_a_query_is_what_the_last_rule_made_of_it() -> None:
 
 def test_a_variable_of_the_environment_has_one_name() -> None:
     assert variable("HTTP_USER_AGENT") == header("User-Agent") == Variable("HTTP:user-agent", Origin.REQUEST)
+
+
+def test_sections_of_one_kind_are_merged_with_each_other_first() -> None:
+    bodies = (
+        "Require all denied",
+        f"AuthMerging Or\nRequire expr {A_IS_1}",
+        f"AuthMerging And\nRequire expr {CERTIFICATE}",
+    )
+    kinds = ("directory", "location", "location")
+    place = Place(
+        "/x",
+        [body("")],
+        lambda _url, _content: [Section(body(text), kind) for text, kind in zip(bodies, kinds, strict=True)],
+        lambda mapped: f"/var/www{mapped}",
+        {},
+        lambda _: b"",
+    )
+    # AuthMerging is then that of the last one, about all of them.
+    assert decide(place).formula == FALSE
+
+
+def test_a_certificate_takes_the_place_of_a_password() -> None:
+    text = "SSLOptions +FakeBasicAuth\nAuthType Basic\nAuthUserFile users\nRequire valid-user"
+    found = decision(text, files={"users": b"/CN=anna:x\nbob:x\n"}).formula
+    by_password, by_subject = Variable(BASIC_USER, Origin.PASSWORD), Variable(LEGACY_SUBJECT, Origin.CERTIFICATE)
+    assert holds(found, {by_password: "bob", by_subject: ""}) is True
+    assert holds(found, {by_password: "bob", by_subject: "/CN=eve"}) is False
+
+
+def test_end_ends_the_rewriting_of_what_comes_after_as_well() -> None:
+    text = "RewriteEngine on\nRewriteRule ^ /y [{}]"
+    assert decision(text.format("END")).formula == TRUE
+    assert decision(text.format("L")).formula == FALSE, "a circle"
+
+
+def test_nobody_writes_a_subject_as_the_name_of_a_user() -> None:
+    found = decision(
+        "AuthType Basic\nAuthUserFile users\nRequire valid-user", files={"users": b"/CN=anna:x\nbob:x\n"}
+    ).formula
+    by_password = Variable(BASIC_USER, Origin.PASSWORD)
+    assert holds(found, {by_password: "bob"}) is True
+    assert holds(found, {by_password: "/CN=anna"}) is False
+
+
+def test_what_is_granted_without_a_user_is_granted_to_all() -> None:
+    text = "AuthType Basic\nAuthUserFile users\n<RequireAll>\nRequire all granted\nRequire not user bob\n</RequireAll>"
+    assert decision(text, files={"users": b"bob:x\n"}).formula == TRUE
+
+
+def test_nobody_is_asked_whom_the_certificate_names() -> None:
+    text = "SSLUserName SSL_CLIENT_S_DN_CN\nAuthType Basic\nAuthUserFile users\nRequire user bob"
+    found = decision(text, files={"users": b"bob:x\n"}).formula
+    by_password, name = Variable(BASIC_USER, Origin.PASSWORD), variable("SSL_CLIENT_S_DN_CN")
+    assert holds(found, {by_password: "", name: "bob"}) is True
+    assert holds(found, {by_password: "bob", name: ""}) is True
+    assert holds(found, {by_password: "bob", name: "eve"}) is False

@@ -10,12 +10,15 @@ from itertools import islice
 from harness.httpd.authorization import Decision, Place, Section, decide
 from harness.httpd.directive import Directive
 from harness.httpd.formula import All, Any, Atom, Formula, Not, Values, atoms, holds, negated, variables
+from harness.httpd.variables import BASIC_USER
 from harness.httpd.witness import ANOTHER, TooLargeError, domains, witnesses
-from tests.httpd.differential.request import PEOPLE, Request, RequestValues
+from tests.httpd.differential.request import PEOPLE, USER_FILE, USERS, Request, RequestValues, user_file
 from tests.httpd.differential.server import ROOT, Batch, BatchServer
 from tests.httpd.differential.wire import LOST, Answer, Wire
 
 _ORDER = {"directory": 0, "files": 1, "location": 2}
+_MOST_ATOMS = 150
+"""Of how many atoms a formula may be that witnesses are looked for."""
 METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "FOO")
 
 
@@ -101,7 +104,7 @@ def place(batch: Batch, host: Directive, name: str, path: str) -> Place:
         sections,
         lambda mapped: f"{ROOT}{mapped}",
         {"REQUEST_URI": path, "HTTPS": "on", "SERVER_NAME": name, "DOCUMENT_ROOT": ROOT},
-        lambda _path: b"",
+        lambda name: user_file() if name == USER_FILE else b"",
     )
 
 
@@ -120,6 +123,8 @@ def requests_for(formula: Formula, chance: random.Random, usual: Sequence[Reques
 
 
 def _assignments(formula: Formula, chance: random.Random) -> Iterator[Values]:
+    if sum(1 for _ in atoms(formula)) > _MOST_ATOMS:
+        return
     for wanted in (formula, negated(formula)):
         try:
             for values in islice(witnesses(wanted, {}), 3):
@@ -149,7 +154,7 @@ def _request(values: Values, chance: random.Random) -> Request | None:
         if all(person.variables.get(name, "") == value for name, value in wanted.items())
     ]
     person = chance.choice(fitting or range(len(PEOPLE)))
-    address = named.get("REMOTE_ADDR", "")
+    address, user = named.get("REMOTE_ADDR", ""), named.get(BASIC_USER, "")
     return Request(
         method,
         query,
@@ -157,6 +162,7 @@ def _request(values: Values, chance: random.Random) -> Request | None:
         address if _is_address(address) else "203.0.113.7",
         person,
         {"TLSv1.2": "1.2"}.get(named.get("SSL_PROTOCOL", ""), "1.3"),
+        user if user in USERS else "",
     )
 
 

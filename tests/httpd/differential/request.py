@@ -1,9 +1,10 @@
 """The requests of the differential tests: who sends them, and which value each variable has in them."""
 
+import base64
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from harness.httpd.variables import MAYBE_SET, Variable
+from harness.httpd.variables import BASIC_USER, MAYBE_SET, Variable
 
 ADDRESS_HEADER = "X-Address"
 USER_AGENT = "probe"
@@ -43,6 +44,16 @@ PEOPLE = (
 )
 
 
+USER_FILE = "/run/users"
+USERS = ("anna", "bert", "/O=A/OU=x/CN=anna", "/O=B/OU=x/CN=bert")
+"""Who is in the password file, the subjects of `SSLOptions +FakeBasicAuth` among them."""
+
+
+def user_file() -> bytes:
+    """The password file: all have the password "password" (SHA-1, as htpasswd -s writes it)."""
+    return "".join(f"{name}:{{SHA}}W6ph5Mm5Pz8GgiULbPgzG37mj9g=\n" for name in USERS).encode()
+
+
 @dataclass(frozen=True)
 class Request:
     """One request for a path. `person` is an index of PEOPLE; `headers` are written besides the usual ones."""
@@ -53,6 +64,8 @@ class Request:
     address: str = "203.0.113.7"
     person: int = 0
     tls: str = "1.3"
+    user: str = ""
+    """Who says that their password is "password"; it is so for the users of USERS."""
 
     def written(self, host: str, path: str) -> bytes:
         """The request as it is sent."""
@@ -61,6 +74,8 @@ class Request:
         usual = [("User-Agent", USER_AGENT)] if "user-agent" not in own else []
         body = [("Content-Length", "0")] if self.method in {"POST", "PUT", "PATCH"} else []
         lines = [("Host", host), (ADDRESS_HEADER, self.address), *usual, *body, *self.headers]
+        if self.user:
+            lines.append(("Authorization", f"Basic {base64.b64encode(f'{self.user}:password'.encode()).decode()}"))
         head = "".join(f"{name}: {value}\r\n" for name, value in lines)
         return f"{self.method} {path}{query} HTTP/1.1\r\n{head}\r\n".encode("latin-1")
 
@@ -102,6 +117,7 @@ class RequestValues(Mapping[Variable, str]):
         query = f"?{request.query}" if request.query else ""
         return {
             "QUERY_STRING": request.query,
+            BASIC_USER: request.user if request.user in USERS else "",
             "REQUEST_METHOD": request.method,
             "REMOTE_ADDR": request.address,
             "REQUEST_URI": self.path,

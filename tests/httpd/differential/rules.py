@@ -15,10 +15,16 @@ from tests.httpd.differential.expressions import (
     VARIABLES,
     expression,
 )
-from tests.httpd.differential.request import Request
+from tests.httpd.differential.request import USER_FILE, Request
 from tests.httpd.differential.server import PATHS, ROOT
 from tests.httpd.differential.writer import Draw, Writer, by_hypothesis
 
+_USERS = (
+    "Require valid-user",
+    "Require user anna",
+    "Require user bert cleo",
+    "<RequireAll>\nRequire valid-user\n</RequireAll>",
+)
 _METHODS = ("GET", "POST", "GET POST", "PUT DELETE", "HEAD", "OPTIONS", "GET HEAD")
 
 
@@ -83,6 +89,13 @@ def requirement_of_ssl(writer: Writer) -> str:
     """SSLRequire, and what goes with it."""
     text = f"SSLRequire {expression(writer)}"
     return writer.pick(text, text, text, f"{text}\nSSLOptions +StrictRequire", "SSLRequireSSL")
+
+
+def users(writer: Writer) -> str:
+    """What asks for a user."""
+    asking = f"AuthType Basic\nAuthName x\nAuthUserFile {USER_FILE}\n"
+    before = writer.pick("", "", "SSLOptions +FakeBasicAuth\n", "SSLUserName SSL_CLIENT_S_DN_CN\n")
+    return f"{before}{writer.pick(asking, asking, '')}{block(writer, 1)}\n{writer.pick(*_USERS)}"
 
 
 def methods(writer: Writer) -> str:
@@ -185,7 +198,7 @@ def section(writer: Writer) -> str:
         "Location /", "Location /", "Location /a", "Location /a/b", f"Directory {ROOT}", f"Directory {ROOT}/a"
     )
     merging = writer.pick("", "", "", "", "AuthMerging And\n", "AuthMerging Or\n", "AuthMerging Off\n")
-    makers = (block, block, block, conditional, setter, rewrites, access, requirement_of_ssl, methods, redirect)
+    makers = (block, block, block, users, conditional, setter, rewrites, access, requirement_of_ssl, methods, redirect)
     body = "\n".join(writer.several(1, 3, lambda one: one.write(*makers)))
     return f"<{head}>\n{merging}{body}\n</{head.split()[0]}>"
 
@@ -217,4 +230,5 @@ def _request(writer: Writer) -> Request:
         writer.pick("203.0.113.7", "10.1.2.3", "192.0.2.7", "127.0.0.1", "2001:db8::1"),
         writer.pick(*range(5)),
         writer.pick("1.3", "1.2"),
+        writer.pick(*[""] * 5, "anna", "bert", "cleo"),
     )

@@ -19,7 +19,7 @@ from harness.engine.client import LABEL, engine, owned
 from harness.engine.images import image
 from harness.httpd.directive import Directive, parse
 from harness.pki import Authority, Identity
-from tests.httpd.differential.request import ADDRESS_HEADER, PEOPLE, Person
+from tests.httpd.differential.request import ADDRESS_HEADER, PEOPLE, USER_FILE, Person, user_file
 
 ROOT = "/srv/d"
 PATHS = ("/a/b/f.txt", "/a/g.txt", "/h.txt", "/c/f.txt")
@@ -50,6 +50,7 @@ StartServers 1
 ThreadsPerChild 16
 RemoteIPHeader {ADDRESS_HEADER}
 RemoteIPInternalProxy 0.0.0.0/1 128.0.0.0/1
+RequestHeader unset X-Passed early
 RequestHeader set X-Passed yes
 Header always set X-Passed "expr=%{{req:X-Passed}}"
 SSLCertificateFile /run/server.pem
@@ -160,6 +161,7 @@ def batch_server() -> Iterator[BatchServer]:
     server = authority.server(names=("localhost",))
     files = {
         "/run/server.pem": server.certificate_pem() + server.key_pem(),
+        USER_FILE: user_file(),
         "/run/ca.pem": authority.certificate.public_bytes(Encoding.PEM),
         **{f"{ROOT}{path}": b"served\n" for path in PATHS},
     }
