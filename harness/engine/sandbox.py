@@ -141,6 +141,8 @@ class Sandbox:
             result = execute(container, command)
             if result.exit_code == 0:
                 return result.stdout
+            if not result.stderr.strip():
+                continue  # httpd says why it fails: the words were lost on the way.
             previous, error = error, result.stderr.strip()
             before = dict(self._filesystem.files)
             if error == previous or not add_missing(error, self._filesystem, self.layout, self._httpd_image):
