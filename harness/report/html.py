@@ -44,8 +44,8 @@ _TEMPLATES = Environment(
 def render(run: Run, strict: bool) -> str:
     """Write the page: verdict, findings, coverage, and the matrix of cases and sites with each probe's evidence."""
     verdict = run.verdict(strict=strict)
-    knocked = Counter(result.knock.site.id for result in run.results)
-    expected = Counter(entry.knock.site.id for entry in run.results if entry.verdict is Verdict.AS_EXPECTED)
+    knocked = Counter(result.probe.site.id for result in run.results)
+    expected = Counter(entry.probe.site.id for entry in run.results if entry.verdict is Verdict.AS_EXPECTED)
     return _TEMPLATES.get_template("page.html.j2").render(
         run=run,
         verdict=verdict,
@@ -55,7 +55,7 @@ def render(run: Run, strict: bool) -> str:
         knocked=knocked,
         expected=expected,
         worst={
-            site: min((_kind(one) for one in run.results if one.knock.site.id == site), key=_WORST_FIRST.index)
+            site: min((_kind(one) for one in run.results if one.probe.site.id == site), key=_WORST_FIRST.index)
             for site in knocked
         },
         groups=grouped(run),
@@ -81,9 +81,9 @@ def _families(run: Run) -> Families:
     """Arrange the results: family, case, cell (site and protocol version), each with its number in the list."""
     families: Families = {}
     for number, result in enumerate(run.results):
-        case = result.knock.case
+        case = result.probe.case
         cells = families.setdefault(case.family, {}).setdefault(case.id, {})
-        cells.setdefault(result.knock.control_key, []).append((number, result))
+        cells.setdefault(result.probe.control_key, []).append((number, result))
     return families
 
 
@@ -97,7 +97,7 @@ def _sent(result: Result) -> list[str]:
     return [
         f"{certificate.subject.rfc4514_string() or 'a certificate without a subject'}, "
         f"issued by {certificate.issuer.rfc4514_string()}, serial {serial(certificate)}"
-        for certificate in result.knock.client.certificates
+        for certificate in result.probe.client.certificates
     ]
 
 

@@ -46,7 +46,7 @@ def _site(site: Site) -> dict[str, Any]:
 
 
 def _result(result: Result) -> dict[str, Any]:
-    knock, seen = result.knock, result.observed
+    knock, seen = result.probe, result.observed
     return {
         "case": knock.case.id,
         "site": knock.site.id,

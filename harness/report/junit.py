@@ -14,7 +14,7 @@ def render(run: Run, _strict: bool) -> str:
     for site in run.sites:
         suite = TestSuite(f"{run.target.name} {site.url}")
         for result in run.results:
-            if result.knock.site.id == site.id:
+            if result.probe.site.id == site.id:
                 suite.add_testcase(_test(result))
         report.add_testsuite(suite)
     if run.trouble:
@@ -28,7 +28,7 @@ def render(run: Run, _strict: bool) -> str:
 
 
 def _test(result: Result) -> TestCase:
-    knock = result.knock
+    knock = result.probe
     test = TestCase(f"TLS {knock.tls}", f"{knock.case.id}", result.observed.duration_ms / 1000)
     message = f"{knock.case.summary} Expected {knock.expected}, got {result.evidence()}"
     if result.verdict is Verdict.INCONCLUSIVE:

@@ -31,7 +31,7 @@ def differences(run: Run, file: Path) -> list[str]:
 
 
 def _line(result: Result) -> str:
-    knock = result.knock
+    knock = result.probe
     over = f"TLS {knock.tls}" if knock.site.tls else "without TLS"
     others = (name for name in (knock.client.asks_for, knock.client.resumes) if name in knock.site.neighbours)
     by = "".join(f" by way of {name}" for name in others)
@@ -47,7 +47,7 @@ def _became(result: Result) -> str:
 
 
 def _identity(result: Result) -> str:
-    certificates = result.knock.client.certificates
+    certificates = result.probe.client.certificates
     if result.logged.identity is None:
         return "nobody"
     return "itself" if certificates and result.logged.identity == serial(certificates[0]) else "somebody else"

@@ -35,7 +35,7 @@ def show(run: Run, console: Console, *, strict: bool = False) -> None:
 
     One site is shown case by case. Several have a line each; the findings name the cases that failed.
     """
-    knocked = {result.knock.site.id for result in run.results}
+    knocked = {result.probe.site.id for result in run.results}
     sites = [site for site in run.sites if site.id in knocked]
     if len(sites) == 1:
         console.print(_table(run.results, sites[0].url))
@@ -84,7 +84,7 @@ def _summary(results: Sequence[Result], sites: Sequence[Site]) -> Table:
     """Give each site a line: how many of its probes passed, and how many failed in which way."""
     table = Table("site", "passed", "failed", box=None, pad_edge=False)
     for site in sites:
-        signs = Counter(_sign(result) for result in results if result.knock.site.id == site.id)
+        signs = Counter(_sign(result) for result in results if result.probe.site.id == site.id)
         otherwise = "  ".join(f"{signs[sign]} {sign}" for sign in _WORST_FIRST if sign in signs)
         table.add_row(escape(site.url), f"{signs[_SIGNS[Verdict.AS_EXPECTED]]} of {signs.total()}", otherwise)
     return table
@@ -95,7 +95,7 @@ def _untold(results: Sequence[Result]) -> dict[tuple[str, ...], list[str]]:
     cases: dict[str, dict[str, None]] = {}
     for result in results:
         if result.verdict is Verdict.INCONCLUSIVE:
-            cases.setdefault(result.knock.site.url, {})[result.knock.case.id] = None
+            cases.setdefault(result.probe.site.url, {})[result.probe.case.id] = None
     sites: dict[tuple[str, ...], list[str]] = {}
     for url, ids in cases.items():
         sites.setdefault(tuple(ids), []).append(url)
@@ -106,14 +106,14 @@ def _table(results: Sequence[Result], url: str) -> Table:
     table = Table("case", "1.2", "1.3", "result", title=url, title_justify="left", box=None, pad_edge=False)
     cases: dict[str, list[Result]] = {}
     for result in results:
-        cases.setdefault(result.knock.case.id, []).append(result)
+        cases.setdefault(result.probe.case.id, []).append(result)
     family = ""
     for entries in cases.values():
-        case = entries[0].knock.case
+        case = entries[0].probe.case
         if case.family != family:
             family = case.family
             table.add_row(f"[bold]{family}[/]")
-        signs = {entry.knock.tls: _sign(entry) for entry in entries}
+        signs = {entry.probe.tls: _sign(entry) for entry in entries}
         name = case.id.removeprefix(f"{family}.")
         table.add_row(f"  {name}", signs.get("1.2", "-"), signs.get("1.3", "-"), _outcome(entries))
     return table

@@ -105,13 +105,13 @@ _BY_HTTP_2 = {"require": _REQUIRE_BY_HTTP_2, _WRITTEN: _WRITTEN_BY_HTTP_2}
 
 def blamed_directive(result: Result) -> tuple[str, Directive]:
     """Return the responsible directive and the line to change: the directive's own, or the section's that lacks it."""
-    knock, guard, reason = result.knock, result.knock.site.guard, result.logged.reason
-    if not knock.site.tls:
+    planned, guard, reason = result.probe, result.probe.site.guard, result.logged.reason
+    if not planned.site.tls:
         sent = guard.redirect_to_tls
         if sent and sent.name.lower().startswith("redirect") and guard.way and "proxypass" in guard.way.name.lower():
             return _IN_THE_CLEAR, guard.way  # httpd maps it before mod_alias redirects.
         return (_IN_PART, sent) if sent else (_IN_THE_CLEAR, guard.section)
-    if knock.expected.anyhow and not knock.case.expected.anyhow:
+    if planned.expected.anyhow and not planned.case.expected.anyhow:
         return _NOBODY, guard.responsible("Require")
     documents = (entry for entry in guard.directives if entry.value == str(result.logged.status))
     if result.logged.instead and (document := next((one for one in documents if one.name.lower() == _DOCUMENT), None)):
@@ -120,13 +120,13 @@ def blamed_directive(result: Result) -> tuple[str, Directive]:
         return by_case
     if not reason and (nameless := next(filter(uses_unset_variable, guard.rules), None)):
         return _NAMELESS, nameless
-    of_the_case = knock.expected is knock.case.expected
-    if knock.expected.by_rule and (knock.case.family == "rules" if of_the_case else result.logged.identity):
+    of_the_case = planned.expected is planned.case.expected
+    if planned.expected.by_rule and (planned.case.family == "rules" if of_the_case else result.logged.identity):
         asking = [rule for rule in guard.rules if rule.name.lower() != "sslverifyclient"]
         said = guard.responsible("Require")
         return _RULE, said if said in asking or not asking else asking[-1]
     if result.verdict is Verdict.INTRUDER and not result.logged.identity and not guard.in_handshake:
-        if knock.client.user:
+        if planned.client.user:
             by_any = ANYBODY in guard.arguments("AuthBasicProvider")
             name = "AuthBasicProvider" if by_any else "AuthUserFile"
             return name, guard.responsible(name)
@@ -135,20 +135,20 @@ def blamed_directive(result: Result) -> tuple[str, Directive]:
             guard.granting_directive,
         )
     blamed = reason and (_BY_MESSAGE.get(reason.ah or "") or _BY_ERROR.get(reason.x509_error or 0))
-    by_kind = result.verdict is Verdict.LOCKED_OUT and knock.case.family == "valid" and guard.has(_KINDS)
-    name = blamed or (_KINDS if by_kind else knock.case.directive)
+    by_kind = result.verdict is Verdict.LOCKED_OUT and planned.case.family == "valid" and guard.has(_KINDS)
+    name = blamed or (_KINDS if by_kind else planned.case.directive)
     return name, guard.responsible(name)
 
 
 def _by_case(result: Result) -> tuple[str, Directive] | None:
     """Return the responsible directive where the case alone determines it: the condition on the client's request, the
     directive by which httpd logs an unverified certificate as verified, or what denies HTTP/2 alone."""
-    knock, guard = result.knock, result.knock.site.guard
-    if knock.triggered_by:
-        return _WRITTEN, knock.triggered_by
-    if knock.case.family == "resumption" and result.verdict is Verdict.INTRUDER and result.logged.identity:
+    planned, guard = result.probe, result.probe.site.guard
+    if planned.triggered_by:
+        return _WRITTEN, planned.triggered_by
+    if planned.case.family == "resumption" and result.verdict is Verdict.INTRUDER and result.logged.identity:
         return _RESUMED, guard.responsible("SSLVerifyClient")
-    if knock.case.id == OVER_HTTP2 and result.observed.outcome is not Outcome.REFUSED_IN_HANDSHAKE:
+    if planned.case.id == OVER_HTTP2 and result.observed.outcome is not Outcome.REFUSED_IN_HANDSHAKE:
         denying = [rule for rule in guard.rules if "ssl-verify-client" in rule.arguments.lower()]
         locked_out = denying and result.verdict is Verdict.LOCKED_OUT
         return (_BY_CONNECTION, denying[-1]) if locked_out else ("Protocols", guard.responsible("Protocols"))

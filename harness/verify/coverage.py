@@ -50,17 +50,17 @@ class Traces:
 
     def evaluated(self, result: Result) -> Evaluated:
         """What httpd made of the conditions of the site in one probe."""
-        return self._index(result).evaluated(self.by_probe.get(result.knock.probe_id, ()))
+        return self._index(result).evaluated(self.by_probe.get(result.probe.probe_id, ()))
 
     def explained(self, result: Result) -> Result:
         """A result with the condition that refused it, where a rule did."""
         if result.observed.outcome is not Outcome.REFUSED_BY_HTTP or result.logged.reason:
             return result
-        found = deciding(self._index(result), self.by_probe.get(result.knock.probe_id, ()))
+        found = deciding(self._index(result), self.by_probe.get(result.probe.probe_id, ()))
         return replace(result, decided_by=found) if found else result
 
     def _index(self, result: Result) -> Index:
-        return Index(result.knock.site.decision.conditions, self.names)
+        return Index(result.probe.site.decision.conditions, self.names)
 
 
 def coverage(results: Iterable[Result], traces: Traces, query: Callable[[Site], Query]) -> tuple[Covered, ...]:
@@ -68,7 +68,7 @@ def coverage(results: Iterable[Result], traces: Traces, query: Callable[[Site], 
     by_site: dict[str, list[tuple[Evaluated, bool]]] = {}
     sites: dict[str, Site] = {}
     for result in results:
-        site = result.knock.site
+        site = result.probe.site
         sites.setdefault(site.id, site)
         if result.observed.outcome in {Outcome.ADMITTED, Outcome.REFUSED_BY_HTTP} and result.logged.status is not None:
             seen = (traces.evaluated(result), result.observed.outcome is Outcome.ADMITTED)

@@ -19,7 +19,7 @@ def unproven_grants(results: RunResults, schedule: Schedule, provisioner: Provis
     """The rules that may admit a client without a certificate, where no client of the run can show it. A site that was
     seen to admit one is left out."""
     intruded = {
-        one.knock.site.id for one in results.judged if one.verdict is Verdict.INTRUDER and not one.logged.identity
+        one.probe.site.id for one in results.judged if one.verdict is Verdict.INTRUDER and not one.logged.identity
     }
     return untestable_grants(
         (site, rule)
@@ -47,7 +47,7 @@ def coverage_gaps(
     yield from map(_behind_redirect, results.redirected)
     yield from map(_unread, provisioner.unread)
     yield from (_unknown_users(site) for site in schedule.guarded if provisioner.stand_in(site))
-    tested = {one.knock.triggered_by for one in results.admitted_otherwise}
+    tested = {one.probe.triggered_by for one in results.admitted_otherwise}
     for site in schedule.examined:
         grants = provisioner.query(site).address_grants()
         yield from (_by_address(one.directive) for one in grants if one.directive not in tested)
@@ -55,7 +55,7 @@ def coverage_gaps(
 
 
 def _behind_redirect(control: Result) -> CoverageGap:
-    site = control.knock.site
+    site = control.probe.site
     what = f"what is guarded at {site.url}: httpd redirects before it asks the guard"
     return CoverageGap(what, site.guard.section.file, site.guard.section.line)
 
@@ -81,7 +81,7 @@ def _by_address(rule: Directive) -> CoverageGap:
 
 
 def _refused_by_other_rule(control: Result) -> CoverageGap:
-    site = control.knock.site
+    site = control.probe.site
     where = site.guard.responsible("Require")
     what = f"whether a valid client is admitted at {site.url}: another rule refuses it"
     return CoverageGap(what, where.file, where.line)

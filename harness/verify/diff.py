@@ -117,8 +117,8 @@ def _issuers(run: Run) -> frozenset[x509.Name]:
 def _controls(run: Run) -> Iterator[tuple[str, x509.Certificate]]:
     """Yield the certificate that was good enough for the rules at each site."""
     for entry in run.results:
-        if entry.knock.case.id == CONTROL and entry.knock.client.identity:
-            yield entry.knock.site.url, entry.knock.client.identity.certificate
+        if entry.probe.case.id == CONTROL and entry.probe.client.identity:
+            yield entry.probe.site.url, entry.probe.client.identity.certificate
 
 
 def _subjects(run: Run) -> dict[str, Attributes]:
@@ -209,9 +209,9 @@ def _admitted(result: Result) -> bool | None:
 
 
 def _access(result: Result, wanted: str) -> Access:
-    knock = result.knock
-    whose = [wanted] if wanted and knock.case.expected.admitted else []
-    if knock.client.identity and knock.case.id in (CONTROL, OTHERS):
-        whose.append(f"of {knock.client.identity.certificate.issuer.rfc4514_string()}")
-    good = knock.case.expected.admitted or knock.case.expected.by_rule or knock.case.expected.anyhow
-    return Access(knock.site.url, knock.case.id, ", ".join(whose), knock.tls, good)
+    planned = result.probe
+    whose = [wanted] if wanted and planned.case.expected.admitted else []
+    if planned.client.identity and planned.case.id in (CONTROL, OTHERS):
+        whose.append(f"of {planned.client.identity.certificate.issuer.rfc4514_string()}")
+    good = planned.case.expected.admitted or planned.case.expected.by_rule or planned.case.expected.anyhow
+    return Access(planned.site.url, planned.case.id, ", ".join(whose), planned.tls, good)

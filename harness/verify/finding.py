@@ -47,17 +47,17 @@ def findings(results: Iterable[Result], depth: int | None) -> tuple[Finding, ...
 
     def kind(entry: Result) -> tuple[int, str, str, str, str, int]:
         blamed, where = blamed_directive(entry)
-        site = entry.knock.site
+        site = entry.probe.site
         # Without TLS, one finding stands for every path.
         place = site.id if site.tls else f"{site.name}:{site.listener}"
         return _ORDER.index(entry.level or ""), entry.verdict, place, blamed, where.file, where.line
 
     found = [entry for entry in results if entry.level]
     # Where every client is admitted, the request is not the reason.
-    unauthenticated = (one for one in found if one.knock.case.id == UNAUTHENTICATED and one.verdict is Verdict.INTRUDER)
-    open_to_all = {one.knock.control_key for one in unauthenticated if not one.knock.client.writes}
+    unauthenticated = (one for one in found if one.probe.case.id == UNAUTHENTICATED and one.verdict is Verdict.INTRUDER)
+    open_to_all = {one.probe.control_key for one in unauthenticated if not one.probe.client.writes}
     wrong = sorted(
-        (one for one in found if not one.knock.triggered_by or one.knock.control_key not in open_to_all), key=kind
+        (one for one in found if not one.probe.triggered_by or one.probe.control_key not in open_to_all), key=kind
     )
     return tuple(_finding(list(group), depth) for _, group in groupby(wrong, key=kind))
 
@@ -70,7 +70,7 @@ def public_sites(unauthenticated: Iterable[Result], places: Iterable[Site]) -> t
     roots = {(site.name, site.listener) for site in places if site.guard.requirement and site.path == "/"}
     found: dict[str, Finding] = {}
     for entry in unauthenticated:
-        site = entry.knock.site
+        site = entry.probe.site
         if entry.verdict is not Verdict.INTRUDER:
             continue
         meant = site.guard.has("SSLVerifyClient") and site.guard.verify_client == "none"
@@ -85,8 +85,8 @@ def public_sites(unauthenticated: Iterable[Result], places: Iterable[Site]) -> t
             "exposure.open_to_all",
             level,
             site.id,
-            (entry.knock.case.id,),
-            f"{_UNWANTED if level == 'warning' else ''}{_request(entry.knock)[0]} is answered without a certificate.",
+            (entry.probe.case.id,),
+            f"{_UNWANTED if level == 'warning' else ''}{_request(entry.probe)[0]} is answered without a certificate.",
             "Public on purpose? Ignore this. Otherwise write `SSLVerifyClient require` here.",
             where.file,
             where.line,
@@ -133,14 +133,14 @@ def excessive_depth(results: Iterable[Result]) -> tuple[Finding, ...]:
     """Name the places where very long chains are accepted."""
     found: dict[tuple[str, int], Finding] = {}
     for entry in results:
-        guard, knock = entry.knock.site.guard, entry.knock
-        if knock.case.id in _DEEPEST and entry.verdict is Verdict.AS_EXPECTED and guard.verify_depth > _DEEP:
+        guard, planned = entry.probe.site.guard, entry.probe
+        if planned.case.id in _DEEPEST and entry.verdict is Verdict.AS_EXPECTED and guard.verify_depth > _DEEP:
             where = guard.responsible("SSLVerifyDepth")
             finding = Finding(
                 "depth.more_than_needed",
                 "warning",
-                knock.site.id,
-                (knock.case.id,),
+                planned.site.id,
+                (planned.case.id,),
                 f"{_UNWANTED}chains of up to {guard.verify_depth} certificates above the client's own.",
                 "Write the number of certificates above your clients' own, including the root: usually 1 or 2.",
                 where.file,
@@ -179,7 +179,7 @@ def admitted_otherwise(results: Iterable[Result]) -> tuple[Finding, ...]:
     """Name the rules that admitted a client without a certificate as they say: by an address, by a password."""
     found: dict[tuple[str, int], Finding] = {}
     for entry in results:
-        rule, client = entry.knock.triggered_by, entry.knock.client
+        rule, client = entry.probe.triggered_by, entry.probe.client
         if rule:
             by = f"the password of {client.user}" if client.user else f"the address {client.address}"
             found.setdefault(
@@ -187,8 +187,8 @@ def admitted_otherwise(results: Iterable[Result]) -> tuple[Finding, ...]:
                 Finding(
                     "exposure.other_credential",
                     "note",
-                    entry.knock.site.id,
-                    (entry.knock.case.id,),
+                    entry.probe.site.id,
+                    (entry.probe.case.id,),
                     f"Admitted without a certificate, by {by}: `{rule.name} {rule.arguments}`.",
                     "Enough without a certificate on purpose? Ignore this. Otherwise require both in <RequireAll>.",
                     rule.file,
@@ -217,9 +217,9 @@ def about_nothing(rules: Iterable[Directive]) -> tuple[Finding, ...]:
 
 
 def _finding(results: list[Result], depth: int | None) -> Finding:
-    first, verdict, level = results[0].knock, results[0].verdict, results[0].level or ""
+    first, verdict, level = results[0].probe, results[0].verdict, results[0].level or ""
     blamed, where = blamed_directive(results[0])
-    cases = tuple(dict.fromkeys(entry.knock.case.id for entry in results))
+    cases = tuple(dict.fromkeys(entry.probe.case.id for entry in results))
     told = f"`mtls-harness cases {first.case.id}` shows what was expected."
     to_write = told if verdict is Verdict.OTHERWISE else remedy(blamed, first.site.guard, depth)
     unchecked = verdict is Verdict.INTRUDER and blamed in _CHECKS
@@ -238,15 +238,15 @@ def _finding(results: list[Result], depth: int | None) -> Finding:
 def _message(results: list[Result], more: int) -> str:
     """Say what happened, over which versions of TLS, and the first request that shows it; `more` is the number of
     further cases."""
-    first, knock = results[0], results[0].knock
-    over = f"TLS {', '.join(sorted({one.knock.tls for one in results}))}" if knock.site.tls else "without TLS"
+    first, planned = results[0], results[0].probe
+    over = f"TLS {', '.join(sorted({one.probe.tls for one in results}))}" if planned.site.tls else "without TLS"
     others = f" (and {more} more {'cases' if more > 1 else 'case'})" if more else ""
-    summary = f"{knock.case.id}: {knock.case.summary[0].lower()}{knock.case.summary[1:]}"
-    request, special = _request(knock)
+    summary = f"{planned.case.id}: {planned.case.summary[0].lower()}{planned.case.summary[1:]}"
+    request, special = _request(planned)
     if first.verdict is Verdict.INTRUDER:
-        said = "admitted" if knock.client.identity else "admitted without a certificate"
+        said = "admitted" if planned.client.identity else "admitted without a certificate"
         told = f" {first.evidence()}" if first.observed.alert else ""
-        what = f"{summary}{f' Request: {request}' if special else ''}" if knock.client.identity else request
+        what = f"{summary}{f' Request: {request}' if special else ''}" if planned.client.identity else request
         prefix = _UNWANTED if first.level == "warning" else ""
         said = said if prefix else said.capitalize()
         return f"{prefix}{said} ({over}): {what}{others}{told}"
@@ -257,9 +257,9 @@ def _message(results: list[Result], more: int) -> str:
     return f"{said}: {summary}{f' Request: {request}' if special else ''}{others} {first.evidence()}"
 
 
-def _request(knock: PlannedProbe) -> tuple[str, bool]:
+def _request(planned: PlannedProbe) -> tuple[str, bool]:
     """Write down a request, and tell whether anything in it is special: more than a GET of the page."""
-    client, site = knock.client, knock.site
+    client, site = planned.client, planned.site
     path = site.page if site.page and site.tls and not site.guard.in_handshake else site.path
     query = f"?{quote(client.query, '=&+/:')}" if client.query else ""
     version = f" {client.http}" if client.http not in {HTTP_1_1, HTTP_2} else ""

@@ -15,18 +15,18 @@ OTHER_VERSION = "protocol_version"
 """The alert of a server that does not speak this version of TLS (RFC 8446 section 6)."""
 
 _DENIALS = {401, 403, 407, 421}
-"""What a guard answers by. What is behind it may as well: then it answers the control so, too."""
+"""The statuses of a guard. A backend may send them as well: then the control gets the same one."""
 
 NO_PASSWORD = 401
-"""Whoever wants to get in is asked for a password (RFC 9110 section 15.5.2)."""
+"""The response that requests a password (RFC 9110 section 15.5.2)."""
 _BY_RULE = {NO_PASSWORD, 403}
 
 
 @dataclass(frozen=True)
 class Result:
-    """A probe and what was made of it; `decided_by` is the condition that refused it, by httpd's own trace."""
+    """A probe with its outcome and verdict; `decided_by` is the condition that refused it, by httpd's own trace."""
 
-    knock: PlannedProbe
+    probe: PlannedProbe
     observed: Observation
     logged: LogEntry
     verdict: Verdict
@@ -39,7 +39,7 @@ class Result:
             return None
         if self.verdict is Verdict.OTHERWISE:
             return "note"
-        return "error" if self.knock.promised else "warning"
+        return "error" if self.probe.promised else "warning"
 
     def evidence(self) -> str:
         """The evidence in one line."""
@@ -59,9 +59,9 @@ class Result:
 
 @dataclass(frozen=True)
 class Judgements:
-    """All results, and those of the controls that did not get in: at a door that is `controls_refused` no refusal means
-    anything; at one that is `controls_refused_by_other_rule` the control's certificate was verified, and a rule about
-    something else kept it out."""
+    """All results, and those of the controls that were refused. Where one is in `controls_refused`, no refusal at the
+    same site and protocol version proves anything. Where it is in `controls_refused_by_other_rule`, its certificate was
+    verified, and a rule that is not about certificates refused it."""
 
     results: tuple[Result, ...]
     controls_refused: tuple[Result, ...]
@@ -69,90 +69,97 @@ class Judgements:
 
 
 def judge_all(
-    knocks: Sequence[PlannedProbe], controls: Sequence[PlannedProbe], observed: Mapping[str, Observation], log: Log
+    probes: Sequence[PlannedProbe], controls: Sequence[PlannedProbe], observed: Mapping[str, Observation], log: Log
 ) -> Judgements:
     """Judge every probe by both sides' evidence."""
-    sent = {serial(certificate) for knock in (*knocks, *controls) for certificate in knock.client.certificates}
-    shared = _shared((*knocks, *controls))
+    sent = {serial(certificate) for planned in (*probes, *controls) for certificate in planned.client.certificates}
+    shared = _shared((*probes, *controls))
     logged = {
-        knock.probe_id: _log_entry(knock, observed[knock.probe_id], log, sent, shared) for knock in (*knocks, *controls)
+        planned.probe_id: _log_entry(planned, observed[planned.probe_id], log, sent, shared)
+        for planned in (*probes, *controls)
     }
     answers: dict[tuple[str, Tls], LogEntry] = {}
     controls_refused: dict[tuple[str, Tls], PlannedProbe] = {}
-    for knock in controls:
-        seen = _outcome(knock, observed[knock.probe_id], logged[knock.probe_id], None)
+    for planned in controls:
+        seen = _outcome(planned, observed[planned.probe_id], logged[planned.probe_id], None)
         if seen.outcome is Outcome.ADMITTED and seen.server_proven:
-            answers[knock.control_key] = logged[knock.probe_id]
+            answers[planned.control_key] = logged[planned.probe_id]
         else:
-            controls_refused.setdefault(knock.control_key, knock)
+            controls_refused.setdefault(planned.control_key, planned)
     otherwise = {
-        key: knock
-        for key, knock in controls_refused.items()
-        if (answers or _wants_password(knock, logged[knock.probe_id]))
-        and _is_refused_by_other_rule(knock, observed[knock.probe_id], logged[knock.probe_id])
+        key: planned
+        for key, planned in controls_refused.items()
+        if (answers or _wants_password(planned, logged[planned.probe_id]))
+        and _is_refused_by_other_rule(planned, observed[planned.probe_id], logged[planned.probe_id])
     }
 
-    proven = {knock.site.id for knock in (*knocks, *controls) if observed[knock.probe_id].server_proven}
+    proven = {planned.site.id for planned in (*probes, *controls) if observed[planned.probe_id].server_proven}
 
-    def result(knock: PlannedProbe) -> Result:
-        seen = _outcome(knock, observed[knock.probe_id], logged[knock.probe_id], answers.get(knock.control_key))
-        if knock.case.id == UNWANTED or seen.alert == OTHER_VERSION:
-            verdict = spoken(knock.expected, seen, proven=knock.site.id in proven)
-            return Result(knock, seen, logged[knock.probe_id], verdict)
-        if knock.case.id == EACH_CONDITION:
-            return Result(knock, seen, logged[knock.probe_id], _as_decided(knock, seen))
+    def result(planned: PlannedProbe) -> Result:
+        seen = _outcome(planned, observed[planned.probe_id], logged[planned.probe_id], answers.get(planned.control_key))
+        if planned.case.id == UNWANTED or seen.alert == OTHER_VERSION:
+            verdict = spoken(planned.expected, seen, proven=planned.site.id in proven)
+            return Result(planned, seen, logged[planned.probe_id], verdict)
+        if planned.case.id == EACH_CONDITION:
+            return Result(planned, seen, logged[planned.probe_id], _as_decided(planned, seen))
         verdict = judge(
-            knock.expected,
-            knock.tls,
+            planned.expected,
+            planned.tls,
             seen,
-            logged[knock.probe_id],
-            serial=_serial(knock),
-            control_admitted=knock.control_key not in controls_refused or knock.control_key in otherwise,
-            in_handshake=knock.in_handshake,
+            logged[planned.probe_id],
+            serial=_serial(planned),
+            control_admitted=planned.control_key not in controls_refused or planned.control_key in otherwise,
+            in_handshake=planned.in_handshake,
         )
-        # It kept its certificate to itself: the server takes no signatures of its kind.
-        if verdict is Verdict.LOCKED_OUT and not knock.case.everywhere and not log.saw(filter(None, [_serial(knock)])):
+        # It sent no certificate: the server accepts no signatures of its kind.
+        if (
+            verdict is Verdict.LOCKED_OUT
+            and not planned.case.everywhere
+            and not log.saw(filter(None, [_serial(planned)]))
+        ):
             verdict = Verdict.OTHERWISE
-        if knock.case.id == OVER_HTTP2:
+        if planned.case.id == OVER_HTTP2:
             verdict = _over_http2(verdict, seen)
-        return _own_fault(Result(knock, seen, logged[knock.probe_id], verdict))
+        return _own_fault(Result(planned, seen, logged[planned.probe_id], verdict))
 
-    asked = [knock for knock in knocks if knock.control_key not in otherwise or not knock.case.expected.admitted]
+    asked = [
+        planned for planned in probes if planned.control_key not in otherwise or not planned.case.expected.admitted
+    ]
     return Judgements(
         tuple(map(result, asked)),
-        tuple(result(knock) for key, knock in controls_refused.items() if key not in otherwise),
+        tuple(result(planned) for key, planned in controls_refused.items() if key not in otherwise),
         tuple(map(result, otherwise.values())),
     )
 
 
-def _as_decided(knock: PlannedProbe, seen: Observation) -> Verdict:
+def _as_decided(planned: PlannedProbe, seen: Observation) -> Verdict:
     """Judge a client that was made for one condition by what the site's decision says of it."""
     if seen.outcome is Outcome.NO_ANSWER or not seen.server_proven:
         return Verdict.INCONCLUSIVE
     admitted = seen.outcome is Outcome.ADMITTED
-    if admitted == knock.expected.admitted:
+    if admitted == planned.expected.admitted:
         return Verdict.AS_EXPECTED
-    return Verdict.INTRUDER if admitted and knock.client.identity is None else Verdict.OTHERWISE
+    return Verdict.INTRUDER if admitted and planned.client.identity is None else Verdict.OTHERWISE
 
 
-def _wants_password(knock: PlannedProbe, logged: LogEntry) -> bool:
-    """Whether a client that the handshake let in is asked for a password then."""
-    return knock.in_handshake and logged.status == NO_PASSWORD
+def _wants_password(planned: PlannedProbe, logged: LogEntry) -> bool:
+    """Whether the handshake admitted a client that is then asked for a password."""
+    return planned.in_handshake and logged.status == NO_PASSWORD
 
 
-def _is_refused_by_other_rule(knock: PlannedProbe, seen: Observation, logged: LogEntry) -> bool:
-    """Whether a good client's certificate was verified, and only a rule that is not about certificates kept it out."""
+def _is_refused_by_other_rule(planned: PlannedProbe, seen: Observation, logged: LogEntry) -> bool:
+    """Whether a good client's certificate was verified, and only a rule that is not about certificates refused it."""
     return (
-        not knock.expected.by_rule
+        not planned.expected.by_rule
         and seen.server_proven
-        and (logged.identity == _serial(knock) or knock.site.guard.verify_client == "none")
+        and (logged.identity == _serial(planned) or planned.site.guard.verify_client == "none")
         and logged.status in _BY_RULE
         and logged.reason is None
-        and all(rule.name.lower() == "sslverifyclient" for rule in knock.site.guard.rules)
+        and all(rule.name.lower() == "sslverifyclient" for rule in planned.site.guard.rules)
     )
 
 
-def _outcome(knock: PlannedProbe, seen: Observation, logged: LogEntry, control: LogEntry | None) -> Observation:
+def _outcome(planned: PlannedProbe, seen: Observation, logged: LogEntry, control: LogEntry | None) -> Observation:
     """Put together what the client saw and what httpd logged of its request; `control` is what it logged of the
     control's, where that was let through.
 
@@ -160,19 +167,19 @@ def _outcome(knock: PlannedProbe, seen: Observation, logged: LogEntry, control: 
     for the proof that the certificate is the client's own, where it asks for it after the handshake. Without TLS only
     the log shows that the server under test answered.
     """
-    if not knock.site.tls:
+    if not planned.site.tls:
         seen = replace(seen, server_proven=logged.status is not None)
     status = logged.status if seen.status is None else seen.status
     if status is None:
         return seen
     # A redirect comes before the guards of a place, but not before the handshake.
-    passed = logged.passed or (knock.in_handshake and 300 <= status < 400) or (logged.status is None and status < 400)
+    passed = logged.passed or (planned.in_handshake and 300 <= status < 400) or (logged.status is None and status < 400)
     if control and not logged.passed and logged.instead is not None and logged.instead == control.file:
         return replace(seen, outcome=Outcome.ADMITTED, error="refused, and answered by the same page all the same")
     if not passed or (status in _DENIALS and control is not None and status != control.status):
         return seen if seen.status is None else replace(seen, outcome=Outcome.REFUSED_BY_HTTP)
     # A rule may serve another page to who was not verified: the place is what the control was given there.
-    if control and control.file == knock.site.file != logged.file and logged.file is not None:
+    if control and control.file == planned.site.file != logged.file and logged.file is not None:
         return replace(seen, outcome=Outcome.REFUSED_BY_HTTP, error="answered by another page")
     lost = "the request was carried out, only its answer was lost" if seen.status is None else seen.error
     return replace(seen, outcome=Outcome.ADMITTED, error=lost)
@@ -189,7 +196,7 @@ def spoken(expected: Expectation, seen: Observation, *, proven: bool) -> Verdict
 
 
 def _over_http2(verdict: Verdict, seen: Observation) -> Verdict:
-    """Judge the control's like by HTTP/2: denied by HTTP/2 alone, it is locked out; without HTTP/2 nothing is shown."""
+    """Judge the control over HTTP/2: denied over HTTP/2 alone, it is locked out; without HTTP/2 nothing is shown."""
     if verdict is Verdict.AS_EXPECTED and seen.error == NOT_HTTP_2:
         return Verdict.OTHERWISE
     is_denied = verdict is Verdict.OTHERWISE and seen.outcome is Outcome.REFUSED_BY_HTTP
@@ -197,51 +204,50 @@ def _over_http2(verdict: Verdict, seen: Observation) -> Verdict:
 
 
 def _own_fault(result: Result) -> Result:
-    """The control itself is locked out where httpd gives a reason that lies in the configuration, or a rule that must
-    let it in does not."""
+    """Judge the control as locked out by a fault of the configuration, or by a rule that must admit it."""
     logged = result.logged
-    if result.knock.case.id != CONTROL or result.verdict is not Verdict.INCONCLUSIVE:
+    if result.probe.case.id != CONTROL or result.verdict is not Verdict.INCONCLUSIVE:
         return result
     reason = logged.reason or Reason()
     by_configuration = reason.ah in _BY_CONFIGURATION_SAYS or reason.x509_error in _BY_CONFIGURATION
-    known = result.knock.expected.by_rule and logged.identity is not None
-    known |= any(map(uses_unset_variable, result.knock.site.guard.rules))
+    known = result.probe.expected.by_rule and logged.identity is not None
+    known |= any(map(uses_unset_variable, result.probe.site.guard.rules))
     by_rule = known and result.observed.outcome is Outcome.REFUSED_BY_HTTP
     return replace(result, verdict=Verdict.LOCKED_OUT) if by_configuration or by_rule else result
 
 
 _BY_CONFIGURATION = {2, 3, 10, 11, 12, 18, 19, 20, 24, 25, 26, 47, 79}
-"""X509_V_ERR numbers that a good client only meets where the authorities, their CRLs or the depth are not right."""
+"""X509_V_ERR numbers of a good client where the authorities, their CRLs or the depth are not right."""
 
 
 _BY_CONFIGURATION_SAYS = {"AH02040", "AH10158", "AH01918", "AH01919", "AH01920"}
 """httpd's messages that say the same: of the depth, of a certificate or a responder that it cannot ask for."""
 
 
-def _shared(knocks: Iterable[PlannedProbe]) -> set[str]:
-    """Find the serial numbers that tell nothing: those of authorities that clients of several cases are below."""
+def _shared(probes: Iterable[PlannedProbe]) -> set[str]:
+    """Return the serial numbers of authorities that issued clients of several cases: they identify no client."""
     cases: dict[str, set[str]] = {}
-    for knock in knocks:
-        for certificate in knock.client.certificates:
-            cases.setdefault(serial(certificate), set()).add(knock.case.id)
+    for planned in probes:
+        for certificate in planned.client.certificates:
+            cases.setdefault(serial(certificate), set()).add(planned.case.id)
     return {number for number, who in cases.items() if len(who) > 1}
 
 
 def _log_entry(
-    knock: PlannedProbe, seen: Observation, log: Log, sent: Collection[str], shared: Collection[str]
+    planned: PlannedProbe, seen: Observation, log: Log, sent: Collection[str], shared: Collection[str]
 ) -> LogEntry:
-    """Find what httpd wrote of this probe; `sent` are the serial numbers of all certificates of the run, `shared` those
-    that say nothing of one client."""
-    if knock.probe_id in log.requests:
-        return log.requests[knock.probe_id]
-    serials = {serial(certificate) for certificate in knock.client.certificates}.difference(shared)
+    """Find what httpd logged of this probe; `sent` are the serial numbers of all certificates of the run, `shared`
+    those that several clients have."""
+    if planned.probe_id in log.requests:
+        return log.requests[planned.probe_id]
+    serials = {serial(certificate) for certificate in planned.client.certificates}.difference(shared)
     if seen.outcome is Outcome.REFUSED_IN_HANDSHAKE and not log.saw(serials):
         # The client sent no certificate, whatever it had; or httpd gave up at a root, before it saw any that was sent.
         looked_at = seen.alert not in NO_CERTIFICATE.values()
-        return LogEntry(reason=log.reason_without(sent, knock.server_name, certificate=looked_at))
-    return LogEntry(reason=log.reason_for(serials, knock.server_name))
+        return LogEntry(reason=log.reason_without(sent, planned.server_name, certificate=looked_at))
+    return LogEntry(reason=log.reason_for(serials, planned.server_name))
 
 
-def _serial(knock: PlannedProbe) -> str | None:
-    certificates = knock.client.certificates
+def _serial(planned: PlannedProbe) -> str | None:
+    certificates = planned.client.certificates
     return serial(certificates[0]) if certificates else None

@@ -1,7 +1,7 @@
-"""Who gets in at a server that is already running, and who does not?
+"""Which clients does a server admit that is already running?
 
 Its log and its configuration are out of reach, so what counts is what the client's side sees: the alert or the status,
-beside a good client that gets in. Who is let in wrongly is proved without that.
+beside a good client that is admitted. A client that is admitted wrongly is proved without that.
 """
 
 import socket
@@ -36,7 +36,7 @@ from harness.verify.run import Run
 from harness.verify.target import Target
 
 _DENIALS = {400, 401, 403, 407, 421, 495, 496}
-"""What servers answer to whom they keep out: httpd by the last but two, nginx by 400, 495 and 496."""
+"""The statuses of a refusal: httpd sends the middle four, nginx 400, 495 and 496."""
 _WITHOUT_KEY = {
     *("absent.none", "absent.with_post", "absent.with_unknown_method", "absent.empty_list"),
     *("absent.empty_list_in_tls_1_2", "routing.no_server_name", "routing.unknown_server_name"),
@@ -107,7 +107,7 @@ def verify_running(
     jobs: int = 8,
     progress: Progress = quiet,
 ) -> Run:
-    """Knock at servers that are running, one connection a probe.
+    """Probe servers that are running, one connection a probe.
 
     Raises:
         ServerError: nobody answers, or not the server that `server_ca` vouches for.
@@ -129,24 +129,25 @@ def verify_running(
     )
     planner = Planner(lambda _site: pki, Query, places, versions, everything=True, policy=policy)
     askable = {case.id for case in catalogue() if _can_be_asked(case, credentials, named, keys)}
-    knocks = [
-        _fitted(knock, credentials) for knock in planner.plan(places, only=lambda one: only(one) and one.id in askable)
+    probes = [
+        _fitted(planned, credentials)
+        for planned in planner.plan(places, only=lambda one: only(one) and one.id in askable)
     ]
-    if not knocks:
+    if not probes:
         raise NothingToDoError("No probe is left to make: of these cases none can be asked of a running server so.")
     before, after = (list(map(_addressed, planner.controls(places))) if credentials.control else [] for _ in range(2))
     clock.lap("pki")
     prober = _Prober(shown, jobs)
     silent = {(name, port, tls) for (name, port, tls), one in shown.items() if one.alert == OTHER_VERSION}
-    missed = [knock for knock in before if _shown_at(knock) in silent and planner.must_speak(knock)]
+    missed = [planned for planned in before if _shown_at(planned) in silent and planner.must_speak(planned)]
     before, after = ([one for one in some if _shown_at(one) not in silent] for some in (before, after))
-    knocks = [one for one in knocks if _shown_at(one) not in silent or one.case.id == UNWANTED]
+    probes = [one for one in probes if _shown_at(one) not in silent or one.case.id == UNWANTED]
     observed = prober.probe([*missed, *before])
-    observed |= prober.probe(list(map(_addressed, knocks)), progress)
+    observed |= prober.probe(list(map(_addressed, probes)), progress)
     observed |= prober.probe(after)
     clock.lap("probes")
     answers = _answers((*before, *after), observed)
-    results = tuple(_judged(knock, observed, answers, shown) for knock in (*missed, *knocks))
+    results = tuple(_judged(planned, observed, answers, shown) for planned in (*missed, *probes))
     return Run(
         target=Target(Path(), ", ".join(site.url for site in places)),
         image="",
@@ -197,21 +198,25 @@ def _can_be_asked(case: Case, credentials: Credentials, named: x509.Name | None,
     return client is not None and nothing_new and not (case.expected.admitted and case.depth > 1)
 
 
-def _fitted(knock: PlannedProbe, credentials: Credentials) -> PlannedProbe:
+def _fitted(planned: PlannedProbe, credentials: Credentials) -> PlannedProbe:
     """An impostor who does not know the authority's key identifier is not even found to be of its name."""
-    if knock.case.id == _IMPOSTOR and not (credentials.authority or credentials.issuer) and not knock.expected.anyhow:
-        return replace(knock, expected=refused("unknown_ca"))
-    return knock
+    if (
+        planned.case.id == _IMPOSTOR
+        and not (credentials.authority or credentials.issuer)
+        and not planned.expected.anyhow
+    ):
+        return replace(planned, expected=refused("unknown_ca"))
+    return planned
 
 
-def _addressed(knock: PlannedProbe) -> PlannedProbe:
+def _addressed(planned: PlannedProbe) -> PlannedProbe:
     """An address is no server name."""
-    unnamed = knock.client.asks_for == SITE and is_address(knock.site.name)
-    return replace(knock, client=replace(knock.client, asks_for=None)) if unnamed else knock
+    unnamed = planned.client.asks_for == SITE and is_address(planned.site.name)
+    return replace(planned, client=replace(planned.client, asks_for=None)) if unnamed else planned
 
 
-def _shown_at(knock: PlannedProbe) -> tuple[str, int, Tls]:
-    return knock.site.name, knock.site.port, knock.tls
+def _shown_at(planned: PlannedProbe) -> tuple[str, int, Tls]:
+    return planned.site.name, planned.site.port, planned.tls
 
 
 @dataclass(frozen=True)
@@ -221,50 +226,50 @@ class _Prober:
     shown: Mapping[tuple[str, int, Tls], ServerHandshake]
     jobs: int
 
-    def probe(self, knocks: Sequence[PlannedProbe], progress: Progress = quiet) -> dict[str, Observation]:
+    def probe(self, probes: Sequence[PlannedProbe], progress: Progress = quiet) -> dict[str, Observation]:
         """Make all these probes in parallel."""
-        return in_parallel(self._one, knocks, self.jobs, progress)
+        return in_parallel(self._one, probes, self.jobs, progress)
 
-    def _one(self, knock: PlannedProbe) -> Observation:
-        site = knock.site
+    def _one(self, planned: PlannedProbe) -> Observation:
+        site = planned.site
         seen = (self.shown[site.name, site.port, tls].certificate for tls in TLS_VERSIONS)
         endpoint = Endpoint((site.name, site.port), site.name, site.port, site.path, frozenset(filter(None, seen)))
-        return probe(endpoint, knock.client, knock.tls, knock.probe_id)
+        return probe(endpoint, planned.client, planned.tls, planned.probe_id)
 
 
 def _answers(controls: Sequence[PlannedProbe], observed: Mapping[str, Observation]) -> dict[tuple[str, Tls], int]:
-    """By which status the control was let in, at each door where it was every time."""
+    """The status of the control, by site and protocol version, where it was admitted every time."""
     answers: dict[tuple[str, Tls], int] = {}
-    shut = set()
-    for knock in controls:
-        seen = observed[knock.probe_id]
+    unanswered = set()
+    for planned in controls:
+        seen = observed[planned.probe_id]
         if seen.status is None or seen.status in _DENIALS or not seen.server_proven:
-            shut.add(knock.control_key)
+            unanswered.add(planned.control_key)
         else:
-            answers[knock.control_key] = seen.status
-    return {door: status for door, status in answers.items() if door not in shut}
+            answers[planned.control_key] = seen.status
+    return {key: status for key, status in answers.items() if key not in unanswered}
 
 
 def _judged(
-    knock: PlannedProbe,
+    planned: PlannedProbe,
     observed: Mapping[str, Observation],
     answers: Mapping[tuple[str, Tls], int],
     shown: Mapping[tuple[str, int, Tls], ServerHandshake],
 ) -> Result:
-    control = answers.get(knock.control_key)
-    seen = _outcome(knock, observed[knock.probe_id], control)
-    if knock.case.id == UNWANTED or seen.alert == OTHER_VERSION:
-        proven = any(shown[knock.site.name, knock.site.port, tls].certificate for tls in TLS_VERSIONS)
-        return Result(knock, seen, LogEntry(), spoken(knock.expected, seen, proven=proven))
-    return Result(knock, seen, LogEntry(), _verdict(knock, seen, control))
+    control = answers.get(planned.control_key)
+    seen = _outcome(planned, observed[planned.probe_id], control)
+    if planned.case.id == UNWANTED or seen.alert == OTHER_VERSION:
+        proven = any(shown[planned.site.name, planned.site.port, tls].certificate for tls in TLS_VERSIONS)
+        return Result(planned, seen, LogEntry(), spoken(planned.expected, seen, proven=proven))
+    return Result(planned, seen, LogEntry(), _verdict(planned, seen, control))
 
 
-def _outcome(knock: PlannedProbe, seen: Observation, control: int | None) -> Observation:
+def _outcome(planned: PlannedProbe, seen: Observation, control: int | None) -> Observation:
     """Read the status: success is what is there, and so is what the control was answered by; an error that nobody is
     kept out by tells nothing, nor does a redirect, which may come before the guard."""
     if seen.status is None:
         return seen
-    redirect = 300 <= seen.status < 400 and not knock.expected.admitted
+    redirect = 300 <= seen.status < 400 and not planned.expected.admitted
     if seen.status < 300 or (seen.status == control and not redirect):
         return replace(seen, outcome=Outcome.ADMITTED)
     if seen.status in _DENIALS:
@@ -272,8 +277,8 @@ def _outcome(knock: PlannedProbe, seen: Observation, control: int | None) -> Obs
     return replace(seen, outcome=Outcome.NO_ANSWER, error="this status does not say whether the client is refused")
 
 
-def _verdict(knock: PlannedProbe, seen: Observation, control: int | None) -> Verdict:
-    expected = knock.expected
+def _verdict(planned: PlannedProbe, seen: Observation, control: int | None) -> Verdict:
+    expected = planned.expected
     if not seen.server_proven or seen.outcome is Outcome.NO_ANSWER:
         return Verdict.INCONCLUSIVE
     if seen.outcome is Outcome.ADMITTED:
@@ -283,8 +288,8 @@ def _verdict(knock: PlannedProbe, seen: Observation, control: int | None) -> Ver
     if control is None:
         return Verdict.INCONCLUSIVE
     if expected.admitted:
-        return Verdict.LOCKED_OUT if knock.case.everywhere else Verdict.OTHERWISE
-    as_the_case = expected.alerts is None or seen.alert is None or seen.alert == expected.alerts[knock.tls]
+        return Verdict.LOCKED_OUT if planned.case.everywhere else Verdict.OTHERWISE
+    as_the_case = expected.alerts is None or seen.alert is None or seen.alert == expected.alerts[planned.tls]
     return Verdict.AS_EXPECTED if as_the_case else Verdict.OTHERWISE
 
 
@@ -299,14 +304,14 @@ def _trouble(
             "No client is known that must get in, so no refusal means anything. Name one (--client and --key), or an "
             "authority that can issue one (--ca and --ca-key)."
         )
-    shut = next((knock for knock in controls if knock.control_key not in answers), None)
-    if shut is None:
+    control = next((planned for planned in controls if planned.control_key not in answers), None)
+    if control is None:
         return None
-    seen = observed[shut.probe_id]
+    seen = observed[control.probe_id]
     what = seen.alert or seen.error or f"status {seen.status}"
     if not seen.server_proven and seen.status is not None:
         what = "another server answered than the first time"
     return (
-        f"The control, a client that must get in, did not at {shut.site.url} over TLS {shut.tls} ({what}), so no "
+        f"The control, a client that must get in, did not at {control.site.url} over TLS {control.tls} ({what}), so no "
         "refusal means anything."
     )

@@ -1,4 +1,4 @@
-"""Who will knock where, over which protocol version?"""
+"""Which client is sent to which site, over which protocol version?"""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,23 +14,23 @@ from harness.verify.client import Query
 from harness.verify.policy import NO_POLICY, Policy, Promise
 
 CONTROL = "valid.p256"
-"""The good client that must get in at every site before any refusal there means something."""
+"""The good client: no refusal at a site proves anything where it is not admitted."""
 UNAUTHENTICATED = "absent.none"
-"""The client without a certificate: who knocks where the configuration promises nothing."""
+"""The client without a certificate, also sent where the configuration promises nothing."""
 UNWANTED = "protocol.unwanted_version"
 """The good client that speaks a version which a policy does not want."""
 OVER_HTTP2 = "valid.over_http2"
-"""The good client that speaks HTTP/2: as the control, but for that."""
+"""The control over HTTP/2."""
 OTHERS = "rules.another_authority"
 """The good clients of each other authority that is trusted than the one that a policy names."""
 _WRITTEN = "absent.with_header"
-"""The clients that write what a rule asks for, each something else."""
+"""The clients that write what a rule asks for, each something different."""
 EACH_CONDITION = "rules.each_condition"
 """The clients that turn a condition of the guard which no other client turns."""
 _ANOTHER_HOST = "routing.another_host"
 """The client whose request names a host that is not here: the default virtual host of the port answers it."""
 _IN_THE_CLEAR = {UNAUTHENTICATED, "absent.with_post", _WRITTEN, _ANOTHER_HOST}
-"""Those who knock without TLS, where something is promised: a redirect may be for some of them only."""
+"""The clients sent without TLS where something is promised: a redirect may be for some of them only."""
 _CHECK = "SSLCARevocationCheck"
 _REVOKED = {"revocation", "ocsp"}
 """The families that are about who was revoked."""
@@ -47,10 +47,10 @@ class NothingToDoError(Exception):
 
 @dataclass(frozen=True)
 class PlannedProbe:
-    """One probe that is planned: the case, the site, the protocol version, who knocks, and the mark he leaves.
+    """One probe that is planned: the case, the site, the protocol version, the client, and the probe's id in the log.
 
     `promised` says whether the configuration or a policy claims the outcome that is `expected`: what the case expects,
-    or what the policy makes of it here. `triggered_by` is the line that asks for what the client writes, where he does.
+    or what the policy makes of it here. `triggered_by` is the directive that the client's request was made for, if any.
     """
 
     case: Case
@@ -98,37 +98,37 @@ class Planner:
     def plan(self, places: Iterable[Site], *, only: Callable[[Case], bool] = lambda _case: True) -> list[PlannedProbe]:
         """Plan every case that can be asked at each of these sites."""
         return [
-            knock
+            planned
             for site in places
             for case in filter(only, catalogue())
             if _can_be_asked(case, self.pki(site), site) and _is_asked(case, self.policy.promise_for(site))
             for tls in self._over(case, site)
-            for knock in self._knocks(case, site, tls)
+            for planned in self._probes(case, site, tls)
         ]
 
     def controls(self, places: Iterable[Site]) -> list[PlannedProbe]:
-        """Plan the control at every site over every version, where anybody may enter at all."""
+        """Plan the control at every site over every version, except where the policy admits nobody."""
         (control,) = (case for case in catalogue() if case.id == CONTROL)
         open_to_some = [site for site in places if not _closed(self.policy.promise_for(site))]
         over = ((site, tls) for site in open_to_some for tls in self._over(control, site))
-        return [knock for site, tls in over for knock in self._knocks(control, site, tls)]
+        return [planned for site, tls in over for planned in self._probes(control, site, tls)]
 
     def unauthenticated(self, places: Iterable[Site]) -> list[PlannedProbe]:
-        """Plan who comes without a certificate, over the first version alone where there is no TLS."""
+        """Plan the clients without a certificate, over the first version alone where there is no TLS."""
 
-        def asked(knock: PlannedProbe) -> bool:
-            if knock.site.tls:
-                return knock.case.id == UNAUTHENTICATED
-            return knock.tls == self.versions[0] and (
-                knock.case.id == UNAUTHENTICATED or knock.site.guard.requirement is not None
+        def asked(planned: PlannedProbe) -> bool:
+            if planned.site.tls:
+                return planned.case.id == UNAUTHENTICATED
+            return planned.tls == self.versions[0] and (
+                planned.case.id == UNAUTHENTICATED or planned.site.guard.requirement is not None
             )
 
         return list(filter(asked, self.plan(places, only=lambda case: case.id in _IN_THE_CLEAR)))
 
-    def must_speak(self, knock: PlannedProbe) -> bool:
+    def must_speak(self, planned: PlannedProbe) -> bool:
         """Whether the policy wants this version of TLS here: else a server that does not speak it breaks no promise."""
-        promise = self.policy.promise_for(knock.site)
-        return promise is not None and knock.tls in promise.tls
+        promise = self.policy.promise_for(planned.site)
+        return promise is not None and planned.tls in promise.tls
 
     def _over(self, case: Case, site: Site) -> Iterator[Tls]:
         """Yield the versions that are wanted at the site; for the client that speaks the others, those."""
@@ -136,7 +136,7 @@ class Planner:
         wanted = promise.tls if promise and promise.tls else self.versions
         return (tls for tls in case.tls if tls in self.versions and (tls in wanted) != (case.id == UNWANTED))
 
-    def _knocks(self, case: Case, site: Site, tls: Tls) -> Iterator[PlannedProbe]:
+    def _probes(self, case: Case, site: Site, tls: Tls) -> Iterator[PlannedProbe]:
         promise, guard = self.policy.promise_for(site), site.guard
         said = self.everything or _says(promise, case)
         claimed = not said and _promises(guard, case, self.pki(site)) and not guard.delegates_to_backend
@@ -200,13 +200,13 @@ class Planner:
         if client is None or not _suits(case, client, pki):
             return None
         good = self.query(site).good_client
-        # Where readers need nothing of what the rules want, it is for writers to show.
+        # Where reading needs nothing of what the rules ask for, a writing method shows it.
         if case.family == "rules" and good.writing_method and client.method == "GET":
             client = replace(client, method=good.writing_method)
         return replace(good.request.applied(client), user=client.user or pki.template.user)
 
     def _named(self, client: Client | None, names: Iterable[str]) -> Iterator[Client]:
-        """Put each name where the client has a neighbour's."""
+        """Yield the client with each name in place of the neighbour's."""
         for name in names:
             if client:
                 asks_for = name if client.asks_for == NEIGHBOUR else client.asks_for
@@ -246,7 +246,7 @@ def _closed(promise: Promise | None) -> bool:
 
 
 def _is_asked(case: Case, promise: Promise | None) -> bool:
-    """Where anybody may enter, only whether he can is a question; and what a policy waives is none."""
+    """Whether a case is asked: at a public site only the one without a certificate, nothing that a policy waives."""
     if case.id == UNWANTED:
         return promise is not None
     if promise is None:
@@ -263,7 +263,7 @@ def _finds(revocation: str | None, case: Case) -> bool:
 
 
 def _says(promise: Promise | None, case: Case) -> bool:
-    """Whether the policy says it: not how revoked clients are found, unless it does, nor that browsers get in."""
+    """Whether the policy says it: how revoked clients are found only where it does, never that browsers enter."""
     if promise is None:
         return False
     if promise.admit == "clients" and case.family in _REVOKED:
@@ -273,8 +273,8 @@ def _says(promise: Promise | None, case: Case) -> bool:
 
 def _promises(guard: Guard, case: Case, pki: TestPki) -> bool:
     """Whether the configuration claims what the case expects: that it looks for revoked certificates, and for these;
-    that browsers get in; that a rule does not see to it whom a public authority has certified; that an expression is
-    closed at its ends: it may be meant open."""
+    that browsers are admitted; that a public authority's clients are refused without a rule; that an expression is
+    anchored at its ends: it may be meant open."""
     if case.id == "valid.browser":
         return guard.in_handshake
     if case.id == "rules.similar_name":
@@ -309,14 +309,14 @@ def _can_be_asked(case: Case, pki: TestPki, site: Site) -> bool:
 
 
 def _suits(case: Case, client: Client, pki: TestPki) -> bool:
-    """Whether a client that must get in has what this place asks of every client: an extension, a name, its issuer's
-    name. The control is asked all the same."""
+    """Whether a client that must be admitted has what this place asks of every client: an extension, a name, an
+    issuer's name. The control is asked all the same."""
     return case.id == CONTROL or not case.expected.admitted or all(map(pki.suits, client.certificates[:1]))
 
 
 def _by_responder(case: Case, guard: Guard) -> bool:
-    """Whether this is the responder's to tell: not what the CRLs of the whole chain are there for, nor whom to ask
-    where that is configured, nor more than who is revoked where nobody asks it."""
+    """Whether OCSP can find this: not what the CRLs of the whole chain are there for, nor a missing responder where one
+    is configured, nor more than revoked certificates where OCSP is off."""
     if guard.ocsp == "off":
         return case.expected.reason.x509_error == _IS_REVOKED
     if case.id == "ocsp.no_responder_named":

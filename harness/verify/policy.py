@@ -49,7 +49,7 @@ class Promise:
         return here and any(fnmatchcase(one, name) for one in (site.name, *site.aliases))
 
     def path(self, name: str, port: int, tls: bool) -> str | None:
-        """The path to knock at in a virtual host that the pattern speaks of; None where it does not."""
+        """The path to probe in a virtual host that the pattern speaks of; None where it does not."""
         scheme, its_name, its_port, path = self._parts()
         here = (scheme == "https") == tls and fnmatchcase(name, its_name) and fnmatchcase(str(port), its_port)
         return re.sub(r"[*?]", "x", path.removesuffix("*")) if here else None
@@ -77,7 +77,7 @@ class Policy:
         return promise is not None and promise.admit == "anyone"
 
     def paths(self, name: str, port: int, tls: bool) -> Iterator[str]:
-        """Yield the paths to knock at in a virtual host, beside those that its own sections name."""
+        """Yield the paths to probe in a virtual host, beside those that its own sections name."""
         found = (promise.path(name, port, tls) for promise in self.promises)
         return (path for path in found if path is not None)
 
@@ -98,7 +98,7 @@ class Policy:
         """See whether every promise is about a site, and says nothing of what is `unseen`: keys by their names.
 
         Raises:
-            PolicyError: one is not, or does. What nobody knocks at would count as proved.
+            PolicyError: one is not, or does. What no probe reaches would count as proved.
         """
         met = {self.promise_for(site) for site in places}
         for promise in self.promises:

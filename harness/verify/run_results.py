@@ -38,8 +38,8 @@ class RunResults:
         return [
             one
             for one in self.judged
-            if one.knock.case.id == EACH_CONDITION
-            and one.knock.client.identity is None
+            if one.probe.case.id == EACH_CONDITION
+            and one.probe.client.identity is None
             and one.observed.outcome is Outcome.ADMITTED
         ]
 
@@ -50,10 +50,10 @@ def run_results(schedule: Schedule, observed: Mapping[str, Observation], log: Lo
     judgements = judge_all(probes, (*schedule.before, *schedule.after), observed, log)
     refused = judgements.controls_refused
     redirected = tuple(one for one in refused if _is_redirect(one))
-    without_guard = {one.knock.control_key for one in redirected}
+    without_guard = {one.probe.control_key for one in redirected}
     explained = map(traces.explained, judgements.results)
     return RunResults(
-        judged=tuple(one for one in explained if one.knock.control_key not in without_guard),
+        judged=tuple(one for one in explained if one.probe.control_key not in without_guard),
         unclaimed=judge_all(schedule.unclaimed, (), observed, log).results,
         locked_out=tuple(one for one in refused if one.verdict is Verdict.LOCKED_OUT),
         redirected=redirected,
@@ -64,7 +64,7 @@ def run_results(schedule: Schedule, observed: Mapping[str, Observation], log: Lo
 
 def _is_redirect(control: Result) -> bool:
     """Whether a redirect answers before any guard, also one with the status of an error."""
-    status, directives = control.observed.status, control.knock.site.guard.directives
+    status, directives = control.observed.status, control.probe.site.guard.directives
     redirects = (entry for entry in directives if entry.name.lower().startswith("redirect"))
     answers = {_BY_WORD.get(entry.value, entry.value) for entry in redirects}
     for rule in (entry for entry in directives if entry.name.lower() == "rewriterule"):

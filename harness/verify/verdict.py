@@ -56,7 +56,7 @@ def trouble(
 
 
 def _unexplained(control: Result) -> str:
-    planned, seen = control.knock, control.observed
+    planned, seen = control.probe, control.observed
     what = seen.alert or seen.error or f"status {seen.status}"
     more = "\nIf a rule wants more than could be read, name a client that it lets in with --client-like."
     if seen.status == NO_PASSWORD:

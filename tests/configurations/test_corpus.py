@@ -34,9 +34,9 @@ def test_a_correct_configuration_passes(entry: Configuration, tmp_path: Path) ->
 
 def _let_in(run: Run, site: str) -> list[str]:
     return [
-        entry.knock.case.id
+        entry.probe.case.id
         for entry in run.results
-        if entry.knock.site.id == site and entry.knock.case.family == "valid" and entry.verdict is Verdict.AS_EXPECTED
+        if entry.probe.site.id == site and entry.probe.case.family == "valid" and entry.verdict is Verdict.AS_EXPECTED
     ]
 
 

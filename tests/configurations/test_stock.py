@@ -73,5 +73,5 @@ def test_without_the_plain_site_and_with_crls_it_is_right(stock: Path) -> None:
     (stock / "sites-enabled" / "000-default.conf").unlink()
     run = verify(Target.from_path(stock))
     assert [entry for entry in run.findings if entry.level != "note"] == []
-    assert [(entry.knock.case.id, entry.evidence()) for entry in run.results if entry.verdict == "inconclusive"] == []
+    assert [(entry.probe.case.id, entry.evidence()) for entry in run.results if entry.verdict == "inconclusive"] == []
     assert run.verdict(strict=True) == "pass", run.trouble

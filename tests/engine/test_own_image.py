@@ -56,5 +56,5 @@ def test_a_kind_of_key_that_the_server_does_not_take_is_no_fault_of_the_configur
     )
     run = verified("correct/required_debian", tmp_path, stock, instead=limited)
     assert run.verdict() == "pass", run.trouble
-    other = {entry.knock.case.id for entry in run.results if entry.verdict is Verdict.OTHERWISE}
+    other = {entry.probe.case.id for entry in run.results if entry.verdict is Verdict.OTHERWISE}
     assert {"valid.ed25519", "valid.ml_dsa_65"} <= other

@@ -30,7 +30,7 @@ def run(folder: Path, *, verify_client: str, override: str, htaccess: str | None
 def test_a_rule_in_htaccess_is_a_promise_and_kept(tmp_path: Path) -> None:
     found = run(tmp_path, verify_client="optional", override="AuthConfig", htaccess="Require ssl-verify-client\n")
     assert found.verdict() == "pass"
-    assert {entry.knock.site.path for entry in found.results} == {"/private/"}
+    assert {entry.probe.site.path for entry in found.results} == {"/private/"}
 
 
 def test_a_broken_rule_in_htaccess_is_found_in_its_line(tmp_path: Path) -> None:

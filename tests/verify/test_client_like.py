@@ -65,10 +65,10 @@ def test_a_client_like_the_one_who_is_let_in_gets_in_and_one_of_another_organisa
         Target.from_path(site), only=lambda case: case.family in families, like=(like.certificate, *like.chain)
     )
     wrong = [
-        (entry.knock.case.id, entry.evidence()) for entry in run.results if entry.verdict is not Verdict.AS_EXPECTED
+        (entry.probe.case.id, entry.evidence()) for entry in run.results if entry.verdict is not Verdict.AS_EXPECTED
     ]
     assert (run.verdict(), wrong) == ("pass", [])
-    by_rule = {entry.knock.case.id for entry in run.results if entry.observed.outcome is Outcome.REFUSED_BY_HTTP}
+    by_rule = {entry.probe.case.id for entry in run.results if entry.observed.outcome is Outcome.REFUSED_BY_HTTP}
     assert by_rule == {"rules.another_subject", "rules.another_organisation"}
 
 

@@ -40,7 +40,7 @@ def reference() -> Run:
 
 
 def cases(run: Run, verdict: Verdict) -> set[str]:
-    return {result.knock.case.id for result in run.results if result.verdict is verdict}
+    return {result.probe.case.id for result in run.results if result.verdict is verdict}
 
 
 def line_of(target: Target, text: str) -> int:
@@ -50,15 +50,15 @@ def line_of(target: Target, text: str) -> int:
 
 def test_the_reference_deployment_keeps_every_promise(reference: Run) -> None:
     assert [
-        (entry.knock.case.id, entry.evidence()) for entry in reference.results if entry.verdict != "as-expected"
+        (entry.probe.case.id, entry.evidence()) for entry in reference.results if entry.verdict != "as-expected"
     ] == []
     assert (reference.verdict(strict=True), reference.findings, reference.trouble) == ("pass", (), None)
     assert len(reference.results) > 100
 
 
 def test_every_case_is_probed_over_every_version_that_it_names(reference: Run) -> None:
-    probed = {(result.knock.case.id, result.knock.tls) for result in reference.results}
-    times = Counter((result.knock.case.id, result.knock.tls) for result in reference.results)
+    probed = {(result.probe.case.id, result.probe.tls) for result in reference.results}
+    times = Counter((result.probe.case.id, result.probe.tls) for result in reference.results)
     assert {case for (case, _), number in times.items() if number > 1} <= {"rules.each_condition"}
     assert {"1.2", "1.3"} == {tls for _, tls in probed}
 
@@ -200,6 +200,6 @@ def test_a_syntax_error_is_shown_in_httpds_own_words(weakened: Weaken) -> None:
 
 def test_the_order_of_the_probes_changes_nothing(reference: Run) -> None:
     shuffled = verify(seed=7)
-    assert [(entry.knock.case.id, entry.knock.tls, entry.verdict) for entry in shuffled.results] == [
-        (entry.knock.case.id, entry.knock.tls, entry.verdict) for entry in reference.results
+    assert [(entry.probe.case.id, entry.probe.tls, entry.verdict) for entry in shuffled.results] == [
+        (entry.probe.case.id, entry.probe.tls, entry.verdict) for entry in reference.results
     ]

@@ -21,7 +21,7 @@ def run(folder: Path, *lines: str, protocols: str = "h2 http/1.1") -> Run:
 
 
 def seen(run: Run, case: str = "valid.over_http2") -> list[tuple[str, Verdict]]:
-    return [(entry.knock.tls, entry.verdict) for entry in run.results if entry.knock.case.id == case]
+    return [(entry.probe.tls, entry.verdict) for entry in run.results if entry.probe.case.id == case]
 
 
 def about(run: Run, case: str) -> list[Finding]:
@@ -60,6 +60,6 @@ def test_a_server_that_offers_http_2_and_does_not_speak_it_locks_nobody_out(tmp_
     (tmp_path / "httpd.conf").write_text(text.replace("SSLEngine on", "SSLEngine on\n    Protocols h2 http/1.1"))
     found = verify(Target.from_path(tmp_path / "httpd.conf"), only=lambda case: case.id in CASES)
     assert seen(found) == [("1.2", Verdict.OTHERWISE), ("1.3", Verdict.OTHERWISE)]
-    assert {one.observed.outcome for one in found.results if one.knock.case.family == "valid"} == {Outcome.ADMITTED}
+    assert {one.observed.outcome for one in found.results if one.probe.case.family == "valid"} == {Outcome.ADMITTED}
     assert [(finding.level, finding.line) for finding in found.findings] == [("note", 15)]
     assert found.verdict(strict=True) == "pass"

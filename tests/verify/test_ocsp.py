@@ -69,7 +69,7 @@ def test_a_responder_that_dies_proves_nothing(site: Path) -> None:
     run = verify(Target.from_path(site), only=lambda case: case.family == "validity", progress=kill_half_way, jobs=1)
     assert run.verdict() == "inconclusive"
     assert "the OCSP responder stopped" in (run.trouble or "")
-    refused = [entry for entry in run.results if not entry.knock.case.expected.admitted]
+    refused = [entry for entry in run.results if not entry.probe.case.expected.admitted]
     assert refused
     assert {entry.verdict for entry in refused} == {Verdict.INCONCLUSIVE}
 
@@ -77,6 +77,6 @@ def test_a_responder_that_dies_proves_nothing(site: Path) -> None:
 def test_an_answer_that_nobody_checks_is_found_in_its_line(site: Path) -> None:
     site.write_text(SITE.replace("SSLOCSPEnable on", "SSLOCSPEnable on\n    SSLOCSPNoVerify on"))
     run = verify(Target.from_path(site), only=lambda case: case.family == "ocsp")
-    intruders = {result.knock.case.id for result in run.results if result.verdict is Verdict.INTRUDER}
+    intruders = {result.probe.case.id for result in run.results if result.verdict is Verdict.INTRUDER}
     assert intruders == {"ocsp.answer_by_stranger", "ocsp.answer_by_client"}
     assert [(finding.level, finding.line) for finding in run.findings] == [("error", 9)]

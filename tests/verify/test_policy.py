@@ -91,7 +91,7 @@ def prove(tmp_path: Path) -> Prove:
 
 def found(run: Run, verdict: Verdict) -> set[tuple[str, str]]:
     """Which cases have this verdict, each with the site's path."""
-    return {(entry.knock.case.id, entry.knock.site.path) for entry in run.results if entry.verdict is verdict}
+    return {(entry.probe.case.id, entry.probe.site.path) for entry in run.results if entry.verdict is verdict}
 
 
 def errors(run: Run) -> set[str]:
@@ -104,9 +104,9 @@ def test_a_configuration_that_keeps_the_documented_policy_passes(prove: Prove) -
     run = prove(SOUND)
     assert (run.verdict(strict=True), run.trouble) == ("pass", None), run.findings
     assert {entry.verdict for entry in run.results} == {Verdict.AS_EXPECTED}
-    knocked = {(entry.knock.case.id, entry.knock.site.path) for entry in run.results}
+    knocked = {(entry.probe.case.id, entry.probe.site.path) for entry in run.results}
     assert {("absent.none", "/health"), ("valid.p256", "/internal/"), ("protocol.unwanted_version", "/")} <= knocked
-    (health,) = {entry.knock.site.id for entry in run.results if entry.knock.site.path == "/health"}
+    (health,) = {entry.probe.site.id for entry in run.results if entry.probe.site.path == "/health"}
     assert not [finding for finding in run.findings if health == finding.site]
 
 
@@ -140,9 +140,9 @@ def test_clients_of_each_other_authority_must_not_get_in(prove: Prove) -> None:
     assert run.verdict() == "fail"
     assert found(run, Verdict.INTRUDER) == {("rules.another_authority", "/")}
     issuers = {
-        entry.knock.client.identity.certificate.issuer.rfc4514_string()
+        entry.probe.client.identity.certificate.issuer.rfc4514_string()
         for entry in run.results
-        if entry.knock.case.id == "rules.another_authority" and entry.knock.client.identity
+        if entry.probe.case.id == "rules.another_authority" and entry.probe.client.identity
     }
     assert issuers == {"CN=Others"}
 

@@ -28,14 +28,14 @@ def test_it_differs_from_the_reference_only_where_it_says_so() -> None:
 @pytest.mark.engine
 def test_who_comes_without_a_certificate_is_refused_by_http_and_nobody_else_gets_in() -> None:
     run = verify(WELCOME)
-    assert [(entry.knock.case.id, entry.evidence()) for entry in run.results if entry.verdict != "as-expected"] == []
+    assert [(entry.probe.case.id, entry.evidence()) for entry in run.results if entry.verdict != "as-expected"] == []
     assert (run.verdict(strict=True), run.trouble) == ("pass", None)
     # The page and its style sheet are open to all, and the run says so.
     assert {(entry.id, entry.level) for entry in run.findings} == {("exposure.open_to_all", "note")}
     assert [entry.message for entry in run.findings] == [
         f"`GET {path}` is answered without a certificate." for path in ("/welcome/index.html", "/x.css")
     ]
-    refused = {entry.observed.outcome for entry in run.results if entry.knock.case.id == "absent.none"}
+    refused = {entry.observed.outcome for entry in run.results if entry.probe.case.id == "absent.none"}
     assert refused == {Outcome.REFUSED_BY_HTTP}
     assert len(run.results) > 100
 
@@ -55,5 +55,5 @@ def test_a_weakened_form_of_it_is_caught(tmp_path: Path, text: str, by: str, int
     assert file.read_text().count(text) == 1
     file.write_text(file.read_text().replace(text, by))
     run = verify(Target(tmp_path / "conf", "weakened", REFERENCE.depth))
-    found = {entry.knock.case.id for entry in run.results if entry.verdict is Verdict.INTRUDER}
+    found = {entry.probe.case.id for entry in run.results if entry.verdict is Verdict.INTRUDER}
     assert (run.verdict(), intruder in found) == ("fail", True), found
