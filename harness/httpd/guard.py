@@ -16,6 +16,8 @@ _INTENT = {
 }
 USERS = ("valid-user", "user ", "group ")
 """How a Require begins that is about users."""
+_PER_DIRECTORY_TLS = {"sslverifyclient", "sslverifydepth", "sslciphersuite"}
+"""Directives for which mod_ssl renegotiates, or asks after the handshake, if a section has its own."""
 _OPENING = {("require", "all granted"), ("allow", "from all")}
 
 
@@ -124,6 +126,11 @@ class Guard:
     def in_handshake(self) -> bool:
         """Whether nobody is to get as far as a request without a good certificate."""
         return self.handshake == "require"
+
+    @property
+    def renegotiates(self) -> bool:
+        """Whether a section has settings of its own for what the handshake decides."""
+        return any(entry.name.lower() in _PER_DIRECTORY_TLS for part in self.sections[1:] for entry in inner(part))
 
     def has(self, name: str) -> bool:
         """Whether the directive is in force."""

@@ -46,12 +46,13 @@ def _site(site: Site) -> dict[str, Any]:
 
 
 def _result(result: Result) -> dict[str, Any]:
-    knock, seen = result.probe, result.observed
+    probe, seen = result.probe, result.observed
     return {
-        "case": knock.case.id,
-        "site": knock.site.id,
-        "tls": knock.tls,
-        "expected": str(knock.expected),
+        "case": probe.case.id,
+        "site": probe.site.id,
+        "tls": probe.tls,
+        "probe": probe.probe_id,
+        "expected": str(probe.expected),
         "outcome": seen.outcome,
         "alert": seen.alert,
         "status": seen.status,

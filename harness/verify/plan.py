@@ -45,12 +45,17 @@ class NothingToDoError(Exception):
     """The choice of cases, sites and protocol versions leaves nothing to prove."""
 
 
+Handshake = tuple[str | int | None, ...]
+"""What a handshake depends on: the virtual host, the version of TLS, the case, and the client's part in it."""
+
+
 @dataclass(frozen=True)
 class PlannedProbe:
     """One probe that is planned: the case, the site, the protocol version, the client, and the probe's id in the log.
 
     `promised` says whether the configuration or a policy claims the outcome that is `expected`: what the case expects,
     or what the policy makes of it here. `triggered_by` is the directive that the client's request was made for, if any.
+    Probes with the same `handshake` differ only in what comes after it; None where a path has a handshake of its own.
     """
 
     case: Case
@@ -61,6 +66,7 @@ class PlannedProbe:
     promised: bool
     expected: Expectation
     triggered_by: Directive | None = None
+    handshake: Handshake | None = None
 
     @property
     def server_name(self) -> str | None:
@@ -145,10 +151,18 @@ class Planner:
         if case.id == EACH_CONDITION:
             yield from self._for_coverage(case, site, tls)
             return
-        for client, because in self._clients(case, site):
+        for number, (client, because) in enumerate(self._clients(case, site)):
             self.count += 1
             promised = said or (of_readers if client.method == "GET" else claimed)
-            yield PlannedProbe(case, site, tls, client, f"probe-{self.count}", promised, expected, because)
+            handshake = self._handshake(case, site, tls, client, number)
+            yield PlannedProbe(case, site, tls, client, f"probe-{self.count}", promised, expected, because, handshake)
+
+    def _handshake(self, case: Case, site: Site, tls: Tls, client: Client, number: int) -> Handshake | None:
+        """What the handshake of a case's client depends on; `number` counts the clients of the case at the site."""
+        if not site.tls or site.guard.renegotiates:
+            return None
+        host = (site.listener, site.name, site.guard.handshake, self.pki(site).store)
+        return (*host, tls, case.id, client.asks_for, client.resumes, number)
 
     def _for_coverage(self, case: Case, site: Site, tls: Tls) -> Iterator[PlannedProbe]:
         """Plan a client for each condition that no other one turns: what the decision says of it is expected."""

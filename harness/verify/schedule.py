@@ -7,7 +7,7 @@ from typing import Self
 
 from harness.cases import Case, catalogue
 from harness.httpd.site import Site
-from harness.outcome import Observation
+from harness.outcome import Observation, Outcome
 from harness.verify.judgement import OTHER_VERSION
 from harness.verify.plan import NothingToDoError, PlannedProbe, Planner
 
@@ -71,12 +71,39 @@ class Schedule:
         missed = [one for one in self.before if one.control_key in unspoken and planner.must_speak(one)]
         return replace(self, before=before, probes=probes, after=after, missed=missed)
 
-    def in_order(self, seed: int | None) -> list[PlannedProbe]:
-        """All probes but the controls, as planned or in the order that the seed makes."""
-        order = [*self.probes, *self.closed, *self.unclaimed]
-        if seed is not None:
-            random.Random(seed).shuffle(order)  # noqa: S311 - nothing here is a secret
-        return order
+    def handshakes(self, seed: int | None) -> list[PlannedProbe]:
+        """One probe for each different handshake, in the order that the seed makes."""
+        first: dict[object, PlannedProbe] = {}
+        for one in self.probes:
+            first.setdefault(one.handshake or one.probe_id, one)
+        return _shuffled([*first.values(), *self.closed, *self.unclaimed], seed)
+
+    def resting_on(self, observed: Mapping[str, Observation]) -> Self:
+        """Let a refusal in the handshake stand for every path of the virtual host: no path was named yet.
+
+        A probe that is not sent for that reason has the id and the client of the one that was.
+        """
+        refused = {
+            one.handshake: one
+            for one in self.probes
+            if one.handshake and (seen := observed.get(one.probe_id)) and seen.outcome is Outcome.REFUSED_IN_HANDSHAKE
+        }
+
+        def rested(one: PlannedProbe) -> PlannedProbe:
+            sent = refused.get(one.handshake) if one.handshake else None
+            return replace(one, probe_id=sent.probe_id, client=sent.client) if sent else one
+
+        return replace(self, probes=[*map(rested, self.probes)])
+
+    def unsent(self, observed: Mapping[str, Observation], seed: int | None) -> list[PlannedProbe]:
+        """The probes without an observation, in the order that the seed makes."""
+        return _shuffled([one for one in self.probes if one.probe_id not in observed], seed)
+
+
+def _shuffled(probes: list[PlannedProbe], seed: int | None) -> list[PlannedProbe]:
+    if seed is not None:
+        random.Random(seed).shuffle(probes)  # noqa: S311 - nothing here is a secret
+    return probes
 
 
 def _why_empty(sites: Sequence[Site]) -> str:
