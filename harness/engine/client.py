@@ -4,6 +4,7 @@ import contextlib
 import functools
 import os
 import socket
+import threading
 import time
 import uuid
 from collections.abc import Iterator
@@ -77,6 +78,8 @@ def owner() -> str:
 def owned(*, keep: bool = False) -> Iterator[str]:
     """Yield the label for the parts of one run, and remove them however it ends, unless they are to be kept.
 
+    After a run without an error a thread of its own removes them: the process does not end before that.
+
     Raises:
         ServerError: the engine refused something, or could no longer be reached.
     """
@@ -87,10 +90,15 @@ def owned(*, keep: bool = False) -> Iterator[str]:
         except KeyboardInterrupt:
             # The engine still finishes the request that was interrupted: what it makes must be there to be removed.
             time.sleep(1)
-            raise
-        finally:
             if not keep:
                 clear(label)
+            raise
+        except BaseException:
+            if not keep:
+                clear(label)
+            raise
+        if not keep:
+            threading.Thread(target=clear, args=(label,)).start()
 
 
 def sweep() -> int:
@@ -112,7 +120,7 @@ def clear(label: str) -> int:
 def _labelled(label: str) -> list[Container | Volume]:
     """Find containers, then volumes: a volume goes only after the container that uses it."""
     return [
-        *engine().containers.list(all=True, ignore_removed=True, filters={"label": label}),
+        *engine().containers.list(all=True, sparse=True, filters={"label": label}),
         *engine().volumes.list(filters={"label": label}),
     ]
 
@@ -128,8 +136,7 @@ def discard(part: Container | Volume) -> None:
 
 
 def _label(part: Container | Volume) -> str:
-    labels = part.labels if isinstance(part, Container) else part.attrs.get("Labels")
-    return str((labels or {}).get(LABEL, ""))
+    return str((part.attrs.get("Labels") or {}).get(LABEL, ""))
 
 
 def _is_orphan(label: str) -> bool:

@@ -4,10 +4,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from docker.models.containers import Container
-
 from harness.engine.client import ServerError
-from harness.engine.container import MOST_TRIES, execute
+from harness.engine.shell import Shell
 
 _NO_HTTPD = 77
 # One command for all facts about the image: the binary, its module folder, the modules, the accounts.
@@ -101,22 +99,17 @@ class HttpdImage:
         return [self.package_hint(f"mod_{name}.so") for name in modules]
 
 
-def inspect(container: Container, name: str) -> HttpdImage:
+def inspect(shell: Shell, name: str) -> HttpdImage:
     """Read what a running container of the image `name` shows of it.
 
     Raises:
-        ServerError: the image holds no httpd, or the engine does not return the output.
+        ServerError: the image holds no httpd.
     """
-    for _ in range(MOST_TRIES):
-        result = execute(container, ["sh", "-c", _INSPECT])
-        if result.exit_code == _NO_HTTPD:
-            raise ServerError(f"There is no httpd in the image {name}: name one that has it.")
-        where, built_in, modules, passwd, group = (result.stdout.split("\n\n") + [""] * 5)[:5]
-        binary, _, folder = where.strip().partition("\n")
-        # A busy engine may also lose a part at the beginning or in the middle of the output.
-        whole = binary.rpartition("/")[2] in {"apache2", "httpd"} and bool(group)
-        if whole and ("mod_ssl.so" in modules.split() or not folder):
-            break
+    result = shell.run(["sh", "-c", _INSPECT])
+    if result.exit_code == _NO_HTTPD:
+        raise ServerError(f"There is no httpd in the image {name}: name one that has it.")
+    where, built_in, modules, passwd, group = (result.stdout.split("\n\n") + [""] * 5)[:5]
+    binary, _, folder = where.strip().partition("\n")
     return HttpdImage(
         name,
         binary,

@@ -4,19 +4,19 @@ httpd resolves the configuration and names what is missing. The sandbox adds tha
 holds the user's configuration, but no other file of the user's machine.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-
-from docker.models.containers import Container
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
 
 from harness.engine import observation
 from harness.engine.client import discard, owned
-from harness.engine.container import create, execute
+from harness.engine.container import start
 from harness.engine.filesystem import Filesystem
 from harness.engine.httpd_image import HttpdImage, inspect
 from harness.engine.responder import responder
 from harness.engine.server import Httpd, published
+from harness.engine.shell import Shell
 from harness.engine.supplement import absolute, add_content, add_missing, initial_filesystem, site_pages
 from harness.httpd import htaccess
 from harness.httpd.directive import Directive, parse
@@ -32,12 +32,16 @@ _MOST_QUESTIONS = 200
 class Sandbox:
     """An image, a configuration, and everything that the configuration needs in order to run in the image.
 
-    `image` is a tag. `label` is the value of `LABEL` on every container and volume. Call `effective` before `running`.
+    `image` is a tag. `label` is the value of `LABEL` on every container and volume. `keep`: httpd runs on at the end.
+    `started` waits for the container that was started for it. Call `effective` before `running`.
     """
 
     image: str
     layout: Layout
     label: str
+    keep: bool
+    started: Callable[[], Shell]
+    _stack: ExitStack
     _inspected: HttpdImage | None = None
     _filesystem: Filesystem = field(default_factory=Filesystem)
     _addresses: bool = True
@@ -50,55 +54,53 @@ class Sandbox:
             ConfigurationError: httpd refuses it, in httpd's own words; or it needs a module that the image lacks.
             ServerError: the engine refused something, or the image holds no httpd.
         """
-        container = create(self.image, ["sleep", "600"], self.layout, self.label)
-        try:
-            container.start()
-            self._inspected = inspect(container, self.image)
-            self._filesystem = initial_filesystem(self.layout, self._inspected)
-            self._put(container, self._filesystem.files)
-            configuration = self._resolved(container)
-            if overrides := [*htaccess.overrides(configuration, self.layout.files)]:
-                configuration = self._resolved(container, htaccess.lines(overrides))
-        finally:
-            discard(container)
+        shell = self.started()
+        self._inspected = inspect(shell, self.image)
+        self._filesystem = initial_filesystem(self.layout, self._inspected)
+        self._put(shell, self._filesystem.files)
+        configuration = self._resolved(shell)
+        if overrides := [*htaccess.overrides(configuration, self.layout.files)]:
+            configuration = self._resolved(shell, htaccess.lines(overrides))
         add_content(configuration, self._filesystem, self.layout)
         self._addresses = not observation.sets_client_address(configuration)
         return configuration
 
     @contextmanager
-    def running(
-        self, files: Mapping[str, bytes], sites: Sites, *, answers: Mapping[str, bytes], keep: bool = False
-    ) -> Iterator[Httpd]:
+    def running(self, files: Mapping[str, bytes], sites: Sites, *, answers: Mapping[str, bytes]) -> Iterator[Httpd]:
         """Start httpd so that it listens for all sites, and stop it at the end, unless it is to be kept.
 
         `files` replace those that the configuration names. `answers` are the files of the OCSP responder that httpd
         asks; without any there is no responder.
 
         Raises:
-            ServerError: httpd did not start; the message quotes its log.
+            ServerError: the engine refused something.
         """
-        command = self._command(
-            ["-D", "FOREGROUND"],
-            [
-                *self._httpd_image.load(*observation.modules(addresses=self._addresses)),
-                *self.layout.listen,
-                *(f"Listen {port}" for port in sites.to_open),
-                *observation.directives(addresses=self._addresses),
-            ],
-        )
-        container = create(self.image, command, self.layout, self.label, sites.ports)
-        try:
-            self._put(container, self._filesystem.files | site_pages(sites, self._filesystem) | dict(files))
-            container.start()
-            ports = published(container, sites.ports, self.layout)
-            if answers:
-                with responder(container, self.label, answers, keep=keep) as asked:
-                    yield Httpd(container, ports, asked)
-            else:
-                yield Httpd(container, ports)
-        finally:
-            if not keep:
-                discard(container)
+        shell = self._with_ports(sites.ports)
+        self._put(shell, self._filesystem.files | site_pages(sites, self._filesystem) | dict(files))
+        ports = published(shell.container, sites.ports)
+        directives = [
+            *self._httpd_image.load(*observation.modules(addresses=self._addresses)),
+            *self.layout.listen,
+            *(f"Listen {port}" for port in sites.to_open),
+            *observation.directives(addresses=self._addresses),
+        ]
+        output = shell.become(self._command(["-D", "FOREGROUND"], directives))
+        httpd = Httpd(shell.container, output, ports, self.layout.named)
+        if answers:
+            with responder(shell.container, self.label, answers, keep=self.keep) as asked:
+                yield replace(httpd, responder=asked)
+        else:
+            yield httpd
+
+    def _with_ports(self, ports: Sequence[int]) -> Shell:
+        """The container that was started, or another one if that does not publish all these ports."""
+        shell = self.started()
+        if {*ports} <= {*self.layout.ports}:
+            return shell
+        discard(shell.container)
+        other = start(self.image, self.layout, self.label, ports, keep=self.keep)
+        self._stack.callback(other.close)
+        return other
 
     def given(self, path: str) -> bytes:
         """The content of a file of CONFIG by its path in the container; empty if CONFIG does not hold it."""
@@ -125,12 +127,12 @@ class Sandbox:
             ["sh", "-c", f'. "{variables}"; exec "$@"', "sh", *command] if variables in self.layout.files else command
         )
 
-    def _resolved(self, container: Container, more: Iterable[str] = ()) -> Directive:
+    def _resolved(self, shell: Shell, more: Iterable[str] = ()) -> Directive:
         """The configuration as httpd resolves it; `more` are directives for this resolution only."""
         directives = [*self._httpd_image.load("info"), *self.layout.listen, *more]
-        return parse(self._dump(container, self._command(_DUMP, directives)), self.layout.origin, self.layout.files)
+        return parse(self._dump(shell, self._command(_DUMP, directives)), self.layout.origin, self.layout.files)
 
-    def _dump(self, container: Container, command: list[str]) -> str:
+    def _dump(self, shell: Shell, command: list[str]) -> str:
         """Repeat a command, and add what httpd names as missing, until it succeeds; returns its output.
 
         Raises:
@@ -138,30 +140,37 @@ class Sandbox:
         """
         error = ""
         for _ in range(_MOST_QUESTIONS):
-            result = execute(container, command)
+            result = shell.run(command)
             if result.exit_code == 0:
                 return result.stdout
-            if not result.stderr.strip():
-                continue  # httpd says why it fails: the words were lost on the way.
             previous, error = error, result.stderr.strip()
             before = dict(self._filesystem.files)
             if error == previous or not add_missing(error, self._filesystem, self.layout, self._httpd_image):
                 break
             after = self._filesystem.files
-            self._put(container, {path: after[path] for path in after if before.get(path) != after[path]})
+            self._put(shell, {path: after[path] for path in after if before.get(path) != after[path]})
         raise ConfigurationError("\n".join([self.layout.named(error), *self._httpd_image.package_hints(error)]))
 
-    def _put(self, container: Container, files: Mapping[str, bytes]) -> None:
+    def _put(self, shell: Shell, files: Mapping[str, bytes]) -> None:
         """Copy files into a container through the engine's API: it mounts no folder of the user's machine."""
-        container.put_archive("/", self._filesystem.archive(files))
+        shell.container.put_archive("/", self._filesystem.archive(files))
 
 
 @contextmanager
 def sandbox(image: str, layout: Layout, *, keep: bool = False) -> Iterator[Sandbox]:
-    """Provide a sandbox, and remove all its containers and volumes at the end, unless they are to be kept.
+    """Provide a sandbox, and remove its containers and volumes at the end, unless they are to be kept.
+
+    Its container starts at once, in the background.
 
     Raises:
         ServerError: the engine refused something, here or during the use of the sandbox.
     """
-    with owned(keep=keep) as label:
-        yield Sandbox(image, layout, label)
+    with owned(keep=keep) as label, ThreadPoolExecutor(1) as worker, ExitStack() as stack:
+        first = worker.submit(start, image, layout, label, layout.ports, keep=keep)
+        stack.callback(_close, first)
+        yield Sandbox(image, layout, label, keep, first.result, stack)
+
+
+def _close(started: Future[Shell]) -> None:
+    if not started.exception():
+        started.result().close()

@@ -1,30 +1,34 @@
 """Is a started httpd still running, at which ports, and what has it logged?"""
 
 import contextlib
+import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from docker.errors import APIError
 from docker.models.containers import Container
 
 from harness.engine.client import ServerError
-from harness.httpd.layout import Layout
+from harness.engine.shell import Output
 from harness.httpd.log import is_word
 
 _START_S = 10
-"""How long httpd may take to open its ports."""
+"""How long the engine may take to publish the ports."""
 _LAST = 8
 """How many lines of the log a message quotes."""
 
 
 @dataclass(frozen=True)
 class Httpd:
-    """A running server. `ports` maps each port of the configuration to its published port on 127.0.0.1. `responder` is
-    the OCSP responder that it asks, if any."""
+    """A running server. `output` is its log, `ports` maps each port of the configuration to its published port on
+    127.0.0.1. `named` puts the user's names of files into a message. `responder` is the OCSP responder that it asks, if
+    any."""
 
     container: Container
+    output: Output
     ports: Mapping[int, int]
+    named: Callable[[str], str]
     responder: Container | None = None
 
     def state(self) -> str | None:
@@ -33,41 +37,43 @@ class Httpd:
             self.responder.reload()
             if not self.responder.attrs["State"]["Running"]:
                 return f"the OCSP responder stopped with exit code {self.responder.attrs['State']['ExitCode']}"
+        ended = self.output.ended
         self.container.reload()
         state = self.container.attrs["State"]
-        if state["Running"] and not self.container.attrs["RestartCount"]:
-            return None
-        return f"the container stopped with exit code {state['ExitCode']}"
+        if not state["Running"] or self.container.attrs["RestartCount"]:
+            return f"the container stopped with exit code {state['ExitCode']}"
+        return "the engine no longer hands out the log" if ended else None
 
     def last_words(self, lines: int = _LAST) -> str:
-        """The last relevant lines of its log, for a message."""
-        return _last_words(self.container, lines)
+        """The last lines of its log without httpd's routine messages, for a message."""
+        return self.named("\n".join([line for line in self.output.lines() if is_word(line)][-lines:]))
 
     def finish(self, *, keep: bool = False) -> Iterator[str]:
         """Stop the server and yield every line of its log: the log is complete only after the server has stopped.
 
         With `keep` the server continues, and the log has one second to arrive.
+
+        Raises:
+            ServerError: the engine does not hand out the whole log.
         """
         if keep:
             time.sleep(1)
         else:
-            with contextlib.suppress(APIError):  # It may have stopped already: `state` reports that.
-                self.container.kill()
-            self.container.wait(timeout=60)
-        rest = b""
-        # In parts: with many sites the log is too long for the memory.
-        for part in self.container.logs(stream=True, follow=False):
-            *whole, rest = (rest + part).split(b"\n")
-            yield from (line.decode(errors="replace") for line in whole)
-        yield rest.decode(errors="replace")
+            # The output ends with httpd; the engine answers only when it has taken down the network as well.
+            threading.Thread(target=self._kill).start()
+            self.output.wait()
+        yield from self.output.lines()
+
+    def _kill(self) -> None:
+        with contextlib.suppress(APIError):  # It may have stopped already: `state` reports that.
+            self.container.kill()
 
 
-def published(container: Container, ports: Sequence[int], layout: Layout) -> dict[int, int]:
-    """Wait until the engine has published the ports of a started server; returns the ports on 127.0.0.1.
+def published(container: Container, ports: Sequence[int]) -> dict[int, int]:
+    """Wait until the engine has published the ports of a started container; returns the ports on 127.0.0.1.
 
     Raises:
-        ServerError: the server stopped, or opened no port in time. The message quotes its log, with the file names of
-            the layout.
+        ServerError: it stopped, or the engine published no port in time.
     """
     deadline = time.monotonic() + _START_S
     while time.monotonic() < deadline:
@@ -76,14 +82,6 @@ def published(container: Container, ports: Sequence[int], layout: Layout) -> dic
         if all(bindings.get(f"{port}/tcp") for port in ports):
             return {port: int(bindings[f"{port}/tcp"][0]["HostPort"]) for port in ports}
         if not container.attrs["State"]["Running"]:
-            break
+            raise ServerError(f"The container stopped with exit code {container.attrs['State']['ExitCode']}.")
         time.sleep(0.02)
-    words = _last_words(container)
-    ended = Httpd(container, {}).state() or f"httpd opened none of its ports within {_START_S} s"
-    raise ServerError(f"{ended}. Its last words:\n{layout.named(words)}")
-
-
-def _last_words(container: Container, lines: int = _LAST) -> str:
-    """The last lines of a log, without httpd's routine messages."""
-    log = container.logs().decode(errors="replace")
-    return "\n".join([line for line in log.splitlines() if is_word(line)][-lines:])
+    raise ServerError(f"The engine published none of the ports {', '.join(map(str, ports))} within {_START_S} s.")

@@ -52,6 +52,7 @@ def initial_filesystem(layout: Layout, image: HttpdImage) -> Filesystem:
     found.files.setdefault(CERTBOT, _CERTBOT_OPTIONS)
     if layout.is_snippet:
         ((path, snippet),) = layout.files.items()
+        found.folders.add(DOCUMENT_ROOT)
         found.files[SNIPPET] = skeleton(path, snippet, layout.root, image).encode()
     for content in layout.files.values():
         for kind, value in _TLS_FILE.findall(content):

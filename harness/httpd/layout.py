@@ -69,6 +69,15 @@ class Layout:
         """Whether the rest of a configuration has to be supplied."""
         return self.main == SNIPPET
 
+    @property
+    def ports(self) -> tuple[int, ...]:
+        """The ports that the files name, whether or not they are in force; https where they name none."""
+        named = {int(port) for content in self.files.values() for _, port, _ in _LISTENED.findall(content)}
+        for content in self.files.values():
+            for _, addresses in _HOST.findall(content):
+                named |= {int(port) for _, port in _addresses(addresses) if port.isdigit()}
+        return (*sorted(port for port in {*named, *self.port_substitutes} if 0 < port < 1 << 16),) or (443,)
+
     def named(self, words: str) -> str:
         """Name every file of the copy in a message as the user knows it."""
         for path in sorted(self.origin, key=len, reverse=True):
