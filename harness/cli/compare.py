@@ -1,47 +1,31 @@
-"""The output of `mtls-harness compare`."""
+"""`mtls-harness compare`."""
 
-from collections.abc import Iterable, Iterator
-from itertools import groupby
+import sys
+from pathlib import Path
 
-from rich.console import Console
-from rich.markup import escape
-from rich.padding import Padding
+import click
 
-from harness.outcome import TLS_VERSIONS
-from harness.verify.diff import Access, Comparison
-
-_CLOSING = {
-    "pass": "[bold green]PASS[/]: no new client is admitted, and no valid client is newly refused.",
-    "fail": "[bold red]FAIL[/]: different clients are admitted.",
-    "inconclusive": "[bold magenta]INCONCLUSIVE[/]: some clients have no clear outcome.",
-}
+from harness.cli.difference import show
+from harness.cli.ending import EXIT, no_traceback
+from harness.cli.terminal import console_for, progress_on
+from harness.verify import Target
+from harness.verify.diff import compare as compare_configurations
 
 
-def show(found: Comparison, console: Console) -> None:
-    """Print what differs, then the verdict."""
-    for title, urls in (("Only in OLD:", found.only_old), ("Only in NEW:", found.only_new)):
-        if urls:
-            console.print(f"[bold]{title}[/] {escape(', '.join(urls))}", soft_wrap=True)
-    parts = (
-        ("red", "Newly admitted:", found.newly),
-        ("yellow", "No longer admitted:", found.no_longer),
-        ("magenta", "No clear outcome:", found.unknown),
-    )
-    for colour, title, visits in parts:
-        if visits:
-            console.print(f"[bold {colour}]{title}[/]")
-        for url, who in _places(visits):
-            console.print(f"  {escape(url)}", soft_wrap=True)
-            console.print(Padding(escape(", ".join(who)), (0, 0, 0, 4)))
-    console.print(_CLOSING[found.verdict()])
+@click.command()
+@click.argument("old", type=click.Path(path_type=Path))
+@click.argument("new", type=click.Path(path_type=Path))
+@click.option("--image", help="Run httpd from this image instead of the project's own.")
+@click.option("--jobs", type=click.IntRange(1, 64), default=8, show_default=True, help="Number of parallel probes.")
+@click.option("--no-color", is_flag=True, help="No colours; also with NO_COLOR, CI=true or a pipe.")
+def compare(old: Path, new: Path, image: str | None, jobs: int, no_color: bool) -> None:
+    """Show which clients NEW admits that OLD refuses, and which it no longer admits.
 
-
-def _places(visits: Iterable[Access]) -> Iterator[tuple[str, list[str]]]:
-    """Yield each place with its clients, and the version of TLS where it is only one."""
-    for url, here in groupby(visits, key=lambda one: one.url):
-        who = []
-        for (case, whose), group in groupby(here, key=lambda one: (one.case, one.whose)):
-            versions = tuple(visit.tls for visit in group)
-            over = "" if versions == TLS_VERSIONS else f" over TLS {versions[0]}"
-            who.append(f"{case}{f' {whose}' if whose else ''}{over}")
-        yield url, who
+    Exit codes: 0 no new client is admitted, and no valid one is newly refused; 1 otherwise; 2 and 3 as for verify.
+    """
+    console = console_for(no_color=no_color)
+    subjects = (Target.from_path(old), Target.from_path(new))
+    with no_traceback(), progress_on(console) as progress:
+        found = compare_configurations(*subjects, of_image=image, jobs=jobs, progress=progress)
+    show(found, console)
+    sys.exit(EXIT[found.verdict()])

@@ -7,12 +7,6 @@ from collections.abc import Iterator
 
 import click
 
-from harness.engine import ServerError
-from harness.httpd.layout import ConfigurationError
-from harness.pki.files import PkiError
-from harness.verify.plan import NothingToDoError
-from harness.verify.policy import PolicyError
-
 EXIT = {"pass": 0, "fail": 1, "inconclusive": 3}
 """The exit code of each verdict."""
 _NO_VERDICT = 3
@@ -27,14 +21,27 @@ def no_traceback() -> Iterator[None]:
     except KeyboardInterrupt:
         click.echo("No verdict. Interrupted. All containers of the run are removed.", err=True)
         sys.exit(_NO_VERDICT)
-    except (NothingToDoError, PkiError) as error:
-        raise click.UsageError(str(error)) from None
-    except PolicyError as error:
-        click.echo(f"The policy cannot be used.\n{error}", err=True)
-        sys.exit(2)
-    except ConfigurationError as error:
-        click.echo(f"The configuration cannot be used.\n{error}", err=True)
-        sys.exit(2)
-    except ServerError as error:
-        click.echo(f"No verdict. {error}", err=True)
-        sys.exit(_NO_VERDICT)
+    except Exception as error:
+        message, code = _told(error)
+        click.echo(message, err=True)
+        sys.exit(code)
+
+
+def _told(error: Exception) -> tuple[str, int]:
+    """The message and the exit code; an error that no user can cause is raised again."""
+    from harness.engine import ServerError
+    from harness.httpd.layout import ConfigurationError
+    from harness.pki.files import PkiError
+    from harness.verify.plan import NothingToDoError
+    from harness.verify.policy import PolicyError
+
+    match error:
+        case NothingToDoError() | PkiError():
+            raise click.UsageError(str(error)) from None
+        case PolicyError():
+            return f"The policy cannot be used.\n{error}", 2
+        case ConfigurationError():
+            return f"The configuration cannot be used.\n{error}", 2
+        case ServerError():
+            return f"No verdict. {error}", _NO_VERDICT
+    raise error

@@ -1,13 +1,14 @@
 """`verify --record`: write a record of the run, or compare with an earlier one."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
-from rich.markup import escape
 
-from harness.report import record
-from harness.verify import Run
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from harness.verify import Run
 
 _STYLES = {"+": "green", "-": "red", "@": "cyan"}
 
@@ -32,8 +33,12 @@ option = click.option(
 )
 
 
-def keeps(run: Run, file: Path, console: Console) -> bool:
+def keeps(run: "Run", file: Path, console: "Console") -> bool:
     """Write the record, or compare with the existing one and show the differences; returns whether they agree."""
+    from rich.markup import escape
+
+    from harness.report import record
+
     if not record.is_whole(run):
         console.print(f"\nSome probes have no clear outcome, so {escape(str(file))} is neither written nor compared.")
         return True

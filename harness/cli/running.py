@@ -1,23 +1,12 @@
 """The options for a server that is already running."""
 
 import functools
-import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import load_pem_private_key, pkcs12
 
-from harness.cli.pki.secret import secret
-from harness.httpd.site import Site
-from harness.pki import Authority, Identity, PrivateKey
-from harness.pki.files import PkiError
-from harness.verify.live import Credentials, site_at
-
-_URL = re.compile(r"https://(?P<name>[A-Za-z0-9._-]+)(?::(?P<port>\d{1,5}))?(?P<path>/\S*)?")
 _FILE = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
 _OPTIONS = (
     click.option(
@@ -32,14 +21,7 @@ _OPTIONS = (
     ),
     click.option("--server-ca", type=_FILE, help="With --url: the authority of the server's certificate (PEM)."),
 )
-
-
-@dataclass(frozen=True)
-class Running:
-    """The sites to probe, and the credentials for that."""
-
-    places: tuple[Site, ...]
-    lent: Credentials
+_SPELLED = {"config": "CONFIG", "image": "--image", "compose_file": "--compose", "urls": "--site", "keep": "--keep"}
 
 
 def options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -53,85 +35,16 @@ def options(command: Callable[..., Any]) -> Callable[..., Any]:
             raise click.UsageError(f"--{said[0].replace('_', '-')} is about a server that is running: add --url URL.")
         if running and (said := [name for name in _SPELLED if given.get(name)]):
             raise click.UsageError(f"--url replaces the configuration: leave out {_SPELLED[said[0]]}.")
-        return command(**given, server=_server(running, mine) if running else None)
+        return command(**given, server=_server(running, mine))
 
     for option in reversed(_OPTIONS):
         collected = option(collected)
     return collected
 
 
-_SPELLED = {"config": "CONFIG", "image": "--image", "compose_file": "--compose", "urls": "--site", "keep": "--keep"}
+def _server(urls: tuple[str, ...], files: dict[str, Path | None]) -> Any:
+    if not urls:
+        return None
+    from harness.cli import credentials  # All of cryptography, for this alone.
 
-
-def _server(urls: tuple[str, ...], files: dict[str, Path | None]) -> Running:
-    password = _password(files["password_file"])
-    client, key, ca, ca_key = files["client"], files["key"], files["ca"], files["ca_key"]
-    if ca_key and not ca:
-        raise click.UsageError("--ca-key is the key of an authority: add its certificate with --ca.")
-    if key and not client:
-        raise click.UsageError("--key is the key of a client: add its certificate with --client.")
-    authorities = _certificates(ca) if ca else []
-    issuer = None
-    if ca_key and ca:
-        above = tuple(one for one in authorities if one.issuer != one.subject)
-        issuer = Authority(authorities[0], _key(ca_key, ca, authorities[0], password), above)
-    credentials = Credentials(
-        client=_identity(client, key, password) if client else None,
-        authority=authorities[0] if authorities else None,
-        issuer=issuer,
-        server_ca=files["server_ca"],
-    )
-    return Running(tuple(_site(number, url) for number, url in enumerate(dict.fromkeys(urls), 1)), credentials)
-
-
-def _password(file: Path | None) -> bytes | None:
-    try:
-        return secret(file, "MTLS_PASSWORD")
-    except PkiError as error:
-        raise click.UsageError(str(error)) from None
-
-
-def _site(number: int, url: str) -> Site:
-    found = _URL.fullmatch(url)
-    if not found or int(found["port"] or 443) > 65535:
-        raise click.UsageError(f"--url {url} is no address of a server with TLS. Example: https://localhost:8443/")
-    return site_at(number, found["name"], int(found["port"] or 443), found["path"] or "/")
-
-
-def _identity(file: Path, key: Path | None, password: bytes | None) -> Identity:
-    content = file.read_bytes()
-    if b"-----BEGIN" in content:
-        certificates = _certificates(file)
-        return Identity(certificates[0], _key(key or file, file, certificates[0], password), tuple(certificates[1:]))
-    try:
-        packed = pkcs12.load_pkcs12(content, password)
-    except ValueError:
-        raise click.UsageError(f"{file} is no .pfx with this password (--password-file), and no PEM file.") from None
-    if packed.cert is None or packed.key is None:
-        raise click.UsageError(f"{file} must contain a certificate and its key.")
-    chain = tuple(entry.certificate for entry in packed.additional_certs)
-    above = tuple(one for one in chain if one.issuer != one.subject)
-    return Identity(packed.cert.certificate, packed.key, above)  # type: ignore[arg-type]
-
-
-def _certificates(file: Path) -> list[x509.Certificate]:
-    try:
-        return x509.load_pem_x509_certificates(file.read_bytes())
-    except ValueError:
-        raise click.UsageError(f"{file} holds no certificate in PEM format.") from None
-
-
-def _key(file: Path, of: Path, certificate: x509.Certificate, password: bytes | None) -> PrivateKey:
-    content = file.read_bytes()
-    if b"PRIVATE KEY-----" not in content:
-        raise click.UsageError(f"{file} holds no private key in PEM format: name the key file with --key.")
-    try:
-        # An unneeded password is not an error: it may be for another file.
-        key = load_pem_private_key(content, password if b"ENCRYPTED" in content else None)
-    except (TypeError, ValueError):
-        raise click.UsageError(
-            f"The key in {file} cannot be read. Is the password correct (--password-file)?"
-        ) from None
-    if key.public_key() != certificate.public_key():
-        raise click.UsageError(f"The key in {file} is not that of the certificate in {of}.")
-    return key  # type: ignore[return-value]
+    return credentials.running(urls, files)

@@ -75,7 +75,7 @@ def owner() -> str:
 
 
 @contextlib.contextmanager
-def owned(*, keep: bool = False) -> Iterator[str]:
+def owned(label: str = "", *, keep: bool = False) -> Iterator[str]:
     """Yield the label for the parts of one run, and remove them however it ends, unless they are to be kept.
 
     After a run without an error a thread of its own removes them: the process does not end before that.
@@ -83,7 +83,7 @@ def owned(*, keep: bool = False) -> Iterator[str]:
     Raises:
         ServerError: the engine refused something, or could no longer be reached.
     """
-    label = "kept" if keep else owner()
+    label = label or ("kept" if keep else owner())
     with said_plainly():
         try:
             yield label
@@ -98,7 +98,7 @@ def owned(*, keep: bool = False) -> Iterator[str]:
                 clear(label)
             raise
         if not keep:
-            threading.Thread(target=clear, args=(label,)).start()
+            threading.Thread(target=_clear_after, args=(label,)).start()
 
 
 def sweep() -> int:
@@ -115,6 +115,12 @@ def clear(label: str) -> int:
     for part in found:
         discard(part)
     return len(found)
+
+
+def _clear_after(label: str) -> None:
+    # What cannot be removed now, the next run sweeps.
+    with contextlib.suppress(DockerException, requests.RequestException):
+        clear(label)
 
 
 def _labelled(label: str) -> list[Container | Volume]:

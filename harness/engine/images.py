@@ -12,10 +12,11 @@ from pathlib import Path
 from docker.errors import APIError, BuildError, ImageNotFound
 
 from harness.engine.client import LABEL, ServerError, clear, engine, sweep
-from harness.pki.files import locked
 
 IMAGES = Path(__file__).parents[1] / "images"
 """A folder an image: in a checkout a link to where a person looks for them, in an installed package a part of it."""
+REFERENCE = IMAGES / "httpd" / "conf"
+"""The configuration of the reference deployment."""
 SUITE = "trixie"
 OFFICIAL = f"debian:{SUITE}-slim"
 HOME_MADE = f"mtls-harness/base:{SUITE}"
@@ -31,11 +32,23 @@ def image(name: str, *, on: str | None = None) -> str:
     """
     folder = IMAGES / name
     base_image = on or base()
-    tag = f"mtls-harness/{name}:{_digest(folder, base_image)}"
-    with _alone(name):
-        if not _exists(tag):
-            _build(name, folder, tag, base_image)
+    tag = _tag(name, base_image)
+    if not _exists(tag):
+        with _alone(name):
+            if not _exists(tag):
+                _build(name, folder, tag, base_image)
     return tag
+
+
+def at_hand(tag: str | None) -> str | None:
+    """The image that the user names, or else the one of `images/httpd`, if it needs neither a build nor a registry."""
+    if tag is None and (base_image := os.environ.get("MTLS_BASE_IMAGE") or _known_base()) and _exists(base_image):
+        tag = _tag("httpd", base_image)
+    return tag if tag and _exists(tag) else None
+
+
+def _tag(name: str, base_image: str) -> str:
+    return f"mtls-harness/{name}:{_digest(IMAGES / name, base_image)}"
 
 
 def _build(name: str, folder: Path, tag: str, base_image: str) -> None:
@@ -92,14 +105,19 @@ def base() -> str:
     """
     if chosen := os.environ.get("MTLS_BASE_IMAGE"):
         return given(chosen)
+    if known := _known_base():
+        return known
     with _alone("base"):
-        for known in (OFFICIAL, HOME_MADE):
-            if _exists(known):
-                return known
+        if known := _known_base():
+            return known
         if refusal := _pull(OFFICIAL):
             _make_base(refusal)
             return HOME_MADE
     return OFFICIAL
+
+
+def _known_base() -> str | None:
+    return next((tag for tag in (OFFICIAL, HOME_MADE) if _exists(tag)), None)
 
 
 @contextlib.contextmanager
@@ -112,6 +130,8 @@ def _alone(name: str) -> Iterator[None]:
     except OSError:  # Without a home there is no lock: two may make the same image, and both be content.
         yield
         return
+    from harness.pki.files import locked  # With it comes all of cryptography, for a file's lock.
+
     with locked(folder):
         yield
 

@@ -4,12 +4,12 @@ httpd resolves the configuration and names what is missing. The sandbox adds tha
 holds the user's configuration, but no other file of the user's machine.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 
 from harness.engine import observation
+from harness.engine.ahead import Starting, take
 from harness.engine.client import discard, owned
 from harness.engine.container import start
 from harness.engine.filesystem import Filesystem
@@ -32,15 +32,14 @@ _MOST_QUESTIONS = 200
 class Sandbox:
     """An image, a configuration, and everything that the configuration needs in order to run in the image.
 
-    `image` is a tag. `label` is the value of `LABEL` on every container and volume. `keep`: httpd runs on at the end.
-    `started` waits for the container that was started for it. Call `effective` before `running`.
+    `image` is a tag. `first` is the container that was started for it. With `keep`, httpd runs on at the end. Call
+    `effective` before `running`.
     """
 
     image: str
     layout: Layout
-    label: str
+    first: Starting
     keep: bool
-    started: Callable[[], Shell]
     _stack: ExitStack
     _inspected: HttpdImage | None = None
     _filesystem: Filesystem = field(default_factory=Filesystem)
@@ -54,7 +53,7 @@ class Sandbox:
             ConfigurationError: httpd refuses it, in httpd's own words; or it needs a module that the image lacks.
             ServerError: the engine refused something, or the image holds no httpd.
         """
-        shell = self.started()
+        shell = self.first.shell()
         self._inspected = inspect(shell, self.image)
         self._filesystem = initial_filesystem(self.layout, self._inspected)
         self._put(shell, self._filesystem.files)
@@ -87,18 +86,18 @@ class Sandbox:
         output = shell.become(self._command(["-D", "FOREGROUND"], directives))
         httpd = Httpd(shell.container, output, ports, self.layout.named)
         if answers:
-            with responder(shell.container, self.label, answers, keep=self.keep) as asked:
+            with responder(shell.container, self.first.label, answers, keep=self.keep) as asked:
                 yield replace(httpd, responder=asked)
         else:
             yield httpd
 
     def _with_ports(self, ports: Sequence[int]) -> Shell:
         """The container that was started, or another one if that does not publish all these ports."""
-        shell = self.started()
-        if {*ports} <= {*self.layout.ports}:
+        shell = self.first.shell()
+        if {*ports} <= {*self.first.ports}:
             return shell
         discard(shell.container)
-        other = start(self.image, self.layout, self.label, ports, keep=self.keep)
+        other = start(self.image, self.layout, self.first.label, ports, keep=self.keep)
         self._stack.callback(other.close)
         return other
 
@@ -165,12 +164,7 @@ def sandbox(image: str, layout: Layout, *, keep: bool = False) -> Iterator[Sandb
     Raises:
         ServerError: the engine refused something, here or during the use of the sandbox.
     """
-    with owned(keep=keep) as label, ThreadPoolExecutor(1) as worker, ExitStack() as stack:
-        first = worker.submit(start, image, layout, label, layout.ports, keep=keep)
-        stack.callback(_close, first)
-        yield Sandbox(image, layout, label, keep, first.result, stack)
-
-
-def _close(started: Future[Shell]) -> None:
-    if not started.exception():
-        started.result().close()
+    first = take(image, layout, keep=keep)
+    with owned(first.label, keep=keep), ExitStack() as stack:
+        stack.callback(first.close)
+        yield Sandbox(image, layout, first, keep, stack)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Self
 
 from harness.engine.compose import service
-from harness.engine.images import IMAGES
+from harness.engine.images import REFERENCE as CONFIGURATION
 from harness.engine.service import configuration as configuration_of
 from harness.httpd.layout import Layout
 
@@ -58,5 +58,5 @@ class Target:
         return (folder / file).resolve()
 
 
-REFERENCE = Target(IMAGES / "httpd" / "conf", "images/httpd/conf", depth=3)
+REFERENCE = Target(CONFIGURATION, "images/httpd/conf", depth=3)
 """The reference deployment: `compose.yaml` runs it. It promises the whole catalogue."""

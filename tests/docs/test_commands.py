@@ -87,17 +87,24 @@ def exists(named: str) -> bool:
     for word in words[1:]:
         if not isinstance(command, click.Group):
             break
-        if word not in command.commands:
+        if (found := command.get_command(click.Context(command), word)) is None:
             return False
-        command = command.commands[word]
+        command = found
     return given <= options(command)
 
 
 def options(command: click.Command) -> set[str]:
     """Every option of a command and of those below it."""
     own = {name for entry in command.params for name in (*entry.opts, *entry.secondary_opts)} | {"--help"}
-    below = command.commands.values() if isinstance(command, click.Group) else ()
+    below = commands(command).values() if isinstance(command, click.Group) else ()
     return own.union(*map(options, below))
+
+
+def commands(group: click.Group) -> dict[str, click.Command]:
+    """The commands of a group by their names."""
+    context = click.Context(group)
+    found = {name: group.get_command(context, name) for name in group.list_commands(context)}
+    return {name: command for name, command in found.items() if command}
 
 
 @functools.cache

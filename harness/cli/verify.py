@@ -1,0 +1,83 @@
+"""`mtls-harness verify`: its options, and a container that starts while the rest of the program is imported."""
+
+import contextlib
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from harness.cli import record, running
+from harness.cli.ending import no_traceback
+from harness.outcome import TLS_VERSIONS
+
+_FILE = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
+_REPORT = click.File("w", encoding="utf-8", lazy=False)
+
+
+@click.command()
+@click.argument("config", required=False, type=click.Path(path_type=Path), metavar="[CONFIG]")
+@click.option("--image", help="Run httpd from this image instead of the project's own.")
+@click.option("--policy", type=_FILE, metavar="FILE.toml", help="Requirements beyond CONFIG's own (docs/policy.md).")
+@click.option(
+    "--compose",
+    "compose_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Verify a service of this Compose file.",
+)
+@click.option("--service", metavar="NAME", help="Service name, if the file has several.")
+@click.option("--site", "urls", multiple=True, metavar="URL", help="Only this site (repeatable).")
+@running.options
+@click.option(
+    "-k", "expression", default="", metavar="EXPRESSION", help="Only cases whose id matches, like pytest's -k."
+)
+@click.option("--tls", type=click.Choice(TLS_VERSIONS), help="Only this protocol version.")
+@click.option("--jobs", type=click.IntRange(1, 64), default=8, show_default=True, help="Number of parallel probes.")
+@click.option("--seed", type=int, metavar="N", help="Shuffle the probes; the same number gives the same order.")
+@click.option("--json", "json_file", type=_REPORT, help="Write the report as JSON (- is stdout).")
+@click.option("--junit", "junit_file", type=_REPORT, help="Write the report as JUnit XML (- is stdout).")
+@click.option("--sarif", "sarif_file", type=_REPORT, help="Write the findings as SARIF 2.1.0 (- is stdout).")
+@click.option("--html", "html_file", type=_REPORT, help="Write the report as one HTML page (- is stdout).")
+@click.option(
+    "--client-like",
+    "like",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    metavar="FILE",
+    help="Use this certificate (PEM or DER, no key) as the model of the valid client.",
+)
+@record.option
+@click.option("--strict", is_flag=True, help="Count warnings as errors.")
+@click.option("--keep", is_flag=True, help="Keep the container; `make clean` removes it.")
+@click.option("--no-color", is_flag=True, help="No colours; also with NO_COLOR, CI=true or a pipe.")
+@click.option("--quiet", is_flag=True, help="Print only errors.")
+def verify(**options: Any) -> None:
+    """Prove which clients CONFIG admits, and which it refuses. Without CONFIG: the reference deployment.
+
+    CONFIG is a snippet, a whole httpd.conf, or a folder laid out like Debian's /etc/apache2, Red Hat's /etc/httpd or
+    upstream's /usr/local/apache2/conf. It is copied and never changed. Private keys are not read.
+
+    With --compose, CONFIG is a path inside the container. It is only needed where httpd's command line does not name
+    it. The configuration is read from the image and from the mounts; the service is not started.
+    """
+    if options["compose_file"] and options["image"]:
+        raise click.UsageError("--compose names the image: leave --image out.")
+    if options["service"] and not options["compose_file"]:
+        raise click.UsageError("--service needs the Compose file: add --compose FILE.")
+    with no_traceback():
+        if not (options["compose_file"] or options["server"] or options["keep"]):
+            _begin(options["config"], options["image"])
+        from harness.cli.verification import run  # Half of the time that the container takes to start.
+
+        code = run(**options)
+    sys.exit(code)
+
+
+def _begin(config: Path | None, image: str | None) -> None:
+    from harness.engine import ServerError, ahead, images
+    from harness.httpd import layout
+
+    # What is wrong with either is said in its turn.
+    with contextlib.suppress(ServerError, layout.ConfigurationError, OSError):
+        if tag := images.at_hand(image):
+            ahead.begin(tag, layout.read(config or images.REFERENCE))
