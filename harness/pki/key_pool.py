@@ -3,13 +3,14 @@
 import functools
 import math
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from harness.pki.keys import KeyType, PrivateKey, generate
 
 SLOW_KINDS = (KeyType.RSA_4096, KeyType.RSA_3072, KeyType.RSA_2048, KeyType.RSA_1024)
+_EXPONENT = 65537
 
 
 class SlowKeys:
@@ -17,34 +18,43 @@ class SlowKeys:
 
     def __init__(self, kinds: Sequence[KeyType] = SLOW_KINDS) -> None:
         """Begin to make keys of these kinds."""
-        workers = ThreadPoolExecutor(max_workers=2)
-        self._keys = {kind: workers.submit(_made, kind) for kind in kinds}
-        workers.shutdown(wait=False)
+        worker = ThreadPoolExecutor(max_workers=1)
+        self._keys: Future[dict[KeyType, PrivateKey]] = worker.submit(rsa_keys if kinds else dict)
+        worker.shutdown(wait=False)
 
     def __getitem__(self, kind: KeyType) -> PrivateKey:
-        return self._keys[kind].result()
+        return self._keys.result()[kind]
 
 
-def _made(kind: KeyType) -> PrivateKey:
-    return of_four_primes() if kind is KeyType.RSA_4096 else generate(kind)
+def rsa_keys() -> dict[KeyType, PrivateKey]:
+    """A key of each size, in a sixth of the time. They protect nothing, so they may share their primes.
 
-
-def of_four_primes() -> rsa.RSAPrivateKey:
-    """An RSA-4096 key, in a sixth of the time: of four primes of 1024 bits (RFC 8017 section 3.2), taken from two
-    RSA-2048 keys. To the peer it is a key like any other. It protects nothing."""
-    exponent = 65537
+    OpenSSL takes up to a second to find two primes of 2048 bits, and 40 ms for two of 1024 bits. So the larger keys
+    have three or four of the latter (RFC 8017 section 3.2), which no peer can tell.
+    """
+    found: list[rsa.RSAPrivateNumbers] = []
     while True:
-        # The factors p and q of the key are products of two primes each: only their orders are not p-1 and q-1.
-        halves = [rsa.generate_private_key(exponent, 2048).private_numbers() for _ in range(2)]
-        first, second = sorted(halves, key=lambda half: half.public_numbers.n, reverse=True)
-        p, q = first.public_numbers.n, second.public_numbers.n
-        if (p * q).bit_length() == 4096:
-            break
-    orders = [math.lcm(half.p - 1, half.q - 1) for half in (first, second)]
-    d = pow(exponent, -1, math.lcm(*orders))
-    numbers = rsa.RSAPrivateNumbers(
-        p, q, d, d % orders[0], d % orders[1], pow(q, -1, p), rsa.RSAPublicNumbers(exponent, p * q)
-    )
+        found.append(rsa.generate_private_key(_EXPONENT, 2048).private_numbers())
+        first, *others = sorted(found, key=lambda key: key.public_numbers.n, reverse=True)
+        for second in others:
+            large, medium = _key([first.p, first.q], [second.p, second.q]), _key([first.p, first.q], [second.p])
+            if (large.key_size, medium.key_size) == (4096, 3072):
+                return {
+                    KeyType.RSA_4096: large,
+                    KeyType.RSA_3072: medium,
+                    KeyType.RSA_2048: first.private_key(),
+                    KeyType.RSA_1024: generate(KeyType.RSA_1024),
+                }
+
+
+def _key(p_primes: Sequence[int], q_primes: Sequence[int]) -> rsa.RSAPrivateKey:
+    """A key whose factors p and q may be products of primes."""
+    p, q = math.prod(p_primes), math.prod(q_primes)
+    # The exponents count modulo the order of each group, which for a product is not p-1.
+    p_order, q_order = (math.lcm(*(prime - 1 for prime in primes)) for primes in (p_primes, q_primes))
+    d = pow(_EXPONENT, -1, math.lcm(p_order, q_order))
+    public = rsa.RSAPublicNumbers(_EXPONENT, p * q)
+    numbers = rsa.RSAPrivateNumbers(p, q, d, d % p_order, d % q_order, rsa.rsa_crt_iqmp(p, q), public)
     # The validation would look for two primes.
     return numbers.private_key(unsafe_skip_rsa_key_validation=True)
 

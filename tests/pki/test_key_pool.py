@@ -1,4 +1,4 @@
-"""The RSA keys that a process makes once: a quickly made one must be worth the same to the peer."""
+"""The RSA keys that a process makes once: quickly made ones must be worth the same to the peer."""
 
 import pytest
 from cryptography.exceptions import InvalidSignature
@@ -7,33 +7,25 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from OpenSSL import crypto
 
 from harness.pki import KeyType
-from harness.pki.key_pool import SLOW_KINDS, SlowKeys, of_four_primes
+from harness.pki.key_pool import SLOW_KINDS, SlowKeys
 
 TEXT = b"signed by the client"
-PSS = padding.PSS(padding.MGF1(SHA256()), SHA256.digest_size)
+KEYS = SlowKeys()
 
 
-@pytest.mark.parametrize("scheme", [padding.PKCS1v15(), PSS], ids=["PKCS #1 v1.5", "PSS"])
-def test_a_key_of_four_primes_signs_as_any_rsa_key(scheme: padding.AsymmetricPadding) -> None:
-    key = of_four_primes()
+@pytest.mark.parametrize("kind", SLOW_KINDS, ids=str)
+def test_a_key_has_its_size_and_signs_as_any_rsa_key(kind: KeyType) -> None:
+    key, scheme = KEYS[kind], padding.PKCS1v15()
+    assert isinstance(key, rsa.RSAPrivateKey)
     signature = key.sign(TEXT, scheme, SHA256())
-    assert key.key_size == 4096
+    assert key.key_size == int(kind.removeprefix("rsa-"))
     key.public_key().verify(signature, TEXT, scheme, SHA256())
     with pytest.raises(InvalidSignature):
         key.public_key().verify(signature, TEXT[:-1], scheme, SHA256())
 
 
-def test_openssl_takes_a_key_of_four_primes_for_a_handshake() -> None:
-    key = of_four_primes()
-    assert crypto.PKey.from_cryptography_key(key).bits() == 4096
-
-
-def test_each_kind_has_its_size() -> None:
-    keys = SlowKeys()
-    sizes = {kind: key.key_size for kind in SLOW_KINDS if isinstance(key := keys[kind], rsa.RSAPrivateKey)}
-    assert sizes == {
-        KeyType.RSA_1024: 1024,
-        KeyType.RSA_2048: 2048,
-        KeyType.RSA_3072: 3072,
-        KeyType.RSA_4096: 4096,
-    }
+@pytest.mark.parametrize("kind", SLOW_KINDS, ids=str)
+def test_openssl_takes_a_key_for_a_handshake(kind: KeyType) -> None:
+    key = KEYS[kind]
+    assert isinstance(key, rsa.RSAPrivateKey)
+    assert crypto.PKey.from_cryptography_key(key).bits() == int(kind.removeprefix("rsa-"))
