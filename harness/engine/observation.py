@@ -2,6 +2,7 @@
 
 from harness.httpd.directive import Directive, walk
 from harness.httpd.log import ACCESS, INSTEAD
+from harness.httpd.log_line import FORMAT
 from harness.httpd.trace import LOG_LEVEL
 
 RUNTIME_FOLDER = "/run/mtls-harness"
@@ -11,8 +12,7 @@ _DIRECTIVES = (
     f"DefaultRuntimeDir {RUNTIME_FOLDER}",
     f"PidFile {RUNTIME_FOLDER}/httpd.pid",
     "ErrorLog /proc/self/fd/2",
-    # httpd's default format, except for the client: both logs name its connection.
-    r'ErrorLogFormat "[%{u}t] [%-m:%l] [pid %P:tid %{g}T] %7F: %E: [client\\ %{c}L] %M"',
+    f'ErrorLogFormat "{FORMAT}"',
     # The reason of a refusal appears at `info`. `debug` adds the serial number of every certificate that is verified.
     *LOG_LEVEL,
     # GlobalLog covers every virtual host, in addition to the host's own logs.

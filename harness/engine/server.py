@@ -11,7 +11,7 @@ from docker.models.containers import Container
 
 from harness.engine.client import ServerError
 from harness.engine.shell import Output
-from harness.httpd.log import is_word
+from harness.httpd.log_line import is_routine
 
 _START_S = 10
 """How long the engine may take to publish the ports."""
@@ -46,7 +46,7 @@ class Httpd:
 
     def last_words(self, lines: int = _LAST) -> str:
         """The last lines of its log without httpd's routine messages, for a message."""
-        return self.named("\n".join([line for line in self.output.lines() if is_word(line)][-lines:]))
+        return self.named("\n".join([line for line in self.output.lines() if not is_routine(line)][-lines:]))
 
     def finish(self, *, keep: bool = False) -> Iterator[str]:
         """Stop the server and yield every line of its log: the log is complete only after the server has stopped.

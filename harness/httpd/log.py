@@ -6,22 +6,19 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from harness.httpd.trace import Trace, TraceEntry, entry_of
+from harness.httpd import log_line
+from harness.httpd.log_line import LogLine
+from harness.httpd.trace import Trace, TraceEntry, entry_of, of_request
 from harness.outcome import LogEntry, Reason
 
 ACCESS = "mtls-probe"
 """Opens each line of the access log that is written for the verifier."""
 INSTEAD = "mtls-instead"
 """Opens each line about what answered in the place of what was asked for (ErrorDocument)."""
-_CHATTER = re.compile(r"\[\w+:(info|debug|trace\d)\]")
 
-_LINE = re.compile(
-    r"\[(?:ssl|core):\w+\] \[pid (?P<thread>[^\]]+)\] (?:\S+\.c\(\d+\): )?"
-    r"(?:\[(?:client|remote) (?P<client>[^\] ]+)\] )?(?P<text>.*)"
-)
-_NEW = "AH01964"
+_NEW = "AH01964: "
 # The subject comes from the client and may hold anything, so only the last of these marks counts.
-_SERIAL = re.compile(r".* / serial: (?P<serial>[0-9A-F]+) / notbefore: ")
+_SERIAL = re.compile(r"AH0227[56]: Certificate Verification.* / serial: (?P<serial>[0-9A-F]+) / notbefore: ")
 _VERIFICATION = re.compile(r"(?P<ah>AH02276): Certificate Verification: Error \((?P<number>\d+)\): ")
 # Why OCSP could not tell: said before the verification's own error, which then is 50 whatever the reason.
 _APPLICATION_VERIFICATION = 50
@@ -111,56 +108,98 @@ _LAST = 8
 
 
 def read(lines: Iterable[str]) -> Log:
-    """Read the lines of error and access log, as a container hands them out together."""
-    words: deque[str] = deque(maxlen=_LAST)
-    connections: list[Connection] = []
-    current: dict[str, Connection] = {}
-    served: dict[str, str] = {}
-    requests: dict[str, list[tuple[LogEntry, str, Connection | None]]] = {}
-    instead: dict[str, str] = {}
-    traces: dict[str, list[TraceEntry]] = {}
-    versions = {"httpd": "unknown", "openssl": "unknown"}
+    """Read the lines of error and access log, as a container hands them out together.
+
+    A line counts only if it is one from its first character on: what a client writes into a request or a certificate
+    stands further back.
+    """
+    reader = _Reader()
     for line in lines:
-        if is_word(line):
-            words.append(line)
-        if traced := entry_of(line):
-            traces.setdefault(traced[0], []).append(traced[1])
-        elif found := _ACCESS.search(line):
+        reader.add(line)
+    return reader.log()
+
+
+@dataclass(frozen=True)
+class _Request:
+    """One line of the access log. `client` is the log id of its connection."""
+
+    entry: LogEntry
+    client: str
+    error_document: bool
+
+
+@dataclass
+class _Reader:
+    """What was read so far. `current` are the connections by their log id, `served` the latest connection of each
+    thread."""
+
+    words: deque[str] = field(default_factory=lambda: deque(maxlen=_LAST))
+    connections: list[Connection] = field(default_factory=list)
+    current: dict[str, Connection] = field(default_factory=dict)
+    served: dict[str, Connection] = field(default_factory=dict)
+    requests: dict[str, list[_Request]] = field(default_factory=dict)
+    instead: dict[str, str] = field(default_factory=dict)
+    traces: dict[str, list[TraceEntry]] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=lambda: {"httpd": "unknown", "openssl": "unknown"})
+
+    def add(self, line: str) -> None:
+        """Read the next line."""
+        parsed = log_line.parse(line)
+        if not log_line.is_routine(line):
+            self.words.append(line)
+        if parsed is None:
+            self._add_access(line)
+            return
+        if parsed.client and (entry := entry_of(parsed)):
+            self.traces.setdefault(parsed.client, []).append(entry)
+        if parsed.module == "ssl":
+            self._add_connection(parsed)
+
+    def _add_access(self, line: str) -> None:
+        if found := _ACCESS.match(line):
             identity = found["serial"] if found["verify"] == "SUCCESS" else None
             status = int(found["status"])
             # What comes from a cache has asked no guard; an ErrorDocument may answer well in the place of a refusal.
             passed = found["passed"] == "passed" or (status < 300 and found["instead"] == "-")
-            record = LogEntry(identity, None, status, passed, found["file"])
-            logged = requests.setdefault(found["mark"], [])
-            logged.append((record, found["client"], current.get(found["client"])))
-            versions = {name: found[name] for name in versions}
-        elif found := _INSTEAD.search(line):
-            instead[found["mark"]] = found["file"]
-        elif found := _LINE.search(line):
-            client = found["client"] or served.get(found["thread"])
-            if client is None:
-                continue
-            served[found["thread"]] = client
-            if client not in current or _NEW in found["text"]:
-                current[client] = Connection(client)
-                connections.append(current[client])
-            _note(current[client], found["text"])
-    # Of the two logs, either may be handed out first.
-    came = {
-        mark: [(record, connection or current.get(client)) for record, client, connection in logged]
-        for mark, logged in requests.items()
-    }
-    own = {mark: replace(_own(logged), instead=instead.get(mark)) for mark, logged in came.items()}
-    clients = {mark: said[-1][1] for mark, said in requests.items()}
-    by_probe = {mark: tuple(traces.get(client, ())) for mark, client in clients.items()}
-    return Log(tuple(connections), own, versions, "\n".join(words), by_probe)
+            refused = found["instead"].isdecimal() and int(found["instead"]) >= 400
+            entry = LogEntry(identity, None, status, passed, found["file"])
+            self.requests.setdefault(found["mark"], []).append(_Request(entry, found["client"], refused))
+            self.versions = {name: found[name] for name in self.versions}
+        elif found := _INSTEAD.match(line):
+            self.instead[found["mark"]] = found["file"]
 
+    def _add_connection(self, line: LogLine) -> None:
+        if line.client is None:
+            if line.thread in self.served:
+                _note_library(self.served[line.thread], line.message)
+            return
+        if line.client not in self.current or line.message.startswith(_NEW):
+            self.current[line.client] = Connection(line.client)
+            self.connections.append(self.current[line.client])
+        self.served[line.thread] = self.current[line.client]
+        _note(self.current[line.client], line.message)
 
-def _own(logged: list[tuple[LogEntry, Connection | None]]) -> LogEntry:
-    """Of what is said of one mark, find what is about the client itself: a proxy that asks another virtual host of the
-    same server does it by the client's mark, but without his certificate, and mostly without TLS."""
-    record, connection = max(reversed(logged), key=lambda one: (one[1] is not None, one[0].identity is not None))
-    return replace(record, reason=connection.reason if connection else None)
+    def log(self) -> Log:
+        """Return the log of all lines so far. Of the two logs, either may be handed out first."""
+        own = {mark: self._own(logged) for mark, logged in self.requests.items()}
+        entries = {
+            mark: replace(one.entry, reason=self._reason(one), instead=self.instead.get(mark))
+            for mark, one in own.items()
+        }
+        traces = {
+            mark: of_request(self.traces.get(one.client, ()), error_document=one.error_document)
+            for mark, one in own.items()
+        }
+        return Log(tuple(self.connections), entries, self.versions, "\n".join(self.words), traces)
+
+    def _own(self, logged: list[_Request]) -> _Request:
+        """Return the client's own request of those with one probe's id: a proxy that asks another virtual host of the
+        same server sends that id as well, but without the client's certificate, and mostly without TLS."""
+        return max(reversed(logged), key=lambda one: (one.client in self.current, one.entry.identity is not None))
+
+    def _reason(self, request: _Request) -> Reason | None:
+        connection = self.current.get(request.client)
+        return connection.reason if connection else None
 
 
 def _note(connection: Connection, text: str) -> None:
@@ -176,11 +215,9 @@ def _note(connection: Connection, text: str) -> None:
         connection.reason = Reason(untold or found["ah"], number)
     elif connection.reason is None and (found := _REFUSAL.match(text)):
         connection.reason = Reason(found["ah"])
-    elif (connection.reason is None or connection.reason.ah is None) and (found := _LIBRARY.match(text)):
+
+
+def _note_library(connection: Connection, text: str) -> None:
+    if (connection.reason is None or connection.reason.ah is None) and (found := _LIBRARY.match(text)):
         earlier = f"{connection.reason.text}; " if connection.reason else ""
         connection.reason = Reason(None, None, earlier + found["text"].strip())
-
-
-def is_word(line: str) -> bool:
-    """Whether a line of a log is more than httpd telling what it does."""
-    return not _CHATTER.search(line)

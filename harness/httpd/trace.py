@@ -1,7 +1,7 @@
 """What did httpd make of each condition of one request, by its own log?
 
-At the levels of LOG_LEVEL httpd logs each condition with its result (measured on 2.4.71). What a client writes stands
-in these lines as well, escaped; it is never read as httpd's own words, which begin with the module and the source file.
+At the levels of LOG_LEVEL httpd logs each condition with its result (measured on 2.4.71). A client's words stand in
+some of these messages. Each form is therefore read from the message's first character on, and to its last.
 """
 
 import re
@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from harness.httpd.directive import Directive
 from harness.httpd.environment import Condition
+from harness.httpd.log_line import LogLine, unescaped
 
 LOG_LEVEL = (
     "LogLevel warn ssl:debug core:trace4",
@@ -31,12 +32,15 @@ class Kind(StrEnum):
     REWRITE_CONDITION = "rewrite-condition"
     VARIABLE = "variable"
     SSL_REQUIRE = "ssl-require"
+    PASSWORD = "password"  # noqa: S105 - the name of a kind
+    REFUSAL = "refusal"
 
 
 @dataclass(frozen=True)
 class TraceEntry:
     """One evaluation: `text` is the directive as httpd prints it, the pattern of a RewriteCond, the place of an
-    expression (file and line), or the name of a variable that was set; `result` as httpd says it."""
+    expression (file and line), the name of a variable that was set, or the number of httpd's message about a password;
+    `result` as httpd says it."""
 
     kind: Kind
     text: str
@@ -46,36 +50,47 @@ class TraceEntry:
 Trace = tuple[TraceEntry, ...]
 """The evaluations of one request, in httpd's order."""
 
-_LINE = re.compile(
-    r"\[[^\]]*\] \[(\w+):\w+\] \[pid [^\]]+\] (\w+)\.c\(\d+\): (?:\(\d+\)[^\[]*)?\[client ([^\] ]+)\] (.*)"
-)
 _EXPRESSION = re.compile(r"Evaluation of expression from (.+:\d+) gave: (-?\d+)$")
 _REQUIRE = re.compile(
-    r"AH0162[56]: authorization result of (.+?): (granted|denied|neutral)\b(?!.*: (?:granted|denied|neutral)\b)"
+    r"AH0162[56]: authorization result of (.+?) ?: (granted|denied|neutral)(?: \(no authenticated.*)?$"
 )
-_REWRITE = re.compile(r"RewriteCond: input='.*' pattern='(.*)'(?: \[NC\])? => (matched|not-matched)$")
+# Before the first bracket stand the client's address and its user: a name with a bracket in it is not read.
+_BY_REWRITE = r"[^\[]*\[[^\[\]/]*/sid#\w+\]\[rid#\w+/(?:initial|subreq)(?:/redir#\d+)?\] (?:\[perdir [^\]]*\] )?"
+_REWRITE = re.compile(rf"{_BY_REWRITE}RewriteCond: input='.*' pattern='(.*)'(?: \[NC\])? => (matched|not-matched)$")
+_FORBIDDEN = re.compile(rf"{_BY_REWRITE}(forcing) responsecode \d+ for ")
 _NOT = re.compile(r"Require not\s+", re.IGNORECASE)
 _VARIABLE = re.compile(r"Setting (\S+)")
 _SSL_REQUIRE = re.compile(r"AH02228: Failed expression: (.*)$")
-_FORMS: Mapping[str, Sequence[tuple[re.Pattern[str], Kind]]] = {
-    "util_expr_eval": [(_EXPRESSION, Kind.EXPRESSION)],
-    "mod_authz_core": [(_REQUIRE, Kind.REQUIRE)],
-    "mod_rewrite": [(_REWRITE, Kind.REWRITE_CONDITION)],
-    "mod_setenvif": [(_VARIABLE, Kind.VARIABLE)],
-    "ssl_engine_kernel": [(_SSL_REQUIRE, Kind.SSL_REQUIRE)],
+_FORMS: Mapping[tuple[str, str | None], Sequence[tuple[re.Pattern[str], Kind]]] = {
+    ("authz_core", "mod_authz_core"): [(_REQUIRE, Kind.REQUIRE)],
+    ("authz_core", None): [(re.compile(r"(AH01630): "), Kind.REFUSAL)],
+    ("rewrite", "mod_rewrite"): [(_REWRITE, Kind.REWRITE_CONDITION), (_FORBIDDEN, Kind.REFUSAL)],
+    ("setenvif", "mod_setenvif"): [(_VARIABLE, Kind.VARIABLE)],
+    ("ssl", None): [(_SSL_REQUIRE, Kind.SSL_REQUIRE), (re.compile(r"(AH02229): "), Kind.REFUSAL)],
+    ("auth_basic", None): [(re.compile(r"(AH0161[78]): user "), Kind.PASSWORD)],
 }
+_EXPRESSIONS = "util_expr_eval"
+"""The source file that evaluates expressions, for every module."""
 
 
-def entry_of(line: str) -> tuple[str, TraceEntry] | None:
-    """Read one line of the log: the connection, and what was evaluated; None where it tells of no condition."""
-    found = _LINE.match(line)
-    if not found or found[2] not in _FORMS:
-        return None
-    for form, kind in _FORMS[found[2]]:
-        if said := form.search(found[4]):
-            result = said[2] if kind not in {Kind.VARIABLE, Kind.SSL_REQUIRE} else str(kind is Kind.VARIABLE)
-            return found[3], TraceEntry(kind, said[1].strip(), result)
+def entry_of(line: LogLine) -> TraceEntry | None:
+    """Return what was evaluated; None where the line tells of no condition."""
+    forms = _FORMS.get((line.module, line.source), ())
+    if line.source == _EXPRESSIONS:
+        forms = [(_EXPRESSION, Kind.EXPRESSION)]
+    for form, kind in forms:
+        if said := form.match(line.message):
+            result = said[2] if form.groups > 1 else str(kind is Kind.VARIABLE)
+            return TraceEntry(kind, unescaped(said[1]).strip(), result)
     return None
+
+
+def of_request(entries: Sequence[TraceEntry], *, error_document: bool) -> Trace:
+    """Return the evaluations of the request itself. An ErrorDocument is served by a guard of its own: what is evaluated
+    after the refusal belongs to that."""
+    refusals = [number for number, entry in enumerate(entries) if entry.kind is Kind.REFUSAL]
+    own = entries[: refusals[0]] if error_document and refusals else entries
+    return tuple(entry for entry in own if entry.kind is not Kind.REFUSAL)
 
 
 @dataclass(frozen=True)

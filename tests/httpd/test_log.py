@@ -12,7 +12,7 @@ VERIFICATION = (
     "notafter: Nov 2 00:00:00 2026 GMT]"
 )
 NOBODY = (
-    "[Mon Nov 23 18:00:00.000000 2026] [ssl:info] [pid 1:tid 7] SSL Library Error: error:0A0000C7:"
+    "[Mon Nov 23 18:00:00.000000 2026] [ssl:info] [pid 1:tid 7] [client -] SSL Library Error: error:0A0000C7:"
     "SSL routines::peer did not return a certificate -- No CAs known to server for verification?"
 )
 
@@ -58,8 +58,9 @@ def test_connections_that_cannot_be_told_apart_need_one_reason() -> None:
 def test_a_request_of_http_2_is_one_of_its_connection_though_another_thread_handles_it() -> None:
     lines = [
         NEW.format("6H3KJT4adLQ"),
-        "[Mon Nov 23 18:00:00.000000 2026] [ssl:debug] [pid 1:tid 9] ssl_engine_kernel.c(254): [client 6H3KJT4adLQ] "
-        "AH02034: Subsequent (No.2) HTTPS request received for child 33044 (server www.example.test:443)",
+        "[Mon Nov 23 18:00:00.000000 2026] [ssl:debug] [pid 1:tid 9] [client 6H3KJT4adLQ] "
+        "ssl_engine_kernel.c(254): AH02034: Subsequent (No.2) HTTPS request received for child 33044 "
+        "(server www.example.test:443)",
         "mtls-probe 6H3KJT4adLQ a 403 - SUCCESS 1B mod_ssl/2.4.71 OpenSSL/3.5.9 - /srv/",
         "mtls-probe oFtKJTMTdLQ a 200 passed NONE - mod_ssl/2.4.71 OpenSSL/3.5.9 - /backend/",
     ]
@@ -93,7 +94,7 @@ def test_a_request_knows_why_its_own_connection_was_refused() -> None:
 
 def test_connections_for_different_sites_are_told_apart_by_the_name_in_the_handshake() -> None:
     name = (
-        "[Mon Nov 23 18:00:00.000000 2026] [ssl:debug] [pid 1:tid 7] ssl.c(1): [client {0}] "
+        "[Mon Nov 23 18:00:00.000000 2026] [ssl:debug] [pid 1:tid 7] [client {0}] ssl.c(1): "
         "AH02043: SSL virtual host for servername {1} found"
     )
     other = NOBODY.replace("peer did", "peer perhaps did")

@@ -5,6 +5,7 @@ import pytest
 from harness.httpd.directive import Directive
 from harness.httpd.environment import Condition
 from harness.httpd.formula import equals
+from harness.httpd.log_line import parse
 from harness.httpd.trace import Index, Kind, TraceEntry, deciding, entry_of
 from harness.httpd.variables import header
 
@@ -16,7 +17,7 @@ REWRITE = "203.0.113.7 - - [www.example.test/sid#7f50eaf37b18][rid#7f50dc5700a0/
 
 
 def line(module: str, source: str, text: str) -> str:
-    return f"{PREFIX} [{module}] {THREAD} {source}: {CLIENT} {text}"
+    return f"{PREFIX} [{module}] {THREAD} {CLIENT} {source}{': ' * bool(source)}{text}"
 
 
 @pytest.mark.parametrize(
@@ -59,13 +60,15 @@ def line(module: str, source: str, text: str) -> str:
             TraceEntry(Kind.VARIABLE, "tok", "True"),
         ),
         (
-            line("ssl:info", "ssl_engine_kernel.c(1261)", 'AH02228: Failed expression: %{HTTP:X-A} eq "b"'),
+            line("ssl:info", "", 'AH02228: Failed expression: %{HTTP:X-A} eq "b"'),
             TraceEntry(Kind.SSL_REQUIRE, '%{HTTP:X-A} eq "b"', "False"),
         ),
     ],
 )
 def test_a_line_tells_what_was_evaluated(recorded: str, entry: TraceEntry) -> None:
-    assert entry_of(recorded) == ("0phX3T7tXd4", entry)
+    parsed = parse(recorded)
+    assert parsed
+    assert (parsed.client, entry_of(parsed)) == ("0phX3T7tXd4", entry)
 
 
 @pytest.mark.parametrize(
@@ -83,7 +86,8 @@ def test_a_line_tells_what_was_evaluated(recorded: str, entry: TraceEntry) -> No
     ],
 )
 def test_other_lines_tell_of_no_condition(recorded: str) -> None:
-    assert entry_of(recorded) is None
+    parsed = parse(recorded)
+    assert parsed is None or entry_of(parsed) is None
 
 
 def condition(name: str, arguments: str, number: int) -> Condition:
