@@ -3,7 +3,7 @@
 import functools
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 COMMAND_LINE = "-c/-C directives"
@@ -48,6 +48,24 @@ class Directive:
         return next(iter(self.words()), "").lower()
 
 
+@dataclass(frozen=True)
+class Places:
+    """Where in the configuration a directive stands that httpd names by file and line. `origin` names the files as the
+    reader knows them, `files` are their contents; both by their paths in the container."""
+
+    origin: Mapping[str, str]
+    files: Mapping[str, bytes] = field(default_factory=dict)
+
+    def locate(self, file: str, line: int) -> tuple[str, int]:
+        """Return the file and the first line of a directive. httpd counts the last one where a backslash continues it,
+        and inside a macro it counts from the macro's definition."""
+        macro = _MACRO.match(file)
+        path = macro[2] if macro else file
+        content = self.files.get(path, b"")
+        found = _of_a_macro(content, int(macro[1])).get(line, line) if macro else _first_line(content, line)
+        return self.origin.get(path, path), found
+
+
 def walk(section: Directive) -> Iterator[Directive]:
     """Yield every directive inside a section, at any depth."""
     for entry in section.body:
@@ -59,12 +77,12 @@ def parse(dump: str, origin: Mapping[str, str], files: Mapping[str, bytes] = Map
     """Read what `DUMP_CONFIG` prints: directives, indented by the sections that they stand in, before each its file and
     line in comments. A section in which nothing stands has no closing line there.
 
-    `origin` names the files as the reader knows them, `files` are what stands in them. What a macro holds stands where
-    the macro was written; what an alias of a provider stands for (`AuthzProviderAlias`), in each Require that names it.
+    `origin` and `files` are those of `Places`. What a macro holds stands where the macro was written; what an alias of
+    a provider stands for (`AuthzProviderAlias`), in each Require that names it.
     """
     stack: list[tuple[str, str, str, int, list[Directive]]] = [("", "", "", 0, [])]
-    file, line = "", 0
-    lines: Mapping[int, int] = {}
+    named, file, line = "", "", 0
+    places = Places(origin, files)
 
     def close(depth: int) -> None:
         while len(stack) > depth + 1:
@@ -74,12 +92,9 @@ def parse(dump: str, origin: Mapping[str, str], files: Mapping[str, bytes] = Map
     for indented in dump.splitlines():
         text = indented.strip()
         if found := re.fullmatch(r"# In file: (.*)", text):
-            macro = _MACRO.match(found[1])
-            file = macro[2] if macro else found[1]
-            lines = _of_a_macro(files.get(file, b""), int(macro[1])) if macro else {}
-            file = origin.get(file, file)
+            named = found[1]
         elif found := re.fullmatch(r"# +(\d+):", text):
-            line = lines.get(int(found[1]), int(found[1]))
+            file, line = places.locate(named, int(found[1]))
         elif text and line:
             close((len(indented) - len(indented.lstrip())) // _INDENT)
             if found := re.fullmatch(r"<(\w+) ?(.*)>", text):
@@ -105,6 +120,20 @@ def _of_a_macro(content: bytes, defined: int) -> Mapping[int, int]:
             found[len(found) + 1] = number
         goes_on = line.endswith("\\")
     return found
+
+
+def _first_line(content: bytes, last: int) -> int:
+    """The first of the lines that backslashes join to the last one."""
+    lines = _lines(content)
+    first = last
+    while 1 < first <= len(lines) and lines[first - 2].endswith(b"\\"):
+        first -= 1
+    return first
+
+
+@functools.cache
+def _lines(content: bytes) -> list[bytes]:
+    return content.splitlines()
 
 
 def _spelled_out(entry: Directive, aliases: Mapping[str, str]) -> Directive:

@@ -4,12 +4,14 @@ At the levels of LOG_LEVEL httpd logs each condition with its result (measured o
 some of these messages. Each form is therefore read from the message's first character on, and to its last.
 """
 
+import functools
+import itertools
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 
-from harness.httpd.directive import Directive
+from harness.httpd.directive import Directive, Places
 from harness.httpd.environment import Condition
 from harness.httpd.log_line import LogLine, unescaped
 
@@ -95,53 +97,86 @@ def of_request(entries: Sequence[TraceEntry], *, error_document: bool) -> Trace:
 
 @dataclass(frozen=True)
 class Index:
-    """The conditions of one site, by how httpd's trace names them. `names` are the files of the configuration as the
-    reader knows them, by their paths in the container."""
+    """The conditions of one site, by how httpd's trace names them."""
 
     conditions: Sequence[Condition]
-    names: Mapping[str, str]
+    places: Places
+    _named: dict[TraceEntry, tuple[Condition, ...]] = field(default_factory=dict, compare=False)
+    """What was found by entry: the same one comes in the trace of many requests."""
 
     def evaluated(self, trace: Trace) -> dict[Condition, bool]:
-        """What httpd made of each condition in one request; the last time where it was evaluated several times."""
-        found: dict[Condition, bool] = {}
+        """What httpd made of each condition in one request: the last time where it was evaluated several times.
+        Conditions that the trace does not tell from another one are left out."""
         if not trace:
-            return found
-        variables = {entry.text for entry in trace if entry.kind is Kind.VARIABLE}
-        failed = {entry.text for entry in trace if entry.kind is Kind.SSL_REQUIRE}
+            return {}
+        variables = {entry.text.lower() for entry in trace if entry.kind is Kind.VARIABLE}
+        found: dict[Condition, bool] = {}
         for condition in self.conditions:
-            name, words = condition.directive.name.lower(), condition.directive.words()
-            if name.startswith(("setenvif", "browsermatch")) and name != "setenvifexpr":
-                found[condition] = any(word.partition("=")[0].lstrip("!") in variables for word in words[1:])
-            elif name == "sslrequire" and (failed or not self._was_denied(trace)):
-                found[condition] = condition.directive.arguments not in failed
+            value = self._of_request(condition, trace, variables)
+            if value is not None and (not value or condition not in self.twins):
+                found[condition] = value
         for entry in trace:
-            for condition in self._named_by(entry):
-                found[condition] = _holds(entry)
+            for condition in self.named_by(entry):
+                if condition not in self.twins:
+                    found[condition] = _holds(entry)
         return found
 
-    def _named_by(self, entry: TraceEntry) -> Iterator[Condition]:
-        """The conditions that an entry is about."""
-        for condition in self.conditions:
-            if is_about(entry, condition.directive, self.names):
-                yield condition
-
-    @staticmethod
-    def _was_denied(trace: Trace) -> bool:
-        """Whether authorization had denied before SSLRequire could."""
+    def _of_request(self, condition: Condition, trace: Trace, variables: Collection[str]) -> bool | None:
+        """What the trace as a whole says of a condition: httpd logs a SetEnvIf that holds, and an SSLRequire that does
+        not. None where it says nothing."""
+        if names := _sets(condition.directive):
+            return not names.isdisjoint(variables)
+        if condition.directive.name.lower() != "sslrequire":
+            return None
+        failed = [entry.text for entry in trace if entry.kind is Kind.SSL_REQUIRE]
         whole = [entry for entry in trace if entry.kind is Kind.REQUIRE]
-        return bool(whole) and whole[-1].result == "denied"
+        if not failed and whole and whole[-1].result == "denied":
+            return None  # Authorization had denied before SSLRequire could.
+        return condition.directive.arguments not in failed
+
+    def named_by(self, entry: TraceEntry) -> tuple[Condition, ...]:
+        """The conditions that an entry is about."""
+        if entry not in self._named:
+            found = (one for one in self.conditions if is_about(entry, one.directive, self.places))
+            self._named[entry] = tuple(found)
+        return self._named[entry]
+
+    @functools.cached_property
+    def twins(self) -> Mapping[Condition, Condition]:
+        """For a condition, another one of which httpd logs the same: a SetEnvIf of the same variable, or a RewriteCond
+        with the same pattern for another text."""
+        pairs = itertools.permutations(self.conditions, 2)
+        return {one: other for one, other in pairs if _are_twins(one.directive, other.directive)}
 
 
-def is_about(entry: TraceEntry, directive: Directive, names: Mapping[str, str]) -> bool:
-    """Whether an entry of the trace tells of this directive; `names` are as in an `Index`."""
+def _are_twins(one: Directive, other: Directive) -> bool:
+    if names := _sets(one):
+        return not names.isdisjoint(_sets(other)) and (one.file, one.line) != (other.file, other.line)
+    if not one.name.lower() == other.name.lower() == "rewritecond" or _is_expression(one) or _is_expression(other):
+        return False
+    return one.words()[1:2] == other.words()[1:2] and one.words()[:1] != other.words()[:1]
+
+
+@functools.cache
+def _sets(directive: Directive) -> frozenset[str]:
+    """The variables that a SetEnvIf or BrowserMatch sets, in lower case; SetEnvIfExpr is logged as an expression."""
+    name, words = directive.name.lower(), directive.words()
+    if not name.startswith(("setenvif", "browsermatch")) or name == "setenvifexpr":
+        return frozenset()
+    named = words[2:] if name.startswith("setenvif") else words[1:]
+    return frozenset(word.partition("=")[0].removeprefix("!").lower() for word in named)
+
+
+def is_about(entry: TraceEntry, directive: Directive, places: Places) -> bool:
+    """Whether an entry of the trace tells of this directive."""
     name = directive.name.lower()
     match entry.kind:
         case Kind.REQUIRE:
-            return name == "require" and _provider(entry.text) == _provider(f"Require {directive.arguments.strip()}")
+            return name == "require" and _provider(entry.text) == _provider(f"Require {directive.arguments}")
         case Kind.EXPRESSION:
             file, _, line = entry.text.rpartition(":")
             expression = name in {"if", "elseif", "setenvifexpr"} or _is_expression(directive)
-            return expression and (names.get(file, file), int(line)) == (directive.file, directive.line)
+            return expression and places.locate(file, int(line)) == (directive.file, directive.line)
         case Kind.REWRITE_CONDITION:
             return name == "rewritecond" and not _is_expression(directive) and entry.text == directive.words()[1]
         case Kind.SSL_REQUIRE:
@@ -151,7 +186,7 @@ def is_about(entry: TraceEntry, directive: Directive, names: Mapping[str, str]) 
 
 def _provider(text: str) -> str:
     """What a Require asks for, negated or not."""
-    return _NOT.sub("Require ", text)
+    return _NOT.sub("Require ", text.strip())
 
 
 def _is_expression(directive: Directive) -> bool:
@@ -172,8 +207,12 @@ def deciding(index: Index, trace: Trace) -> Condition | None:
     denied = [entry for entry in trace if entry.kind is Kind.REQUIRE and entry.result == "denied"]
     failed = [entry for entry in trace if entry.kind is Kind.SSL_REQUIRE]
     matched = [entry for entry in trace if entry.result in {"matched", "1"}]
-    for entry in (*reversed(denied), *reversed(failed), *reversed(matched)):
-        for condition in index.conditions:
-            if is_about(entry, condition.directive, index.names):
-                return condition
-    return None
+    found = (
+        one for entry in (*reversed(denied), *reversed(failed), *reversed(matched)) for one in index.named_by(entry)
+    )
+    return next(found, None)
+
+
+def password_error(trace: Trace) -> str | None:
+    """The number of httpd's message that a password or its user was not accepted."""
+    return next((entry.text for entry in reversed(trace) if entry.kind is Kind.PASSWORD), None)

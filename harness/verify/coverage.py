@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from harness.httpd.directive import Places
 from harness.httpd.environment import Condition
 from harness.httpd.formula import FALSE, TRUE, Formula, depends_on, negated
 from harness.httpd.site import Site
@@ -43,10 +44,10 @@ class Covered:
 
 @dataclass(frozen=True)
 class Traces:
-    """The traces of a run, by the probe's id, and the names of the configuration's files."""
+    """The traces of a run, by the probe's id, and the places of the configuration."""
 
     by_probe: Mapping[str, Trace]
-    names: Mapping[str, str]
+    places: Places
 
     def evaluated(self, result: Result) -> Evaluated:
         """What httpd made of the conditions of the site in one probe."""
@@ -60,7 +61,7 @@ class Traces:
         return replace(result, decided_by=found) if found else result
 
     def _index(self, result: Result) -> Index:
-        return Index(result.probe.site.decision.conditions, self.names)
+        return Index(result.probe.site.decision.conditions, self.places)
 
 
 def coverage(results: Iterable[Result], traces: Traces, query: Callable[[Site], Query]) -> tuple[Covered, ...]:

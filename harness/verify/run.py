@@ -9,7 +9,7 @@ from harness.cases import Case
 from harness.engine import image, sweep
 from harness.engine.images import given
 from harness.engine.sandbox import Sandbox, sandbox
-from harness.httpd.directive import Directive
+from harness.httpd.directive import Directive, Places
 from harness.httpd.layout import read as read_layout
 from harness.httpd.log import read as read_log
 from harness.httpd.site import Site, Sites, sites
@@ -125,7 +125,7 @@ def verify(
             log = read_log(httpd.finish(keep=keep))
     clock.lap("engine")
 
-    traces = Traces(log.traces, layout.origin)
+    traces = Traces(log.traces, Places(layout.origin, layout.files))
     results = run_results(schedule, observed, log, traces)
     unproven = unproven_grants(results, schedule, provisioner)
     return Run(

@@ -155,3 +155,9 @@ def test_an_expression_where_a_path_is_meant_guards_nothing(section: str, idle: 
     host = ("<VirtualHost *:443>", "SSLEngine on", "DocumentRoot /srv/www", section, "Require ssl-verify-client", end)
     found = sites(parse(dump(*host, "</VirtualHost>"), {"/site.conf": "site.conf"}), complete=False)
     assert [rule.line for rule in found.idle] == ([5] if idle else [])
+
+
+def test_a_directive_that_a_backslash_continues_stands_at_its_first_line() -> None:
+    content = b"ServerName a\nRequire env \\\n  tok\n"
+    found = parse("# In file: /a.conf\n#   3:\nRequire env   tok\n", {"/a.conf": "a.conf"}, {"/a.conf": content})
+    assert [(entry.name, entry.line) for entry in found.body] == [("Require", 2)]

@@ -2,11 +2,11 @@
 
 import pytest
 
-from harness.httpd.directive import Directive
+from harness.httpd.directive import Directive, Places
 from harness.httpd.environment import Condition
 from harness.httpd.formula import equals
 from harness.httpd.log_line import parse
-from harness.httpd.trace import Index, Kind, TraceEntry, deciding, entry_of
+from harness.httpd.trace import Index, Kind, TraceEntry, deciding, entry_of, is_about, of_request
 from harness.httpd.variables import header
 
 FILE = "/etc/httpd/conf/site.conf"
@@ -99,7 +99,8 @@ IF = condition("If", "\"%{HTTP:X-E} == 'e'\"", 5)
 COND = condition("RewriteCond", "%{HTTP:X-B} !^letme$", 7)
 SET = condition("SetEnvIf", "X-Tok ^a$ tok=1", 8)
 SSL = condition("SSLRequire", '%{HTTP:X-A} eq "b"', 9)
-INDEX = Index((REQUIRE, IF, COND, SET, SSL), {FILE: "site.conf"})
+PLACES = Places({FILE: "site.conf"})
+INDEX = Index((REQUIRE, IF, COND, SET, SSL), PLACES)
 
 
 def test_each_entry_is_tied_to_its_directive() -> None:
@@ -132,3 +133,52 @@ def test_the_condition_that_denied_is_named() -> None:
     assert deciding(INDEX, (matched, failed)) == SSL
     assert deciding(INDEX, (matched, denied, TraceEntry(Kind.REQUIRE, "<RequireAny>", "denied"))) == REQUIRE
     assert deciding(INDEX, ()) is None
+
+
+def test_what_httpd_escapes_is_read_as_it_stands_in_the_configuration() -> None:
+    text = r'AH01626: authorization result of Require expr "%{HTTP:X-A} =~ /^\xc3\xa9\\.b$/": denied'
+    parsed = parse(line("authz_core:debug", "mod_authz_core.c(815)", text))
+    assert parsed
+    expression = Directive("Require", 'expr "%{HTTP:X-A} =~ /^é\\.b$/"', "site.conf", 3)
+    assert (entry := entry_of(parsed))
+    assert is_about(entry, expression, PLACES)
+
+
+def test_conditions_that_httpd_logs_alike_are_not_told_apart() -> None:
+    others = (
+        condition("RewriteCond", "%{HTTP:X-C} !^letme$", 17),
+        condition("SetEnvIf", "X-Other ^b$ tok", 18),
+    )
+    index = Index((COND, SET, *others), PLACES)
+    trace = (TraceEntry(Kind.VARIABLE, "tok", "True"), TraceEntry(Kind.REWRITE_CONDITION, "!^letme$", "matched"))
+    assert index.evaluated(trace) == {}
+    assert index.twins == {COND: others[0], others[0]: COND, SET: others[1], others[1]: SET}
+    # None of them is set: that is clear of each.
+    assert index.evaluated((TraceEntry(Kind.REQUIRE, "Require env tok", "denied"),)) == {SET: False, others[1]: False}
+
+
+def test_a_directive_over_several_lines_stands_at_its_first() -> None:
+    content = b"ServerName a\n<If \"%{HTTP:X-E} \\\n == \\\r\n 'e'\">\n</If>\n"
+    places = Places({FILE: "site.conf"}, {FILE: content})
+    assert [places.locate(FILE, number) for number in (1, 4, 5)] == [
+        ("site.conf", 1),
+        ("site.conf", 2),
+        ("site.conf", 5),
+    ]
+    directive = condition("If", "\"%{HTTP:X-E} == 'e'\"", 2)
+    entry = TraceEntry(Kind.EXPRESSION, f"{FILE}:4", "1")
+    assert Index((directive,), places).evaluated((entry,)) == {directive: True}
+
+
+def test_a_macro_stands_where_it_was_defined() -> None:
+    content = b"# a\n<Macro M>\n# b\nRequire all \\\ngranted\n<If true>\n</If>\n</Macro>\nUse M\n"
+    named = f'macro \'M\' (defined on line 2 of "{FILE}") used on line 9 of "{FILE}"'
+    assert Places({FILE: "site.conf"}, {FILE: content}).locate(named, 2) == ("site.conf", 6)
+
+
+def test_an_error_document_has_a_guard_of_its_own() -> None:
+    own = TraceEntry(Kind.REQUIRE, "Require ip 192.0.2.1", "denied")
+    refusal = TraceEntry(Kind.REFUSAL, "AH01630", "False")
+    document = TraceEntry(Kind.REQUIRE, "Require ip 192.0.2.1", "granted")
+    assert of_request((own, refusal, document), error_document=True) == (own,)
+    assert of_request((own, refusal, document), error_document=False) == (own, document)
