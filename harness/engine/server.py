@@ -10,6 +10,7 @@ from docker.errors import APIError
 from docker.models.containers import Container
 
 from harness.engine.client import ServerError
+from harness.engine.responder import update
 from harness.engine.shell import Output
 from harness.httpd.log_line import is_routine
 
@@ -47,6 +48,15 @@ class Httpd:
     def last_words(self, lines: int = _LAST) -> str:
         """The last lines of its log without httpd's routine messages, for a message."""
         return self.named("\n".join([line for line in self.output.lines() if not is_routine(line)][-lines:]))
+
+    def logged(self) -> Iterator[str]:
+        """Yield every whole line of its log so far, from the first one on."""
+        return self.output.lines(unfinished=False)
+
+    def answer(self, answers: Mapping[str, bytes]) -> None:
+        """Give the OCSP responder, if there is one, these files: it reads them for each answer."""
+        if self.responder:
+            update(self.responder, answers)
 
     def finish(self, *, keep: bool = False) -> Iterator[str]:
         """Stop the server and yield every line of its log: the log is complete only after the server has stopped.

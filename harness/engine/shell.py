@@ -155,13 +155,15 @@ class Output:
         self._thread.join(_END_S)
         self._file.close()
 
-    def lines(self) -> Iterator[str]:
-        """Yield the lines that came so far, of both streams in the order of their arrival."""
+    def lines(self, *, unfinished: bool = True) -> Iterator[str]:
+        """Yield the lines that came so far, of both streams in the order of their arrival; the last one of a stream may
+        be `unfinished`. What comes later only adds lines."""
         rest = {_STDOUT: b"", _STDERR: b""}
         for stream, part in self._parts():
             *whole, rest[stream] = (rest[stream] + part).split(b"\n")
             yield from (line.decode(errors="replace") for line in whole)
-        yield from (line.decode(errors="replace") for line in rest.values() if line)
+        if unfinished:
+            yield from (line.decode(errors="replace") for line in rest.values() if line)
 
     def _parts(self) -> Iterator[tuple[int, bytes]]:
         position = 0

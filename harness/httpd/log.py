@@ -113,7 +113,7 @@ def read(lines: Iterable[str]) -> Log:
     A line counts only if it is one from its first character on: what a client writes into a request or a certificate
     stands further back.
     """
-    reader = _Reader()
+    reader = LogReader()
     for line in lines:
         reader.add(line)
     return reader.log()
@@ -129,8 +129,8 @@ class _Request:
 
 
 @dataclass
-class _Reader:
-    """What was read so far. `current` are the connections by their log id, `served` the latest connection of each
+class LogReader:
+    """Reads a log line by line. `current` are the connections by their log id, `served` the latest connection of each
     thread."""
 
     words: deque[str] = field(default_factory=lambda: deque(maxlen=_LAST))

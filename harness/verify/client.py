@@ -1,6 +1,7 @@
 """Which clients does a site's access decision call for? Each question is a query on its formula."""
 
 import functools
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from harness.httpd.environment import Condition
@@ -8,7 +9,7 @@ from harness.httpd.formula import Formula
 from harness.httpd.site import Site
 from harness.verify import grants
 from harness.verify.chosen_requests import ChosenRequest, chosen_requests
-from harness.verify.coverage_clients import CoverageClient, can_be, coverage_clients
+from harness.verify.coverage_clients import CoverageClient, Unseen, can_be, coverage_clients, unpredicted
 from harness.verify.good_client import GoodClient, good_client
 from harness.verify.site_values import SiteValues
 
@@ -33,10 +34,13 @@ class Query:
         """The requests that may admit a client without a certificate."""
         return chosen_requests(self._values)
 
-    @functools.cached_property
-    def coverage_clients(self) -> list[CoverageClient]:
-        """The clients for the values of conditions that no other client shows."""
-        return coverage_clients(self._values, self.good_client, self.chosen_requests)
+    def coverage_clients(self, unseen: Iterable[Unseen]) -> list[CoverageClient]:
+        """The clients for the values of conditions that no request of the run showed."""
+        return coverage_clients(self._values, self.good_client, unseen)
+
+    def unpredicted(self, conditions: Iterable[Condition]) -> list[Unseen]:
+        """The values of conditions that httpd does not trace and that no client of every run is predicted to show."""
+        return unpredicted(self._values, self.good_client, self.chosen_requests, conditions)
 
     @property
     def opens_to_all(self) -> bool:

@@ -1,27 +1,23 @@
 """Which conditions of a guard were seen true, and which false, in httpd's own trace of the requests?"""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 
-from harness.httpd.directive import Places
 from harness.httpd.environment import Condition
-from harness.httpd.formula import FALSE, TRUE, Formula, depends_on, negated
+from harness.httpd.formula import FALSE, TRUE, Formula, depends_on, negated, variables
 from harness.httpd.site import Site
-from harness.httpd.trace import Index, Trace, deciding
-from harness.httpd.variables import Origin
+from harness.httpd.trace import Index
+from harness.httpd.variables import MAYBE_SET, Origin
 from harness.outcome import Outcome
 from harness.verify.client import Query
+from harness.verify.coverage_clients import Unseen
 from harness.verify.judgement import Result
+from harness.verify.tracing import Evaluated, Traces
 
-Evaluated = Mapping[Condition, bool]
-"""What httpd made of each condition in one request; conditions that it did not come to are left out."""
 _NOT_TRACED = {"allow", "deny", "limit", "limitexcept"}
 """What httpd tells nothing of: neither mod_access_compat nor <Limit> logs its conditions one by one."""
-_OPEN = {
-    Origin.UNKNOWABLE: "depends on what nobody here can choose",
-    Origin.ADDRESS: "depends on an address outside this network",
-    Origin.PASSWORD: "depends on a user's password",
-}
+_INSTEAD_OF_CERTIFICATES = (Origin.ADDRESS, Origin.PASSWORD)
+"""What may do instead of a certificate: only a client without one shows that."""
 
 
 @dataclass(frozen=True)
@@ -43,75 +39,121 @@ class Covered:
 
 
 @dataclass(frozen=True)
-class Traces:
-    """The traces of a run, by the probe's id, and the places of the configuration."""
+class _Request:
+    """What was seen of one request that httpd answered; `verified` tells whether it came with a certificate."""
 
-    by_probe: Mapping[str, Trace]
-    places: Places
-
-    def evaluated(self, result: Result) -> Evaluated:
-        """What httpd made of the conditions of the site in one probe."""
-        return self._index(result).evaluated(self.by_probe.get(result.probe.probe_id, ()))
-
-    def explained(self, result: Result) -> Result:
-        """A result with the condition that refused it, where a rule did."""
-        if result.observed.outcome is not Outcome.REFUSED_BY_HTTP or result.logged.reason:
-            return result
-        found = deciding(self._index(result), self.by_probe.get(result.probe.probe_id, ()))
-        return replace(result, decided_by=found) if found else result
-
-    def _index(self, result: Result) -> Index:
-        return Index(result.probe.site.decision.conditions, self.places)
+    values: Evaluated
+    admitted: bool
+    verified: bool
 
 
-def coverage(results: Iterable[Result], traces: Traces, query: Callable[[Site], Query]) -> tuple[Covered, ...]:
-    """Count what was seen of each condition of each site's guard."""
-    by_site: dict[str, list[tuple[Evaluated, bool]]] = {}
-    sites: dict[str, Site] = {}
+@dataclass
+class Seen:
+    """What the requests of a run showed of the conditions of one site."""
+
+    site: Site
+    index: Index
+    requests: list[_Request] = field(default_factory=list)
+
+    def count(self, condition: Condition, *, verified: bool = True) -> tuple[int, int]:
+        """How often a condition was true, and false; in requests without a certificate only, if not `verified`."""
+        asked = (one for one in self.requests if verified or not one.verified)
+        found = [one.values[condition] for one in asked if condition in one.values]
+        return sum(found), len(found) - sum(found)
+
+    def is_independent(self, condition: Condition) -> bool:
+        """Whether two requests differ in this condition and in the outcome, and in no other condition (MC/DC)."""
+        different = {(frozenset(one.values.items()), one.admitted): one for one in self.requests}
+        having = [one for one in different.values() if condition in one.values]
+        return any(_differ_in(condition, one, other) for one in having if one.admitted for other in having)
+
+    def unseen(self, query: Query) -> Iterator[Unseen]:
+        """Yield the values of conditions that a client is to be made for: those that no request showed, or no pair of
+        requests shows to decide. An address or a password has to be seen without a certificate."""
+        untraced = []
+        for condition in filter(_varies, self.site.decision.conditions):
+            if not _is_traced(condition, self.index):
+                untraced.append(condition)
+                continue
+            instead = any(depends_on(condition.formula, one) for one in _INSTEAD_OF_CERTIFICATES)
+            true, false = self.count(condition, verified=not instead or self.site.guard.in_handshake)
+            decides = bool(true and false) and not self.is_independent(condition)
+            for seen, wanted in ((true, condition.formula), (false, negated(condition.formula))):
+                if not seen or decides:
+                    yield Unseen(condition, wanted, decides=decides)
+        yield from query.unpredicted(untraced)
+
+
+def has_conditions(site: Site) -> bool:
+    """Whether the guard of a site has a condition that some request may turn."""
+    return any(map(_varies, site.decision.conditions))
+
+
+def seen(results: Iterable[Result], traces: Traces) -> list[Seen]:
+    """What the requests of a run showed, site by site."""
+    found: dict[str, Seen] = {}
     for result in results:
-        site = result.probe.site
-        sites.setdefault(site.id, site)
-        if result.observed.outcome in {Outcome.ADMITTED, Outcome.REFUSED_BY_HTTP} and result.logged.status is not None:
-            seen = (traces.evaluated(result), result.observed.outcome is Outcome.ADMITTED)
-            by_site.setdefault(site.id, []).append(seen)
-    return tuple(
-        one
-        for key, site in sites.items()
-        for one in _of_site(site, by_site.get(key, []), query(site))
-        if one is not None
-    )
+        site, outcome = result.probe.site, result.observed.outcome
+        of_site = found.setdefault(site.id, Seen(site, traces.index(site)))
+        if outcome in {Outcome.ADMITTED, Outcome.REFUSED_BY_HTTP} and result.logged.status is not None:
+            admitted = outcome is Outcome.ADMITTED
+            verified = result.logged.identity is not None
+            of_site.requests.append(_Request(traces.evaluated(result), admitted, verified))
+    return list(found.values())
 
 
-def _of_site(site: Site, seen: Sequence[tuple[Evaluated, bool]], query: Query) -> Iterator[Covered]:
-    patterns = list({(frozenset(values.items()), admitted): (values, admitted) for values, admitted in seen}.values())
-    for condition in site.decision.conditions:
-        if condition.formula in (TRUE, FALSE) or condition.directive.name.lower() in _NOT_TRACED:
+def coverage(shown: Iterable[Seen], query: Callable[[Site], Query]) -> tuple[Covered, ...]:
+    """Count what was seen of each condition of each site's guard."""
+    return tuple(one for site in shown for one in _of_site(site, query(site.site)))
+
+
+def _of_site(seen: Seen, query: Query) -> Iterator[Covered]:
+    for condition in seen.site.decision.conditions:
+        if not _varies(condition) or condition.directive.name.lower() in _NOT_TRACED:
             continue
-        found = [values[condition] for values, _ in seen if condition in values]
-        true, false = sum(found), len(found) - sum(found)
-        why = _why(condition, query, true=bool(true), false=bool(false))
-        yield Covered(site, condition, true, false, _independent(condition, patterns), why)
+        true, false = seen.count(condition)
+        why = _why(condition, seen.index, query, true=bool(true), false=bool(false))
+        yield Covered(seen.site, condition, true, false, seen.is_independent(condition), why)
 
 
-def _why(condition: Condition, query: Query, *, true: bool, false: bool) -> str | None:
+def _why(condition: Condition, index: Index, query: Query, *, true: bool, false: bool) -> str | None:
     """Why a condition was not seen both ways; None where it was, or where no client can bring it about."""
     for was_seen, wanted, name in ((true, condition.formula, "true"), (false, negated(condition.formula), "false")):
         if not was_seen and query.can_be(wanted):
-            return f"never {name}: {_origin(wanted)}"
+            if twin := index.twins.get(condition):
+                return f"never {name}: httpd logs line {twin.directive.line} alike"
+            return f"never {name}: {_reason(wanted)}"
     return None
 
 
-def _origin(formula: Formula) -> str:
-    return next((text for origin, text in _OPEN.items() if depends_on(formula, origin)), "no client was made for it")
+def _reason(formula: Formula) -> str:
+    """Why no client of the run made a formula true."""
+    unknown = sorted(one.name for one in variables(formula) if one.origin is Origin.UNKNOWABLE)
+    if any(name.startswith("TIME") for name in unknown):
+        return "depends on the hour" if any("HOUR" in name for name in unknown) else "depends on the date"
+    if unknown:
+        name = unknown[0]
+        return f"depends on {name if name.startswith(MAYBE_SET) else f'`{name}`'}, which no client here can choose"
+    if depends_on(formula, Origin.ADDRESS):
+        return "depends on an address outside this network"
+    if depends_on(formula, Origin.PASSWORD):
+        return "depends on a user's password"
+    return "no client was found that brings it about"
 
 
-def _independent(condition: Condition, patterns: Sequence[tuple[Evaluated, bool]]) -> bool:
-    """Whether two requests differ in this condition and in the outcome, and in no other condition (MC/DC)."""
-    having = [(values, admitted) for values, admitted in patterns if condition in values]
-    return any(
-        one[condition] != other[condition]
-        and admitted != also
+def _varies(condition: Condition) -> bool:
+    return condition.formula not in (TRUE, FALSE)
+
+
+def _is_traced(condition: Condition, index: Index) -> bool:
+    return condition.directive.name.lower() not in _NOT_TRACED and condition not in index.twins
+
+
+def _differ_in(condition: Condition, admitted: _Request, refused: _Request) -> bool:
+    """Whether an admitted and a refused request differ in this condition alone."""
+    one, other = admitted.values, refused.values
+    return (
+        not refused.admitted
+        and one[condition] != other[condition]
         and all(one[key] == other[key] for key in one.keys() & other.keys() if key != condition)
-        for one, admitted in having
-        for other, also in having
     )

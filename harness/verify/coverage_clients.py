@@ -1,10 +1,10 @@
-"""Which clients show that a condition decides, each seen true and seen false?"""
+"""Which clients show a condition true or false, and that it decides?"""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from harness.httpd.environment import Condition
-from harness.httpd.formula import FALSE, TRUE, Formula, Values, all_of, cofactor, holds, negated, variables
+from harness.httpd.formula import Formula, Values, all_of, cofactor, holds, negated, variables
 from harness.httpd.site import Site
 from harness.httpd.variables import Origin
 from harness.verify.chosen_requests import ChosenRequest
@@ -13,6 +13,9 @@ from harness.verify.request_input import RequestInput
 from harness.verify.search import WRITES, certain, is_satisfiable, make_client, search, server_values
 from harness.verify.site_values import VERIFIED, SiteValues
 from harness.verify.subject import ANYBODY, NAMELESS, Subject, subject_with
+
+_MOST_CLIENTS = 24
+"""How many clients are made for one site."""
 
 
 @dataclass(frozen=True)
@@ -26,23 +29,40 @@ class CoverageClient:
     admits: bool
 
 
-def coverage_clients(
-    site_values: SiteValues, good: GoodClient, chosen: Sequence[ChosenRequest]
-) -> list[CoverageClient]:
-    """A client for each value of a condition that no other client of the run shows, among them the good client and the
-    `chosen` requests."""
-    site = site_values.site
+@dataclass(frozen=True)
+class Unseen:
+    """A value of a condition that no request of the run showed: `wanted` is true where the condition has it. With
+    `decides`, only a client counts for which the decision turns with the condition."""
+
+    condition: Condition
+    wanted: Formula
+    decides: bool
+
+
+def coverage_clients(site_values: SiteValues, good: GoodClient, unseen: Iterable[Unseen]) -> list[CoverageClient]:
+    """A client for each value of a condition that was not seen, at most _MOST_CLIENTS: one for which the condition
+    decides, where there is one."""
+    compared = (site_values.unauthenticated, site_values.seen(good.subject, good.request))
+    known: list[Values] = []
+    found: list[CoverageClient] = []
+    for one in unseen:
+        if any(_shows(site_values.site, one, values, compared) for values in known):
+            continue
+        if made := _coverage_client(site_values, one, compared):
+            found.append(made)
+            known.append(site_values.seen(made.subject, made.request))
+    return found[:_MOST_CLIENTS]
+
+
+def unpredicted(
+    site_values: SiteValues, good: GoodClient, chosen: Sequence[ChosenRequest], conditions: Iterable[Condition]
+) -> list[Unseen]:
+    """The values of conditions that httpd does not trace, and that no client of every run is predicted to show, among
+    them the good client and the `chosen` requests."""
     compared = (site_values.unauthenticated, site_values.seen(good.subject, good.request))
     known = [*_known_values(site_values, good, chosen)]
-    found: list[CoverageClient] = []
-    for condition in site.decision.conditions:
-        for wanted in (condition.formula, negated(condition.formula)):
-            if wanted in (TRUE, FALSE) or any(_shows(site, wanted, values, compared) for values in known):
-                continue
-            if made := _coverage_client(site_values, condition, certain(wanted), compared):
-                found.append(made)
-                known.append(site_values.seen(made.subject, made.request))
-    return found
+    both = (Unseen(one, wanted, decides=True) for one in conditions for wanted in (one.formula, negated(one.formula)))
+    return [one for one in both if not any(_shows(site_values.site, one, values, compared) for values in known)]
 
 
 def can_be(site_values: SiteValues, wanted: Formula) -> bool:
@@ -63,29 +83,30 @@ def _known_values(site_values: SiteValues, good: GoodClient, chosen: Sequence[Ch
         yield from (site_values.seen(None, one.written) for one in chosen)
 
 
-def _shows(site: Site, wanted: Formula, seen: Values, compared: Sequence[Values]) -> bool:
-    """Whether a condition is as wanted for a client, and decides about it: with the values of one of the `compared`
-    clients in the condition alone, the decision would be another."""
-    if holds(wanted, seen) is not True:
+def _shows(site: Site, unseen: Unseen, seen: Values, compared: Sequence[Values]) -> bool:
+    """Whether a client shows a value of a condition, and that it decides where this is asked: with the values of one of
+    the `compared` clients in the condition alone, the decision would be another."""
+    if holds(unseen.wanted, seen) is not True:
         return False
+    if not unseen.decides:
+        return True
     decision = site.decision.formula
     for other in compared:
-        changed = {**seen, **_values_in(wanted, other)}
-        if holds(wanted, changed) is False and holds(decision, changed) != holds(decision, seen):
+        changed = {**seen, **_values_in(unseen.wanted, other)}
+        if holds(unseen.wanted, changed) is False and holds(decision, changed) != holds(decision, seen):
             return True
     return False
 
 
-def _coverage_client(
-    site_values: SiteValues, condition: Condition, wanted: Formula, compared: Sequence[Values]
-) -> CoverageClient | None:
+def _coverage_client(site_values: SiteValues, unseen: Unseen, compared: Sequence[Values]) -> CoverageClient | None:
     """Make a client for which a condition is as wanted and decides, without a certificate if possible; None where there
     is none."""
-    for formula in _decisive(site_values.site, wanted, compared):
+    wanted = certain(unseen.wanted)
+    for formula in (*_decisive(site_values.site, wanted, compared), *([] if unseen.decides else [wanted])):
         for has_certificate in (False, True):
             if made := _first_client(site_values, formula, has_certificate=has_certificate):
                 admits = holds(site_values.site.decision.formula, site_values.seen(*made))
-                return CoverageClient(*made, condition, admits) if admits is not None else None
+                return CoverageClient(*made, unseen.condition, admits) if admits is not None else None
     return None
 
 

@@ -1,6 +1,6 @@
 """What did a run not test, although it may decide who is admitted?"""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from harness.httpd import htaccess
 from harness.httpd.directive import Directive
@@ -8,6 +8,7 @@ from harness.httpd.layout import CoverageGap
 from harness.httpd.site import Site, Sites
 from harness.outcome import Verdict
 from harness.verify.client import Query
+from harness.verify.coverage import Seen
 from harness.verify.finding import Finding, untestable_grants
 from harness.verify.judgement import Result
 from harness.verify.provision import Provisioner
@@ -15,9 +16,12 @@ from harness.verify.run_results import RunResults
 from harness.verify.schedule import Schedule
 
 
-def unproven_grants(results: RunResults, schedule: Schedule, provisioner: Provisioner) -> tuple[Finding, ...]:
-    """The rules that may admit a client without a certificate, where no client of the run can show it. A site that was
+def unproven_grants(
+    results: RunResults, schedule: Schedule, provisioner: Provisioner, shown: Iterable[Seen]
+) -> tuple[Finding, ...]:
+    """The rules that may admit a client without a certificate, where no client of the run showed it. A site that was
     seen to admit one is left out."""
+    by_site = {one.site.id: one for one in shown}
     intruded = {
         one.probe.site.id for one in results.judged if one.verdict is Verdict.INTRUDER and not one.logged.identity
     }
@@ -25,15 +29,18 @@ def unproven_grants(results: RunResults, schedule: Schedule, provisioner: Provis
         (site, rule)
         for site in schedule.examined
         if site.guard.verify_client != "require" and site.id not in intruded
-        for rule in _untested_grants(provisioner.query(site))
+        for rule in _untested_grants(provisioner.query(site), by_site.get(site.id))
     )
 
 
-def _untested_grants(query: Query) -> list[Directive]:
+def _untested_grants(query: Query, seen: Seen | None) -> list[Directive]:
+    """The conditions by which a client without a certificate may be admitted: those that such a client was not seen to
+    turn, or all where it turned each of them but never all at once."""
     found = query.untestable_grants()
     if not found and not query.opens_to_all:
         found = query.request_grants()
-    return [one.directive for one in found]
+    unseen = [one for one in found if not (seen and all(seen.count(one, verified=False)))]
+    return [one.directive for one in unseen or found]
 
 
 def coverage_gaps(

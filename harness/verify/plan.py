@@ -11,6 +11,7 @@ from harness.outcome import Expectation, Tls, admitted, refused_anyhow, refused_
 from harness.pki.testbed import TestPki
 from harness.probe import ALIAS, NEIGHBOUR, SITE, Client
 from harness.verify.client import Query
+from harness.verify.coverage_clients import Unseen
 from harness.verify.policy import NO_POLICY, Policy, Promise
 
 CONTROL = "valid.p256"
@@ -26,7 +27,7 @@ OTHERS = "rules.another_authority"
 _WRITTEN = "absent.with_header"
 """The clients that write what a rule asks for, each something different."""
 EACH_CONDITION = "rules.each_condition"
-"""The clients that turn a condition of the guard which no other client turns."""
+"""The clients for the values of conditions that the first probes did not show."""
 _ANOTHER_HOST = "routing.another_host"
 """The client whose request names a host that is not here: the default virtual host of the port answers it."""
 _IN_THE_CLEAR = {UNAUTHENTICATED, "absent.with_post", _WRITTEN, _ANOTHER_HOST}
@@ -107,6 +108,7 @@ class Planner:
             planned
             for site in places
             for case in filter(only, catalogue())
+            if case.id != EACH_CONDITION
             if _can_be_asked(case, self.pki(site), site) and _is_asked(case, self.policy.promise_for(site))
             for tls in self._over(case, site)
             for planned in self._probes(case, site, tls)
@@ -131,6 +133,26 @@ class Planner:
 
         return list(filter(asked, self.plan(places, only=lambda case: case.id in _IN_THE_CLEAR)))
 
+    def for_conditions(self, site: Site, unseen: Iterable[Unseen]) -> Iterator[PlannedProbe]:
+        """Plan a client for each value of a condition that was not seen: what the decision says of it is expected."""
+        (case,) = (one for one in catalogue() if one.id == EACH_CONDITION)
+        if not _is_asked(case, self.policy.promise_for(site)):
+            return
+        pki = self.pki(site)
+        for asked in self.query(site).coverage_clients(unseen):
+            if asked.subject and asked.subject.issuer:
+                continue  # Another authority's: what the rules make of it is asked by a case of its own.
+            pki.begin(case.id, self.count)
+            identity = pki.identity(**asked.subject.profile()) if asked.subject else None
+            client = asked.request.applied(Client(identity))
+            expected = admitted(by_rule=True) if asked.admits else refused_by_rule() if identity else refused_anyhow()
+            directive = asked.condition.directive
+            for tls in self._over(case, site):
+                self.count += 1
+                yield PlannedProbe(
+                    case, site, tls, client, f"probe-{self.count}", identity is None, expected, directive
+                )
+
     def must_speak(self, planned: PlannedProbe) -> bool:
         """Whether the policy wants this version of TLS here: else a server that does not speak it breaks no promise."""
         promise = self.policy.promise_for(planned.site)
@@ -148,9 +170,6 @@ class Planner:
         claimed = not said and _promises(guard, case, self.pki(site)) and not guard.delegates_to_backend
         of_readers = claimed and self.query(site).good_client.writing_method is None
         expected = _expected(case, site, promise)
-        if case.id == EACH_CONDITION:
-            yield from self._for_coverage(case, site, tls)
-            return
         for number, (client, because) in enumerate(self._clients(case, site)):
             self.count += 1
             promised = said or (of_readers if client.method == "GET" else claimed)
@@ -163,20 +182,6 @@ class Planner:
             return None
         host = (site.listener, site.name, site.guard.handshake, self.pki(site).store)
         return (*host, tls, case.id, client.asks_for, client.resumes, number)
-
-    def _for_coverage(self, case: Case, site: Site, tls: Tls) -> Iterator[PlannedProbe]:
-        """Plan a client for each condition that no other one turns: what the decision says of it is expected."""
-        for asked in self.query(site).coverage_clients:
-            pki = self.pki(site)
-            pki.begin(case.id, self.count)
-            identity = pki.identity(**asked.subject.profile()) if asked.subject else None
-            if identity and asked.subject and asked.subject.issuer:
-                continue  # Another authority's: what the rules make of it is asked by a case of its own.
-            self.count += 1
-            client = asked.request.applied(Client(identity))
-            expected = admitted(by_rule=True) if asked.admits else refused_by_rule() if identity else refused_anyhow()
-            directive = asked.condition.directive
-            yield PlannedProbe(case, site, tls, client, f"probe-{self.count}", identity is None, expected, directive)
 
     def _clients(self, case: Case, site: Site) -> Iterator[tuple[Client, Directive | None]]:
         """Build the client of a case, or one for each thing that a line asks for: that with the line."""

@@ -1,19 +1,22 @@
-"""What does the client's side see of each probe?"""
+"""What does the client's side see of each probe, and what does httpd log of it?"""
 
+import itertools
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cryptography import x509
 
 from harness.engine import ServerError
 from harness.engine.server import Httpd
+from harness.httpd.log import Log, LogReader
 from harness.outcome import Observation, Outcome
 from harness.probe import Endpoint, probe, probe_without_tls
 from harness.verify.plan import PlannedProbe
 from harness.verify.progress import Progress, quiet
 
+_LOGGED_S = 1
 _START = 120
 """Seconds that httpd may take until it answers the control."""
 
@@ -55,6 +58,36 @@ class Prober:
             if site.tls
             else probe_without_tls(endpoint, planned.client, planned.probe_id)
         )
+
+
+@dataclass
+class RunLog:
+    """The log of an httpd that runs in a container, read once from its beginning to its end."""
+
+    httpd: Httpd
+    _reader: LogReader = field(default_factory=LogReader)
+    _lines: int = 0
+
+    def of(self, observed: Mapping[str, Observation]) -> Log:
+        """Read on until the log has each request that was answered, but no longer than _LOGGED_S seconds: httpd logs a
+        request after its answer."""
+        answered = {probe_id for probe_id, seen in observed.items() if seen.status is not None}
+        deadline = time.monotonic() + _LOGGED_S
+        while True:
+            self._take(self.httpd.logged())
+            if answered <= self._reader.requests.keys() or time.monotonic() > deadline:
+                return self._reader.log()
+            time.sleep(0.05)
+
+    def whole(self, *, keep: bool) -> Log:
+        """Stop the server, unless it is to be kept, and read the rest."""
+        self._take(self.httpd.finish(keep=keep))
+        return self._reader.log()
+
+    def _take(self, lines: Iterable[str]) -> None:
+        for line in itertools.islice(lines, self._lines, None):
+            self._reader.add(line)
+            self._lines += 1
 
 
 def in_parallel(

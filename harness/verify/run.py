@@ -11,22 +11,23 @@ from harness.engine.images import given
 from harness.engine.sandbox import Sandbox, sandbox
 from harness.httpd.directive import Directive, Places
 from harness.httpd.layout import read as read_layout
-from harness.httpd.log import read as read_log
 from harness.httpd.site import Site, Sites, sites
 from harness.outcome import TLS_VERSIONS, Tls, Verdict
 from harness.pki.key_pool import slow_keys
-from harness.verify.coverage import Covered, Traces, coverage
+from harness.verify.chase import chased
+from harness.verify.coverage import Covered, coverage, has_conditions, seen
 from harness.verify.coverage_gaps import unproven_grants
 from harness.verify.finding import Finding
 from harness.verify.judgement import Result
 from harness.verify.plan import Planner
 from harness.verify.policy import NO_POLICY, Policy
-from harness.verify.probing import Prober
+from harness.verify.probing import Prober, RunLog
 from harness.verify.progress import Clock, Progress, quiet
 from harness.verify.provision import Provisioner
 from harness.verify.run_results import run_results
 from harness.verify.schedule import Schedule
 from harness.verify.target import REFERENCE, Target
+from harness.verify.tracing import Traces
 from harness.verify.verdict import run_findings, trouble
 
 
@@ -93,6 +94,7 @@ def verify(
         progress("configuration", 0, 1)
         configuration = bench.effective()
         found = _sites(bench, configuration, policy)
+        places = Places(layout.origin, layout.files)
         clock.lap("engine")
 
         progress("certificates", 0, 1)
@@ -119,15 +121,21 @@ def verify(
             observed |= prober.probe(schedule.handshakes(seed), progress)
             schedule = schedule.resting_on(observed)
             observed |= prober.probe(schedule.unsent(observed, seed), progress)
+            run_log = RunLog(httpd)
+            if schedule.chases and any(map(has_conditions, schedule.guarded)):
+                schedule = chased(schedule, planner, observed, run_log.of(observed), places)
+                httpd.answer(provisioner.answers(found.places))
+                observed |= prober.probe(schedule.unsent(observed, seed), progress)
             observed |= prober.probe(schedule.after)
             clock.lap("probes")
             ended = httpd.state()
-            log = read_log(httpd.finish(keep=keep))
+            log = run_log.whole(keep=keep)
     clock.lap("engine")
 
-    traces = Traces(log.traces, Places(layout.origin, layout.files))
+    traces = Traces(log.traces, places)
     results = run_results(schedule, observed, log, traces)
-    unproven = unproven_grants(results, schedule, provisioner)
+    shown = seen(results.judged, traces)
+    unproven = unproven_grants(results, schedule, provisioner, shown)
     return Run(
         target=target,
         image=tag,
@@ -138,7 +146,7 @@ def verify(
         trouble=trouble(target, results, ended, log, unproven),
         timing_s=clock.times(),
         unauthenticated=results.unclaimed,
-        coverage=coverage(results.judged, traces, provisioner.query),
+        coverage=coverage(shown, provisioner.query),
     )
 
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from harness.httpd.conditions import flags
 from harness.httpd.log import Log
 from harness.outcome import Observation, Outcome, Verdict
-from harness.verify.coverage import Traces
 from harness.verify.judgement import Result, judge_all
 from harness.verify.plan import EACH_CONDITION
 from harness.verify.schedule import Schedule
+from harness.verify.tracing import Traces
 
 _BY_WORD = {"gone": "410"}
 """The status that a Redirect may have a word for."""
@@ -51,7 +51,7 @@ def run_results(schedule: Schedule, observed: Mapping[str, Observation], log: Lo
     refused = judgements.controls_refused
     redirected = tuple(one for one in refused if _is_redirect(one))
     without_guard = {one.probe.control_key for one in redirected}
-    explained = map(traces.explained, judgements.results)
+    explained = traces.explained(judgements.results)
     return RunResults(
         judged=tuple(one for one in explained if one.probe.control_key not in without_guard),
         unclaimed=judge_all(schedule.unclaimed, (), observed, log).results,

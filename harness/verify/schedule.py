@@ -8,8 +8,9 @@ from typing import Self
 from harness.cases import Case, catalogue
 from harness.httpd.site import Site
 from harness.outcome import Observation, Outcome
+from harness.verify.coverage_clients import Unseen
 from harness.verify.judgement import OTHER_VERSION
-from harness.verify.plan import NothingToDoError, PlannedProbe, Planner
+from harness.verify.plan import EACH_CONDITION, NothingToDoError, PlannedProbe, Planner
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,8 @@ class Schedule:
     after: list[PlannedProbe]
     closed: list[PlannedProbe]
     unclaimed: list[PlannedProbe]
+    chases: bool = True
+    """Whether the conditions that these probes do not show are chased."""
     missed: list[PlannedProbe] = field(default_factory=list)
 
     @classmethod
@@ -51,6 +54,7 @@ class Schedule:
             # A site that denies all clients has no control; without TLS, no client can be authenticated.
             closed=planner.unauthenticated(site for site in claimed if site.id not in ids),
             unclaimed=planner.unauthenticated(site for site in sites if not site.guard.requirement),
+            chases=any(only(case) for case in catalogue() if case.id == EACH_CONDITION),
         )
 
     def check(self, known: Sequence[Site]) -> None:
@@ -59,7 +63,7 @@ class Schedule:
         Raises:
             NothingToDoError: there is none; the message says why.
         """
-        if not self.probes:
+        if not self.probes and not (self.chases and self.guarded):
             raise NothingToDoError(_why_empty(known))
 
     def in_spoken_versions(self, observed: Mapping[str, Observation], planner: Planner) -> Self:
@@ -94,6 +98,13 @@ class Schedule:
             return replace(one, probe_id=sent.probe_id, client=sent.client) if sent else one
 
         return replace(self, probes=[*map(rested, self.probes)])
+
+    def chasing(self, planner: Planner, unseen: Mapping[str, Sequence[Unseen]]) -> Self:
+        """Add the probes for the values of conditions that were not seen, by the site's id, in the versions of TLS that
+        the site speaks."""
+        spoken = {one.control_key for one in self.before}
+        more = (one for site in self.guarded for one in planner.for_conditions(site, unseen.get(site.id, ())))
+        return replace(self, probes=[*self.probes, *(one for one in more if one.control_key in spoken)])
 
     def unsent(self, observed: Mapping[str, Observation], seed: int | None) -> list[PlannedProbe]:
         """The probes without an observation, in the order that the seed makes."""

@@ -1,0 +1,74 @@
+"""What does httpd's own trace say of the result of a probe?"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from harness.httpd.directive import Places
+from harness.httpd.environment import Condition
+from harness.httpd.formula import depends_on
+from harness.httpd.site import Site
+from harness.httpd.trace import Index, Trace, deciding, password_error
+from harness.httpd.variables import Origin
+from harness.outcome import Outcome, Reason, Verdict
+from harness.verify.judgement import Result
+from harness.verify.plan import CONTROL, EACH_CONDITION, UNAUTHENTICATED
+
+Evaluated = Mapping[Condition, bool]
+"""What httpd made of each condition in one request; conditions that it did not come to are left out."""
+_OF_CERTIFICATES = (Origin.CERTIFICATE, Origin.PASSWORD, Origin.UNKNOWABLE)
+"""What a condition may look at that is about the client's certificate, or about a user that is made from it."""
+
+
+@dataclass(frozen=True)
+class Traces:
+    """The traces of a run, by the probe's id, and the places of the configuration."""
+
+    by_probe: Mapping[str, Trace]
+    places: Places
+    _indexes: dict[str, Index] = field(default_factory=dict, compare=False)
+
+    def index(self, site: Site) -> Index:
+        """The conditions of a site, by how httpd's trace names them."""
+        return self._indexes.setdefault(site.id, Index(site.decision.conditions, self.places))
+
+    def evaluated(self, result: Result) -> Evaluated:
+        """What httpd made of the conditions of the site in one probe."""
+        return self.index(result.probe.site).evaluated(self._trace(result))
+
+    def explained(self, results: Iterable[Result]) -> list[Result]:
+        """The results with the condition that refused each one, where a rule did. A refusal by another condition than
+        those about the certificate is not the one that the case is about."""
+        results = list(results)
+        controls = {
+            one.probe.control_key: self.evaluated(one)
+            for one in results
+            if one.probe.case.id == CONTROL and one.observed.outcome is Outcome.ADMITTED
+        }
+        return [self._explained(one, controls.get(one.probe.control_key, {})) for one in results]
+
+    def _explained(self, result: Result, control: Evaluated) -> Result:
+        if result.observed.outcome is not Outcome.REFUSED_BY_HTTP or result.logged.reason:
+            return result
+        trace = self._trace(result)
+        if found := deciding(self.index(result.probe.site), trace):
+            result = replace(result, decided_by=found)
+        if error := password_error(trace):
+            result = replace(result, logged=replace(result.logged, reason=Reason(error)))
+        if result.verdict is Verdict.AS_EXPECTED and self._is_refused_otherwise(result, control):
+            result = replace(result, verdict=Verdict.OTHERWISE)
+        return result
+
+    def _is_refused_otherwise(self, result: Result, control: Evaluated) -> bool:
+        """Whether only conditions that are not about certificates had another result than in the control's request."""
+        probe = result.probe
+        near_miss = probe.expected.by_rule and probe.case.id != EACH_CONDITION
+        if not near_miss and probe.case.id != UNAUTHENTICATED:
+            return False
+        own = self.evaluated(result)
+        changed = [one for one, value in own.items() if one in control and control[one] != value]
+        return bool(changed) and not any(
+            depends_on(one.formula, origin) for one in changed for origin in _OF_CERTIFICATES
+        )
+
+    def _trace(self, result: Result) -> Trace:
+        return self.by_probe.get(result.probe.probe_id, ())
