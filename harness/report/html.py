@@ -8,7 +8,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from harness.outcome import TLS_VERSIONS, Tls, Verdict
+from harness.outcome import TLS_VERSIONS, Outcome, Tls, Verdict
 from harness.pki import serial
 from harness.report.grouped import grouped
 from harness.report.listing import listings
@@ -107,7 +107,8 @@ def _said(result: Result) -> str:
         return f"admitted the certificate with serial {result.logged.identity}"
     reason = result.logged.reason
     if result.decided_by:
-        return f"denied by {result.decided_by}"
+        word = "admitted" if result.observed.outcome is Outcome.ADMITTED else "denied"
+        return f"{word} by {result.decided_by}{f' ({reason.ah})' if reason else ''}"
     if reason is None:
         return "admitted without a certificate" if result.observed.status else "nothing about this client"
     error = f", X509_V_ERR {reason.x509_error}" if reason.x509_error is not None else ""

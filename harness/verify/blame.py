@@ -1,7 +1,9 @@
 """Which directive is responsible for a result that is not as expected, and what must be written there?"""
 
 from harness.httpd.directive import Directive
+from harness.httpd.formula import depends_on
 from harness.httpd.guard import Guard, uses_unset_variable
+from harness.httpd.variables import Origin
 from harness.outcome import Outcome, Verdict
 from harness.verify.judgement import Result
 from harness.verify.plan import OVER_HTTP2
@@ -107,10 +109,7 @@ def blamed_directive(result: Result) -> tuple[str, Directive]:
     """Return the responsible directive and the line to change: the directive's own, or the section's that lacks it."""
     planned, guard, reason = result.probe, result.probe.site.guard, result.logged.reason
     if not planned.site.tls:
-        sent = guard.redirect_to_tls
-        if sent and sent.name.lower().startswith("redirect") and guard.way and "proxypass" in guard.way.name.lower():
-            return _IN_THE_CLEAR, guard.way  # httpd maps it before mod_alias redirects.
-        return (_IN_PART, sent) if sent else (_IN_THE_CLEAR, guard.section)
+        return _in_the_clear(guard)
     if planned.expected.anyhow and not planned.case.expected.anyhow:
         return _NOBODY, guard.responsible("Require")
     documents = (entry for entry in guard.directives if entry.value == str(result.logged.status))
@@ -122,22 +121,44 @@ def blamed_directive(result: Result) -> tuple[str, Directive]:
         return _NAMELESS, nameless
     of_the_case = planned.expected is planned.case.expected
     if planned.expected.by_rule and (planned.case.family == "rules" if of_the_case else result.logged.identity):
-        asking = [rule for rule in guard.rules if rule.name.lower() != "sslverifyclient"]
-        said = guard.responsible("Require")
-        return _RULE, said if said in asking or not asking else asking[-1]
+        return _RULE, _rule(result)
     if result.verdict is Verdict.INTRUDER and not result.logged.identity and not guard.in_handshake:
-        if planned.client.user:
-            by_any = ANYBODY in guard.arguments("AuthBasicProvider")
-            name = "AuthBasicProvider" if by_any else "AuthUserFile"
-            return name, guard.responsible(name)
-        return (
-            guard.granting_directive.name if guard.granting_directive is not guard.section else "SSLVerifyClient",
-            guard.granting_directive,
-        )
+        return _granting(result)
     blamed = reason and (_BY_MESSAGE.get(reason.ah or "") or _BY_ERROR.get(reason.x509_error or 0))
     by_kind = result.verdict is Verdict.LOCKED_OUT and planned.case.family == "valid" and guard.has(_KINDS)
     name = blamed or (_KINDS if by_kind else planned.case.directive)
     return name, guard.responsible(name)
+
+
+def _in_the_clear(guard: Guard) -> tuple[str, Directive]:
+    """Return what answers without TLS."""
+    sent = guard.redirect_to_tls
+    if sent and sent.name.lower().startswith("redirect") and guard.way and "proxypass" in guard.way.name.lower():
+        return _IN_THE_CLEAR, guard.way  # httpd maps it before mod_alias redirects.
+    return (_IN_PART, sent) if sent else (_IN_THE_CLEAR, guard.section)
+
+
+def _rule(result: Result) -> Directive:
+    """Return the rule about certificates: the condition that decided by httpd's trace, else the last of the guard."""
+    if result.decided_by:
+        return result.decided_by.directive
+    guard = result.probe.site.guard
+    asking = [rule for rule in guard.rules if rule.name.lower() != "sslverifyclient"]
+    said = guard.responsible("Require")
+    return said if said in asking or not asking else asking[-1]
+
+
+def _granting(result: Result) -> tuple[str, Directive]:
+    """Return what admits a client without a certificate: a password, the condition that decided by httpd's trace, or
+    where no request was refused the section that grants to all."""
+    guard = result.probe.site.guard
+    if result.probe.client.user:
+        name = "AuthBasicProvider" if ANYBODY in guard.arguments("AuthBasicProvider") else "AuthUserFile"
+        return name, guard.responsible(name)
+    if result.decided_by:
+        return result.decided_by.directive.name, result.decided_by.directive
+    granting = guard.granting_directive
+    return granting.name if granting is not guard.section else "SSLVerifyClient", granting
 
 
 def _by_case(result: Result) -> tuple[str, Directive] | None:
@@ -145,7 +166,10 @@ def _by_case(result: Result) -> tuple[str, Directive] | None:
     directive by which httpd logs an unverified certificate as verified, or what denies HTTP/2 alone."""
     planned, guard = result.probe, result.probe.site.guard
     if planned.triggered_by:
-        return _WRITTEN, planned.triggered_by
+        decided = result.decided_by
+        # An address is written into a header that httpd believes: the line that says so is to blame, not the rule.
+        by_condition = decided and not depends_on(decided.formula, Origin.ADDRESS)
+        return _WRITTEN, decided.directive if decided and by_condition else planned.triggered_by
     if planned.case.family == "resumption" and result.verdict is Verdict.INTRUDER and result.logged.identity:
         return _RESUMED, guard.responsible("SSLVerifyClient")
     if planned.case.id == OVER_HTTP2 and result.observed.outcome is not Outcome.REFUSED_IN_HANDSHAKE:

@@ -24,7 +24,7 @@ _BY_RULE = {NO_PASSWORD, 403}
 
 @dataclass(frozen=True)
 class Result:
-    """A probe with its outcome and verdict; `decided_by` is the condition that refused it, by httpd's own trace."""
+    """A probe with its outcome and verdict; `decided_by` is the condition that decided, by httpd's own trace."""
 
     probe: PlannedProbe
     observed: Observation

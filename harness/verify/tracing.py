@@ -36,17 +36,32 @@ class Traces:
         return self.index(result.probe.site).evaluated(self._trace(result))
 
     def explained(self, results: Iterable[Result]) -> list[Result]:
-        """The results with the condition that refused each one, where a rule did. A refusal by another condition than
+        """The results with the condition that decided each one, where a rule did. A refusal by another condition than
         those about the certificate is not the one that the case is about."""
         results = list(results)
-        controls = {
-            one.probe.control_key: self.evaluated(one)
+        controls: dict[object, Evaluated] = {}
+        refused: dict[object, list[Evaluated]] = {}
+        for one in results:
+            if one.probe.case.id == CONTROL and one.observed.outcome is Outcome.ADMITTED:
+                controls.setdefault(one.probe.control_key, self.evaluated(one))
+            elif one.observed.outcome is Outcome.REFUSED_BY_HTTP:
+                refused.setdefault(_kind(one), []).append(self.evaluated(one))
+        return [
+            self._admitted(one, refused.get(_kind(one), ()))
+            if one.verdict is Verdict.INTRUDER
+            else self._refused(one, controls.get(one.probe.control_key, {}))
             for one in results
-            if one.probe.case.id == CONTROL and one.observed.outcome is Outcome.ADMITTED
-        }
-        return [self._explained(one, controls.get(one.probe.control_key, {})) for one in results]
+        ]
 
-    def _explained(self, result: Result, control: Evaluated) -> Result:
+    def _admitted(self, result: Result, refused: Iterable[Evaluated]) -> Result:
+        """Name the condition that a client was admitted by: the first one with another result than in the request that
+        differs least, of those that were `refused` at the same site."""
+        own = self.evaluated(result)
+        changes = ([one for one, value in own.items() if one in other and other[one] != value] for other in refused)
+        least = min(filter(None, changes), key=len, default=None)
+        return replace(result, decided_by=least[0]) if least else result
+
+    def _refused(self, result: Result, control: Evaluated) -> Result:
         if result.observed.outcome is not Outcome.REFUSED_BY_HTTP or result.logged.reason:
             return result
         trace = self._trace(result)
@@ -72,3 +87,9 @@ class Traces:
 
     def _trace(self, result: Result) -> Trace:
         return self.by_probe.get(result.probe.probe_id, ())
+
+
+def _kind(result: Result) -> tuple[object, bool]:
+    """What two results have in common that can be compared: the site, the version of TLS, and whether a certificate was
+    verified."""
+    return result.probe.control_key, result.logged.identity is not None

@@ -1,9 +1,12 @@
 """Which condition refused a client, and is it the one that the case is about?"""
 
+from dataclasses import replace
+
 import pytest
 
 from harness.httpd.trace import Kind, TraceEntry
 from harness.outcome import Reason, Verdict
+from harness.verify.blame import blamed_directive
 from tests.verify.traced import required, site_of, traced
 
 UNIT = "expr \"%{SSL_CLIENT_S_DN_OU} == 'ops'\""
@@ -52,3 +55,30 @@ def test_a_wrong_password_is_the_reason() -> None:
     assert by_password.logged.reason == Reason("AH01617")
     assert by_rule.logged.reason is None
     assert by_rule.decided_by == by_password.decided_by
+
+
+def test_a_client_is_admitted_by_the_condition_that_was_otherwise_in_a_refused_request() -> None:
+    site = site_of("<RequireAny>", "Require env tok", "Require env key", f"Require {UNIT}", "</RequireAny>")
+    refused = (required("env tok", "denied"), required("env key", "denied"), required(UNIT, "denied"))
+    admitted = (required("env tok", "denied"), required("env key", "granted"))
+    results, traces = traced(site, ("absent.none", False, refused), ("absent.with_header", True, admitted))
+    intruder = replace(results[1], verdict=Verdict.INTRUDER)
+    explained = traces.explained([results[0], intruder])[1]
+    assert explained.decided_by
+    assert blamed_directive(explained)[1].line == explained.decided_by.directive.line == 7
+
+
+def test_where_no_request_was_refused_no_condition_admitted() -> None:
+    results, traces = traced(SITE, ("absent.none", True, (required("method GET", "granted"),)))
+    assert traces.explained([replace(results[0], verdict=Verdict.INTRUDER)])[0].decided_by is None
+
+
+def test_a_client_with_a_certificate_is_compared_with_the_one_that_differs_least() -> None:
+    verified = required("ssl-verify-client", "granted")
+    site = site_of("<RequireAll>", "Require ssl-verify-client", f"Require {UNIT}", "</RequireAll>")
+    nobody = ("absent.none", False, (required("ssl-verify-client", "denied"), required(UNIT, "denied")))
+    near_miss = ("rules.another_unit", False, (verified, required(UNIT, "denied")))
+    similar = ("rules.similar_name", True, (verified, required(UNIT, "granted")))
+    results, traces = traced(site, nobody, near_miss, similar)
+    explained = traces.explained([*results[:2], replace(results[2], verdict=Verdict.INTRUDER)])[2]
+    assert blamed_directive(explained)[1].line == 7
