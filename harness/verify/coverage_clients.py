@@ -1,7 +1,7 @@
 """Which clients show a condition true or false, and that it decides?"""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.httpd.environment import Condition
 from harness.httpd.formula import Formula, Values, all_of, cofactor, holds, negated, variables
@@ -20,13 +20,14 @@ _MOST_CLIENTS = 24
 
 @dataclass(frozen=True)
 class CoverageClient:
-    """A client for which a condition decides: its certificate (None is no certificate), its request, and whether the
-    decision admits it."""
+    """A client that shows a value of a condition: its certificate (None is no certificate), its request, and whether
+    the decision admits it. `by_request` tells that it needs no certificate, no password and no special address."""
 
     subject: Subject | None
     request: RequestInput
     condition: Condition
     admits: bool
+    by_request: bool
 
 
 @dataclass(frozen=True)
@@ -105,9 +106,21 @@ def _coverage_client(site_values: SiteValues, unseen: Unseen, compared: Sequence
     for formula in (*_decisive(site_values.site, wanted, compared), *([] if unseen.decides else [wanted])):
         for has_certificate in (False, True):
             if made := _first_client(site_values, formula, has_certificate=has_certificate):
-                admits = holds(site_values.site.decision.formula, site_values.seen(*made))
-                return CoverageClient(*made, unseen.condition, admits) if admits is not None else None
+                return _judged(site_values, *made, unseen.condition)
     return None
+
+
+def _judged(
+    site_values: SiteValues, subject: Subject | None, request: RequestInput, condition: Condition
+) -> CoverageClient | None:
+    """Say what the decision makes of a client; None where its values do not tell."""
+    decision = site_values.site.decision.formula
+    admits = holds(decision, site_values.seen(subject, request))
+    if admits is None:
+        return None
+    usual = replace(request.without_credentials(), address="")
+    by_request = subject is None and holds(decision, site_values.seen(None, usual)) is True
+    return CoverageClient(subject, request, condition, admits, admits and by_request)
 
 
 def _decisive(site: Site, wanted: Formula, compared: Sequence[Values]) -> Iterator[Formula]:

@@ -135,23 +135,24 @@ class Planner:
 
     def for_conditions(self, site: Site, unseen: Iterable[Unseen]) -> Iterator[PlannedProbe]:
         """Plan a client for each value of a condition that was not seen: what the decision says of it is expected."""
-        (case,) = (one for one in catalogue() if one.id == EACH_CONDITION)
-        if not _is_asked(case, self.policy.promise_for(site)):
+        cases = {one.id: one for one in catalogue()}
+        promise, pki = self.policy.promise_for(site), self.pki(site)
+        if not _is_asked(cases[EACH_CONDITION], promise):
             return
-        pki = self.pki(site)
         for asked in self.query(site).coverage_clients(unseen):
             if asked.subject and asked.subject.issuer:
                 continue  # Another authority's: what the rules make of it is asked by a case of its own.
-            pki.begin(case.id, self.count)
+            pki.begin(EACH_CONDITION, self.count)
             identity = pki.identity(**asked.subject.profile()) if asked.subject else None
             client = asked.request.applied(Client(identity))
+            case = cases[_WRITTEN if asked.by_request else EACH_CONDITION]
             expected = admitted(by_rule=True) if asked.admits else refused_by_rule() if identity else refused_anyhow()
-            directive = asked.condition.directive
+            if asked.by_request:
+                expected = _expected(case, site, promise)
+            promised = self._is_promised(case, site, client) if asked.by_request else identity is None
             for tls in self._over(case, site):
-                self.count += 1
-                yield PlannedProbe(
-                    case, site, tls, client, f"probe-{self.count}", identity is None, expected, directive
-                )
+                because = asked.condition.directive
+                yield PlannedProbe(case, site, tls, client, self._next_id(), promised, expected, because)
 
     def must_speak(self, planned: PlannedProbe) -> bool:
         """Whether the policy wants this version of TLS here: else a server that does not speak it breaks no promise."""
@@ -165,16 +166,23 @@ class Planner:
         return (tls for tls in case.tls if tls in self.versions and (tls in wanted) != (case.id == UNWANTED))
 
     def _probes(self, case: Case, site: Site, tls: Tls) -> Iterator[PlannedProbe]:
-        promise, guard = self.policy.promise_for(site), site.guard
-        said = self.everything or _says(promise, case)
-        claimed = not said and _promises(guard, case, self.pki(site)) and not guard.delegates_to_backend
-        of_readers = claimed and self.query(site).good_client.writing_method is None
-        expected = _expected(case, site, promise)
+        expected = _expected(case, site, self.policy.promise_for(site))
         for number, (client, because) in enumerate(self._clients(case, site)):
-            self.count += 1
-            promised = said or (of_readers if client.method == "GET" else claimed)
+            promised = self._is_promised(case, site, client)
             handshake = self._handshake(case, site, tls, client, number)
-            yield PlannedProbe(case, site, tls, client, f"probe-{self.count}", promised, expected, because, handshake)
+            yield PlannedProbe(case, site, tls, client, self._next_id(), promised, expected, because, handshake)
+
+    def _next_id(self) -> str:
+        self.count += 1
+        return f"probe-{self.count}"
+
+    def _is_promised(self, case: Case, site: Site, client: Client) -> bool:
+        """Whether the policy says what a case expects, or the configuration claims it for the client's method."""
+        if self.everything or _says(self.policy.promise_for(site), case):
+            return True
+        if site.guard.delegates_to_backend or not _promises(site.guard, case, self.pki(site)):
+            return False
+        return client.method != "GET" or self.query(site).good_client.writing_method is None
 
     def _handshake(self, case: Case, site: Site, tls: Tls, client: Client, number: int) -> Handshake | None:
         """What the handshake of a case's client depends on; `number` counts the clients of the case at the site."""

@@ -44,7 +44,7 @@ class Traces:
         for one in results:
             if one.probe.case.id == CONTROL and one.observed.outcome is Outcome.ADMITTED:
                 controls.setdefault(one.probe.control_key, self.evaluated(one))
-            elif one.observed.outcome is Outcome.REFUSED_BY_HTTP:
+            elif one.observed.outcome is Outcome.REFUSED_BY_HTTP and _is_plain(one):
                 refused.setdefault(_kind(one), []).append(self.evaluated(one))
         return [
             self._admitted(one, refused.get(_kind(one), ()))
@@ -55,7 +55,8 @@ class Traces:
 
     def _admitted(self, result: Result, refused: Iterable[Evaluated]) -> Result:
         """Name the condition that a client was admitted by: the first one with another result than in the request that
-        differs least, of those that were `refused` at the same site."""
+        differs least, of those that were `refused` at the same site. Where the plain client without a certificate is
+        admitted, no condition is to blame."""
         own = self.evaluated(result)
         changes = ([one for one, value in own.items() if one in other and other[one] != value] for other in refused)
         least = min(filter(None, changes), key=len, default=None)
@@ -75,9 +76,7 @@ class Traces:
 
     def _is_refused_otherwise(self, result: Result, control: Evaluated) -> bool:
         """Whether only conditions that are not about certificates had another result than in the control's request."""
-        probe = result.probe
-        near_miss = probe.expected.by_rule and probe.case.id != EACH_CONDITION
-        if not near_miss and probe.case.id != UNAUTHENTICATED:
+        if not _is_plain(result):
             return False
         own = self.evaluated(result)
         changed = [one for one, value in own.items() if one in control and control[one] != value]
@@ -87,6 +86,18 @@ class Traces:
 
     def _trace(self, result: Result) -> Trace:
         return self.by_probe.get(result.probe.probe_id, ())
+
+
+def _is_plain(result: Result) -> bool:
+    """Whether a client lacks something, and its request has nothing special: a refusal is about what it lacks."""
+    return result.probe.case.id == UNAUTHENTICATED or _is_near_miss(result)
+
+
+def _is_near_miss(result: Result) -> bool:
+    """Whether a client's certificate lacks what a rule asks for."""
+    return (
+        result.probe.expected.by_rule and not result.probe.expected.admitted and result.probe.case.id != EACH_CONDITION
+    )
 
 
 def _kind(result: Result) -> tuple[object, bool]:
