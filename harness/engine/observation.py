@@ -1,6 +1,6 @@
 """Which directives and modules does the verifier add to a configuration, so that the log shows each decision?"""
 
-from harness.httpd.directive import Directive, walk
+from harness.httpd.directive import COMMAND_LINE, Directive, walk
 from harness.httpd.log import ACCESS, INSTEAD
 from harness.httpd.log_line import FORMAT
 from harness.httpd.trace import LOG_LEVEL
@@ -31,6 +31,14 @@ _DIRECTIVES = (
 _ADDRESS_MODULE = "remoteip"
 _ADDRESS_DIRECTIVES = ("RemoteIPHeader X-MTLS-Address", "RemoteIPInternalProxy 0.0.0.0/1 128.0.0.0/1")
 _OWN_ADDRESS_DIRECTIVES = {"remoteipheader", "remoteipproxyprotocol"}
+
+
+_LOG_LEVELS = {"loglevel", "logleveloverride"}
+
+
+def log_levels(configuration: Directive) -> list[Directive]:
+    """The configuration's own log levels: those that do not begin a line of it by their name, but by a variable's."""
+    return [entry for entry in walk(configuration) if entry.name.lower() in _LOG_LEVELS and entry.file != COMMAND_LINE]
 
 
 def modules(*, addresses: bool) -> tuple[str, ...]:

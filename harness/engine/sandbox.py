@@ -19,7 +19,7 @@ from harness.engine.server import Httpd, published
 from harness.engine.shell import Shell
 from harness.engine.supplement import absolute, add_content, add_missing, initial_filesystem, site_pages
 from harness.httpd import htaccess
-from harness.httpd.directive import Directive, parse
+from harness.httpd.directive import Directive, Places, parse
 from harness.httpd.layout import ConfigurationError, Layout
 from harness.httpd.site import Sites
 
@@ -58,6 +58,11 @@ class Sandbox:
         self._filesystem = initial_filesystem(self.layout, self._inspected)
         self._put(shell, self._filesystem.files)
         configuration = self._resolved(shell)
+        for entry in observation.log_levels(configuration):
+            places = Places(self.layout.origin, self._filesystem.files)
+            if changed := places.without(entry):
+                self._filesystem.files |= dict([changed])
+                self._put(shell, dict([changed]))
         if overrides := [*htaccess.overrides(configuration, self.layout.files)]:
             configuration = self._resolved(shell, htaccess.lines(overrides))
         add_content(configuration, self._filesystem, self.layout)

@@ -55,3 +55,12 @@ def test_those_outside_of_config_are_named_as_not_examined(tmp_path: Path) -> No
     assert (note.id, note.file) == ("coverage.not_examined", name)
     assert "/var/www/html" in note.message
     assert "AllowOverride All" in (config / name).read_text().splitlines()[note.line - 1]
+
+
+def test_its_expressions_are_traced(tmp_path: Path) -> None:
+    rule = "<If \"%{SSL_CLIENT_VERIFY} != \\\n'SUCCESS'\">\nRequire all denied\n</If>\n"
+    found = run(tmp_path, verify_client="optional", override="All", htaccess=rule)
+    seen = {(one.condition.directive.file, one.condition.directive.line): one for one in found.coverage}
+    condition = seen["htdocs/private/.htaccess", 1]
+    assert (condition.complete, condition.independent) == (True, True)
+    assert condition.true == condition.false > 0
