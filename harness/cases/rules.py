@@ -79,12 +79,11 @@ def similar_name(pki: TestPki) -> Client | None:
 
 @case(admitted(by_rule=True), source="RFC 5280 6.1, DO-178C MC/DC", directive="Require")
 def each_condition(_pki: TestPki) -> Client | None:
-    """A client that changes one condition of the guard that no other client changes: by its certificate, address,
-    password or request.
+    """A client that makes a condition of the guard true or false, by its certificate, address, password or request.
 
-    It makes each condition both true and false in httpd's own trace. The outcome that follows from the guard's
-    conditions is expected. A note names each rule that admits a client without a certificate, by its address or
-    password.
+    It is sent in a second round, where httpd's own trace of the first probes did not show the condition both true and
+    false. The outcome that follows from the guard's conditions is expected. A note names each rule that admits a client
+    without a certificate, by its address or password.
     """
     return Client()
 
