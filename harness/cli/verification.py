@@ -1,10 +1,9 @@
 """What does `mtls-harness verify` do with its options?"""
 
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from harness.cli import record as recording
-from harness.cli.credentials import Running
 from harness.cli.ending import EXIT
 from harness.cli.expression import matcher
 from harness.cli.terminal import console_for, progress_on
@@ -13,8 +12,10 @@ from harness.pki.template import client_like
 from harness.report import FORMATS
 from harness.report.table import show
 from harness.verify import NO_POLICY, REFERENCE, Target, verify
-from harness.verify.live import verify_running
 from harness.verify.policy import read as read_policy
+
+if TYPE_CHECKING:
+    from harness.cli.credentials import Running
 
 
 def run(
@@ -35,7 +36,7 @@ def run(
     html_file: TextIO | None,
     like: Path | None,
     record: Path | None,
-    server: Running | None,
+    server: "Running | None",
     strict: bool,
     keep: bool,
     no_color: bool,
@@ -45,7 +46,9 @@ def run(
     asked = {"json": json_file, "junit": junit_file, "sarif": sarif_file, "html": html_file}
     files = {name: file for name, file in asked.items() if file}
     # A report on standard output must not be mixed with the table.
-    console = console_for(no_color=no_color, quiet=quiet, aside=any(file.name == "<stdout>" for file in files.values()))
+    console = console_for(
+        no_color=no_color, silent=quiet, aside=any(file.name == "<stdout>" for file in files.values())
+    )
     with progress_on(console) as progress:
         common: dict[str, Any] = {
             "policy": read_policy(policy) if policy else NO_POLICY,
@@ -55,6 +58,8 @@ def run(
             "progress": progress,
         }
         if server:
+            from harness.verify.live import verify_running
+
             found = verify_running(server.places, server.lent, **common)
         else:
             known = client_like(like) if like else ()

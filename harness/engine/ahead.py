@@ -1,42 +1,47 @@
 """Which container starts while something else is done?
 
-The command line imports the rest of the program meanwhile, and whoever verifies many configurations uses another
-container meanwhile. A container is never used twice: each configuration finds the image as it is.
+The command line imports the rest of the program meanwhile, and whoever verifies several configurations one after the
+other examines the one before. No container is used for two configurations.
 """
 
 import atexit
 import contextlib
 import threading
-from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from harness.engine.client import ServerError, clear, owner
 from harness.engine.container import start
 from harness.engine.shell import Shell
 from harness.httpd.layout import Layout
 
+if TYPE_CHECKING:
+    from harness.engine.filesystem import Filesystem
+    from harness.engine.httpd_image import HttpdImage
+
 
 @dataclass(frozen=True)
 class Starting:
-    """A container that starts: of which image, for which folder and environment, with which published ports. `label` is
-    the value of `LABEL` on all its parts."""
+    """A container of an image that starts for a configuration, and gets its files. `ports` are those that it publishes,
+    `label` is the value of `LABEL` on all its parts."""
 
     image: str
-    home: str
-    environment: Mapping[str, str]
+    layout: Layout
     ports: tuple[int, ...]
     label: str
-    _future: Future[Shell]
+    _shell: Future[Shell]
+    _filled: "Future[tuple[HttpdImage, Filesystem]]"
 
     @classmethod
     def begin(cls, image: str, layout: Layout, *, keep: bool = False) -> "Starting":
         """Start one in the background."""
         label = "kept" if keep else owner()
         worker = ThreadPoolExecutor(1)
-        future = worker.submit(start, image, layout, label, layout.ports, keep=keep)
+        shell = worker.submit(start, image, layout, label, layout.ports, keep=keep)
+        filled = worker.submit(_fill, image, layout, shell)
         worker.shutdown(wait=False)
-        return cls(image, layout.home, layout.environment, layout.ports, label, future)
+        return cls(image, layout, layout.ports, label, shell, filled)
 
     def shell(self) -> Shell:
         """Wait until it runs.
@@ -44,17 +49,32 @@ class Starting:
         Raises:
             ServerError, APIError: the engine refused it.
         """
-        return self._future.result()
+        return self._shell.result()
+
+    def filled(self) -> "tuple[HttpdImage, Filesystem]":
+        """Wait until it has its files; returns what the image holds, and what was added.
+
+        Raises:
+            ServerError, APIError: the engine refused it, or the image holds no httpd.
+        """
+        return self._filled.result()
 
     def close(self) -> None:
-        """Close the connection to it, once it has come to run or failed to."""
-        if not self._future.exception():
-            self._future.result().close()
+        """Close the connection to it, once nothing uses it any more."""
+        self._filled.exception()
+        if not self._shell.exception():
+            self._shell.result().close()
 
-    def fits(self, image: str, layout: Layout) -> bool:
-        """Whether this configuration can run in it."""
-        same = (self.image, self.home, self.environment) == (image, layout.home, layout.environment)
-        return same and {*layout.ports} <= {*self.ports}
+
+def _fill(image: str, layout: Layout, started: Future[Shell]) -> "tuple[HttpdImage, Filesystem]":
+    shell = started.result()
+    from harness.engine.httpd_image import inspect
+    from harness.engine.supplement import initial_filesystem
+
+    found = inspect(shell, image)
+    filesystem = initial_filesystem(layout, found)
+    shell.container.put_archive("/", filesystem.archive(filesystem.files))
+    return found, filesystem
 
 
 _lock = threading.Lock()
@@ -62,7 +82,7 @@ _ahead: Starting | None = None
 
 
 def begin(image: str, layout: Layout) -> None:
-    """Start a container for a configuration that is verified next. What is wrong with it shows when it is taken."""
+    """Start a container for the configuration that is verified next. What is wrong with it shows when it is taken."""
     global _ahead  # noqa: PLW0603 - it is the process's
     with _lock:
         if _ahead is None:
@@ -70,11 +90,11 @@ def begin(image: str, layout: Layout) -> None:
 
 
 def take(image: str, layout: Layout, *, keep: bool = False) -> Starting:
-    """The container that was started ahead if it fits, else one that starts now."""
+    """The container that was started ahead for this configuration, else one that starts now."""
     global _ahead  # noqa: PLW0603
     with _lock:
         ready = _ahead
-        if ready and not keep and ready.fits(image, layout):
+        if ready and not keep and (ready.image, ready.layout) == (image, layout):
             _ahead = None
             return ready
     return Starting.begin(image, layout, keep=keep)

@@ -13,11 +13,11 @@ from harness.engine.ahead import Starting, take
 from harness.engine.client import discard, owned
 from harness.engine.container import start
 from harness.engine.filesystem import Filesystem
-from harness.engine.httpd_image import HttpdImage, inspect
+from harness.engine.httpd_image import HttpdImage
 from harness.engine.responder import responder
 from harness.engine.server import Httpd, published
 from harness.engine.shell import Shell
-from harness.engine.supplement import absolute, add_content, add_missing, initial_filesystem, site_pages
+from harness.engine.supplement import absolute, add_content, add_missing, site_pages
 from harness.httpd import htaccess
 from harness.httpd.directive import Directive, Places, parse
 from harness.httpd.layout import ConfigurationError, Layout
@@ -54,9 +54,7 @@ class Sandbox:
             ServerError: the engine refused something, or the image holds no httpd.
         """
         shell = self.first.shell()
-        self._inspected = inspect(shell, self.image)
-        self._filesystem = initial_filesystem(self.layout, self._inspected)
-        self._put(shell, self._filesystem.files)
+        self._inspected, self._filesystem = self.first.filled()
         configuration = self._resolved(shell)
         for entry in observation.log_levels(configuration):
             places = Places(self.layout.origin, self._filesystem.files)

@@ -85,6 +85,7 @@ def verify(
         NothingToDoError: nothing is left after `only`, `urls` and `versions`.
     """
     clock = Clock()
+    keys = slow_keys()  # They are made while the container starts.
     layout = target.layout or read_layout(target.configuration)
     progress("images", 0, 1)
     name = of_image or target.image
@@ -98,7 +99,7 @@ def verify(
         clock.lap("engine")
 
         progress("certificates", 0, 1)
-        provisioner = Provisioner(bench, configuration, slow_keys(), target.depth, tuple(like), policy)
+        provisioner = Provisioner(bench, configuration, keys, target.depth, tuple(like), policy)
         everything = target.depth is not None
         planner = Planner(
             provisioner.pki, provisioner.query, found.places, versions, everything=everything, policy=policy

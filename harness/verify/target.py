@@ -4,9 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from harness.engine.compose import service
 from harness.engine.images import REFERENCE as CONFIGURATION
-from harness.engine.service import configuration as configuration_of
 from harness.httpd.layout import Layout
 
 
@@ -40,6 +38,9 @@ class Target:
             ConfigurationError: the Compose file, the service's name or its configuration cannot be used.
             ServerError: Compose, the engine or the image.
         """
+        from harness.engine.compose import service  # With PyYAML, for this alone.
+        from harness.engine.service import configuration as configuration_of
+
         found = service(file, name)
         layout = configuration_of(found, config)
         return cls(file, f"{file}, service {found.name}", None, layout, found.image, found.line)

@@ -99,6 +99,23 @@ def test_nothing_is_left_behind_by_a_run() -> None:
     assert left_behind(running.pid) == []
 
 
+def test_nothing_is_left_behind_where_the_container_started_in_vain() -> None:
+    with started("verify", "-k", "no_such_case") as running:
+        output, errors = running.communicate(timeout=PATIENCE)
+    assert (running.returncode, "No case matches" in errors) == (2, True), output + errors
+    assert left_behind(running.pid) == []
+
+
+def test_a_port_that_the_files_do_not_name_is_published_all_the_same(tmp_path: Path) -> None:
+    text = (REFERENCE.configuration / "httpd.conf").read_text()
+    assert text.count("8443") > 1
+    (tmp_path / "httpd.conf").write_text("Define PORT 8443\n" + text.replace("8443", "${PORT}"))
+    done = verify(str(tmp_path), "-k", "absent.none or valid.p256", "--json", str(tmp_path / "r.json"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    (site,) = json.loads((tmp_path / "r.json").read_text())["sites"]
+    assert site["url"] == "https://localhost:8443/"
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_run_cleans_up_and_gives_no_verdict(slow: list[str], number: signal.Signals) -> None:
     with started(*slow) as running:
