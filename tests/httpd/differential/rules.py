@@ -169,7 +169,8 @@ def rewrite(writer: Writer) -> str:
         *("-", "-", "-", "-", "-", "-", "/c/f.txt", "/a/g.txt", "/h.txt?x=1", "/c/f.txt?"),
         *("g.txt", "c/f.txt", f"{ROOT}/c/f.txt", "f.txt?x=1"),
     )
-    if "N=" in flags:
+    if "N=" in flags or (flags == "PT" and target.startswith(ROOT)):
+        # The path of a file is no URL's.
         target = "/c/f.txt"
     conditions = writer.several(0, 3, condition)
     if any(" expr " in one for one in conditions):
@@ -235,6 +236,9 @@ def section(writer: Writer) -> str:
     if head.startswith("Directory") and writer.pick(0, 0, 0, 1):
         # A <Files> inside of a folder is about files of that folder.
         body = f"{body}\n<Files {writer.pick('f.txt', '*.txt')}>\n{block(writer)}\n</Files>"
+    if not re.fullmatch(r"\w+ [\w/]+", head):
+        # A folder by the name of a pattern has no files.
+        body = re.sub(r"^(RewriteRule \S+) (\w)", r"\1 /\2", body, flags=re.MULTILINE)
     return f"<{head}>\n{merging}{body}\n</{head.split()[0]}>"
 
 
