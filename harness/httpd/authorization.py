@@ -9,7 +9,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Seq
 from dataclasses import dataclass, field, replace
 
 from harness.httpd.arguments import words
-from harness.httpd.directive import Directive
+from harness.httpd.directive import Directive, walk
 from harness.httpd.environment import Condition, Environment, variables_set
 from harness.httpd.expression import parse
 from harness.httpd.formula import (
@@ -39,7 +39,8 @@ from harness.httpd.merging import (
     flat,
     server_rules,
 )
-from harness.httpd.rewrite import Rewriting, Way
+from harness.httpd.require import merged_settings, ssl_options
+from harness.httpd.rewrite import Rewriting, Way, names_a_file
 from harness.httpd.users import Files
 from harness.httpd.variables import Origin, Variable, header, variable
 
@@ -98,7 +99,10 @@ def decide(place: Place) -> Decision:
     )
     known = {header(name[5:]) if name[:5] == "HTTP:" else variable(name): text for name, text in place.known.items()}
     # SSLOptions +LegacyDNStringFormat: names as they were before 2.3.11.
-    names = _LEGACY if _has_option(place, "legacydnstringformat") else {}
+    in_force: Mapping[str, Directive] = {}
+    for one in bodies:
+        in_force = merged_settings(in_force, one)
+    names = _LEGACY if "legacydnstringformat" in ssl_options(in_force) else {}
 
     def settled(formula: Formula) -> Formula:
         found = cofactor(substituted(formula, names), known)
@@ -114,14 +118,6 @@ def _as_text(atom: Atom) -> Formula:
     operand = "".join(part for part in atom.right if isinstance(part, str))
     is_text = atom.operator is Operator.NUMBER_EQUAL and not operand.strip().lstrip("+-").isdigit()
     return replace(atom, operator=Operator.EQUAL) if is_text else atom
-
-
-def _has_option(place: Place, name: str) -> bool:
-    """Whether a word of SSLOptions is in force at the path."""
-    covering = place.sections(place.path, place.content(place.path))
-    bodies = [*place.levels, *(section.body for section in covering)]
-    said = [entry for body in bodies for entry in body if entry.name.lower() == "ssloptions"]
-    return any(name in word.lower() and not word.startswith("-") for entry in said for word in words(entry.arguments))
 
 
 @dataclass(frozen=True)
@@ -162,7 +158,7 @@ def _request(place: Place, path: str, environment: Environment, trail: _Trail) -
     followed = here.branch({})
     conditions = _followed(followed, rewriting, ways)
     on = any_of(
-        all_of((condition, _Sections(place, followed, path, way, trail).formula()))
+        condition if way.unknown else all_of((condition, _Sections(place, followed, path, way, trail).formula()))
         for condition, way in zip(conditions, ways, strict=True)
         # What is no path is a bad request.
         if way.path is not None and way.path.startswith("/")
@@ -177,8 +173,8 @@ def _engine(place: Place, path: str, environment: Environment) -> Formula:
     covering += [one for one in place.sections(path, place.content(path)) if one.kind == "location"]
     for section in covering:
         found = engine_over(section.body, found)
-    for walk in _walks(covering, environment.branch(_path_values(path))):
-        for chain in walk:
+    for one in _walks(covering, environment.branch(_path_values(path))):
+        for chain in one:
             for branch in chain:
                 found = engine_over(branch.body, found, branch.chosen)
     return found
@@ -188,6 +184,7 @@ def _followed(environment: Environment, rewriting: Rewriting, ways: Sequence[Way
     """Take up what rules have looked at and set; returns when each way through them is gone."""
     for directive, formula in rewriting.conditions:
         environment.note(directive, formula)
+    environment.failing += map(environment.resolved, rewriting.failing)
     found = [environment.resolved(way.condition) for way in ways]
     for condition, name, value in rewriting.environment:
         environment.add(name, value, condition)
@@ -240,15 +237,19 @@ class _Sections:
         assert way.path is not None
         self.place, self.trail, self.ends = place, trail, way.ends
         self.url = way.path if way.passes_through else path
-        self.content = place.content(way.path)
+        # A rule of the server may lead to a file: then no other module maps the path.
+        is_file = way.path != path and not way.passes_through and names_a_file(way.path)
+        self.content = way.path if is_file else place.content(way.path)
         values = _path_values(self.url)
         if way.query is not None:
             values[variable("QUERY_STRING")] = way.query
         if self.content.startswith("/"):
             values |= {variable(name): (self.content,) for name in _FILENAMES}
         self.environment = environment.branch(values)
-        self.reader = Reader(self.environment, place.files, self.url, place.intended)
         self.covering = [*(Section(level) for level in place.levels), *place.sections(self.url, self.content)]
+        entries = (entry for section in self.covering for part in section.body for entry in (part, *walk(part)))
+        by_any = any(entry.name.lower() == "satisfy" and entry.value == "any" for entry in entries)
+        self.reader = Reader(self.environment, place.files, self.url, place.intended, by_any)
         self.settings: dict[str, Directive] = {}
 
     def formula(self) -> Formula:
@@ -256,7 +257,7 @@ class _Sections:
         # Conditional sections are chosen before the variables of the other sections are set.
         walks = _walks(self.covering, self.environment)
         for section in self.covering:
-            self.settings |= {entry.name.lower(): entry for entry in flat(section.body) if not entry.body}
+            self.settings = merged_settings(self.settings, flat(section.body))
         branches = [branch for walk in walks for chain in walk for branch in chain]
         if conditional := [one for branch in branches for one in flat(branch.body) if _decides_users(one)]:
             self.settings["authtype"] = replace(conditional[0], name="AuthType", arguments=CONDITIONAL)
@@ -272,9 +273,9 @@ class _Sections:
             for section in sections:
                 found = self.reader.state(section, self.settings).over(found)
             state = found if kind == "server" else found.over(state)
-        for walk in walks:
+        for one in walks:
             together = State()
-            for chain in walk:
+            for chain in one:
                 together = self._conditional(chain).over(together)
             state = together.over(state)
         checked = all_of((negated(any_of(self.environment.failing)), state.checked(self.settings)))
@@ -284,8 +285,8 @@ class _Sections:
         """What a chain comes to."""
         result = State()
         for branch in reversed(chain):
-            own = {entry.name.lower(): entry for entry in flat(branch.body) if not entry.body}
-            inside = self.reader.state(Section(branch.body, "if"), {**self.settings, **own})
+            own = merged_settings(self.settings, flat(branch.body))
+            inside = self.reader.state(Section(branch.body, "if", "*If"), own)
             result = either_state(branch.chosen, inside, result)
         return result
 
@@ -299,28 +300,32 @@ class _Sections:
     def _after_rules(self, rule_set: RuleSet) -> Formula:
         """What the rules of a folder let pass: another path is another request."""
         subject = self.content if self.content.startswith("/") else self.url
-        folder = f"{rule_set.folder.rstrip('/')}/" if rule_set.folder else ""
-        rewriting = Rewriting(rule_set.rules, {**self.place.known, "REQUEST_URI": self.url}, folder)
+        rewriting = Rewriting(rule_set.rules, {**self.place.known, "REQUEST_URI": self.url}, rule_set.folder)
         ways = rewriting.ways(subject)
         environment = self.environment.branch({})
         conditions = _followed(environment, rewriting, ways)
         parts: list[Formula] = []
         for condition, way in zip(conditions, ways, strict=True):
-            if way.path is not None:
-                unchanged = way.path == subject and way.query is None
-                further = TRUE if unchanged else self._redirected(way, rule_set, environment)
+            if way.unknown:
+                parts.append(condition)
+            elif way.path is not None and way.path.startswith("/"):
+                further = TRUE if way.path == subject else self._redirected(way, rule_set, environment)
                 parts.append(all_of((condition, further)))
-        return any_of(parts)
+        return all_of((negated(any_of(environment.failing)), any_of(parts)))
 
     def _redirected(self, way: Way, rule_set: RuleSet, environment: Environment) -> Formula:
         """Whether the request is admitted that the rules of a folder make of this one."""
         assert way.path is not None
-        target = way.path
-        folder = rule_set.folder.rstrip("/")
-        inside = self.content.removeprefix(folder) if folder else ""
-        if rule_set.base and folder and target.startswith(f"{folder}/"):
-            target = f"{rule_set.base.rstrip('/')}{target.removeprefix(folder)}"
-        elif inside and self.url.endswith(inside) and target.startswith(f"{folder}/"):
+        target, folder = way.path, rule_set.folder
+        root = f"{self.place.known.get('DOCUMENT_ROOT', '').rstrip('/')}/"
+        inside = self.content.removeprefix(folder)
+        if rule_set.base:
+            if target.startswith(folder):
+                target = f"{rule_set.base.rstrip('/')}/{target.removeprefix(folder)}"
+        elif root != "/" and target.startswith(root):
+            target = f"/{target.removeprefix(root)}"
+        elif inside != self.content and self.url.endswith(f"/{inside}") and target.startswith(folder):
+            # What an Alias leads to has a URL as well.
             target = self.url.removesuffix(inside) + target.removeprefix(folder)
         query = variable("QUERY_STRING")
         values = {query: environment.values[query]} if query in environment.values else {}

@@ -28,7 +28,7 @@ from harness.httpd.formula import (
     unknowable,
     variables,
 )
-from harness.httpd.groups import UNCLEARED, Groups, Match, cases, filled, reference, refers
+from harness.httpd.groups import UNCLEARED, Groups, Match, cases, filled, is_uncleared, reference, refers
 from harness.httpd.pcre import texts
 from harness.httpd.variables import MAYBE_SET, RAW_PATH, Origin, Variable, environment, extension, header, variable
 
@@ -42,6 +42,26 @@ _SPECIAL = {
 """What SetEnvIf looks at besides headers and the path."""
 _OID = re.compile(r"OID\(\"?([\d.]+)\"?\)")
 _EXPRESSION = re.compile(r"[^-A-Za-z0-9_]")
+_EXACT = re.compile(r"\^([-A-Za-z0-9_]+)\$")
+_OF_PROCESS = {
+    *(
+        "path",
+        "home",
+        "hostname",
+        "pwd",
+        "oldpwd",
+        "shell",
+        "user",
+        "logname",
+        "lang",
+        "language",
+        "tz",
+        "term",
+        "shlvl",
+    ),
+    *("tmpdir", "ld_library_path", "invocation_id", "notify_socket", "httpd_prefix"),
+}
+"""What the process that runs httpd may have in its own environment, besides LC_… and APACHE_…: `%{ENV:…}` finds it."""
 _SPECIAL_CHARACTER = re.compile(r"[\^.$|()\[\]*+?{}]")
 NO_MATCH: Groups = ()
 """The groups of a text that is no regular expression."""
@@ -55,6 +75,9 @@ class Condition:
 
     directive: Directive
     formula: Formula
+    is_asked_once: bool = True
+    """Whether httpd comes to it once in every request: not in an If, not after an internal redirect, and not always
+    where `Satisfy any` stands."""
 
     def __str__(self) -> str:
         return f"{self.directive.file}:{self.directive.line} {self.directive.name} {self.directive.arguments}"
@@ -102,11 +125,14 @@ class Environment:
         kept = (setter for setter in self.setters if not setter.name.startswith("REDIRECT_REDIRECT_"))
         return frozenset((one.name, one.value, one.condition) for one in kept), frozenset(self.values.items())
 
-    def note(self, directive: Directive, formula: Formula) -> Formula:
+    def note(self, directive: Directive, formula: Formula, *, is_asked_once: bool = True) -> Formula:
         """Note a condition of the guard; returns it without environment variables."""
         found = self.resolved(formula)
         key = (directive.file, directive.line, f"{directive.name} {directive.arguments}")
-        self.conditions[key] = Condition(directive, found)
+        before = self.conditions.get(key)
+        if before and directive.name.lower() not in _SETTERS:
+            is_asked_once &= before.is_asked_once and before.formula == found
+        self.conditions[key] = Condition(directive, found, is_asked_once)
         return found
 
     def is_set(self, name: str) -> Formula:
@@ -146,17 +172,20 @@ class Environment:
     def _unset(self, name: str) -> Term:
         """What a variable holds that nothing sets."""
         unknown = Variable(f"{MAYBE_SET}{name}", Origin.UNKNOWABLE)
-        return (unknown,) if self._is_unknown(name) else (self._known(name),)
+        is_of_process = name.lower() in _OF_PROCESS or name.lower().startswith(("lc_", "apache_"))
+        return (unknown,) if is_of_process or self._is_unknown(name) else (self._known(name),)
 
     def _known(self, name: str) -> str:
         return next((value for key, value in self.known.items() if key.lower() == name.lower()), "")
 
     def _setters(self, name: str) -> Iterator[Setter]:
-        for setter in self.setters:
-            if setter.name.lower() == name.lower():
-                if setter.directive:
-                    self.note(setter.directive, setter.condition)
-                yield setter
+        named = [setter for setter in self.setters if setter.name.lower() == name.lower()]
+        for setter in named:
+            if setter.directive:
+                # One directive may set several values, each by a condition of its own.
+                together = (one.condition for one in named if one.directive is setter.directive)
+                self.note(setter.directive, any_of(together))
+            yield setter
 
     def add(self, name: str, value: Term | None, condition: Formula, directive: Directive | None = None) -> None:
         """Take up what sets a variable; the variables in its value have the value that they have now."""
@@ -200,6 +229,8 @@ class Environment:
             if kind == "setenvifexpr":
                 formula, groups = parse_with_groups(expression, before=UNCLEARED)
                 found = [(formula, groups)]
+                if is_uncleared(formula):
+                    self.failing.append(all_of((condition, formula)))
             else:
                 pattern = f"(?i){expression}" if kind.endswith("nocase") else expression
                 is_plain = not _SPECIAL_CHARACTER.search(re.sub(r"\\.", "", expression))
@@ -208,7 +239,11 @@ class Environment:
                         all_of((when, before.resolved(matches(term, pattern)))),
                         NO_MATCH if is_plain else ((TRUE, Match(term, pattern)),),
                     )
-                    for when, term in before.attribute(attribute, path or Variable(RAW_PATH, Origin.REQUEST))
+                    for when, term in before.attribute(
+                        attribute,
+                        path or Variable(RAW_PATH, Origin.REQUEST),
+                        any_case=kind.endswith("nocase"),
+                    )
                 ]
             for name in names:
                 self._take(name, found, condition, entry)
@@ -235,7 +270,7 @@ class Environment:
                 self.failing.append(self.resolved(all_of((holds, when, unset))))
                 self.add(name.removeprefix("!"), filled(value, match), all_of((holds, when)), directive)
 
-    def attribute(self, name: str, path: Variable) -> list[tuple[Formula, Term]]:
+    def attribute(self, name: str, path: Variable, *, any_case: bool = False) -> list[tuple[Formula, Term]]:
         """What SetEnvIf looks at, and when: a part of the request, a header, or where that is not sent a variable."""
         kind = name.lower()
         if kind == "request_uri":
@@ -245,13 +280,23 @@ class Environment:
         if found := _OID.fullmatch(name):
             return [(TRUE, (extension(found[1]),))]
         if _EXPRESSION.search(name):
-            example = next((text for text in texts(name) if re.fullmatch(r"[\w-]+", text)), None)
-            return [(TRUE, (header(example) if example else Variable(name, Origin.UNKNOWABLE),))]
+            return _headers(name, any_case=any_case)
         if not any(setter.name.lower() == kind for setter in self.setters):
             return [(TRUE, (header(name),))]
         sent = negated(equals(header(name), ""))
         values = self._fixed((environment(name),))
         return [(sent, (header(name),)), *((all_of((negated(sent), when)), term or ()) for when, term in values)]
+
+
+def _headers(expression: str, *, any_case: bool) -> list[tuple[Formula, Term]]:
+    """What an expression for the names of headers finds, and when: a client may send another one than the example, or
+    write its name in other letters, and the last one of several counts."""
+    if any_case and (exact := _EXACT.fullmatch(expression)):
+        return [(TRUE, (header(exact[1]),))]
+    example = next((text for text in texts(expression) if re.fullmatch(r"[\w-]+", text)), None)
+    other = negated(equals(Variable(f"another header that {expression} names", Origin.REQUEST), ""))
+    unknown: Term = (Variable(f"a header that {expression} names", Origin.UNKNOWABLE),)
+    return [(negated(other), (header(example),)), (other, unknown)] if example else [(TRUE, unknown)]
 
 
 def variables_set(body: Iterable[Directive]) -> Iterator[str]:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from harness.httpd.comparison import binary, compared, equal, unary
 from harness.httpd.formula import (
     FALSE,
     FUNCTIONS,
@@ -19,14 +20,25 @@ from harness.httpd.formula import (
     Term,
     all_of,
     any_of,
-    constant_folded,
     matches,
     negated,
     shown,
     unknowable,
 )
-from harness.httpd.groups import NO_GROUPS, Groups, Match, by_match, cases, filled, reference, refers, where
-from harness.httpd.pcre import has_groups, wildcard
+from harness.httpd.groups import (
+    NO_GROUPS,
+    UNCLEARED,
+    Groups,
+    Match,
+    by_match,
+    cases,
+    filled,
+    reference,
+    refers,
+    uncleared,
+    where,
+)
+from harness.httpd.pcre import has_groups
 from harness.httpd.variables import Origin, Variable, environment, extension, header, variable
 
 _REGEX_MARKS = "/#$%^|?!'\",;:._-"
@@ -60,7 +72,6 @@ _OF_SSL_REQUIRE = {
 _HEADER_FUNCTIONS = {"req", "http", "req_novary"}
 _ENVIRONMENT_FUNCTIONS = {"reqenv", "env"}
 _ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
-_FALSE_WORDS = r"(?i)^(|0|off|false|no)$"
 
 
 class _SyntaxError(Exception):
@@ -80,7 +91,7 @@ def parse_with_groups(text: str, *, ssl_require: bool = False, before: Groups = 
         parser.expect_end()
     except _SyntaxError:
         return unknowable(text), before
-    return found, parser.groups
+    return (uncleared(text) if parser.looks_at_uncleared else found), parser.groups
 
 
 def parse_string(text: str) -> Term:
@@ -107,6 +118,8 @@ class _Parser:
     at: int = 0
     groups: Groups = NO_GROUPS
     """Where `$1` looks at this point."""
+    looks_at_uncleared: bool = False
+    """Whether a group is looked at that httpd has not cleared."""
 
     # --- conditions
     def alternatives(self) -> Formula:
@@ -142,14 +155,20 @@ class _Parser:
         if found := re.compile(r"-([A-Za-z_])(?![A-Za-z0-9_])").match(self.text, self._skip()):
             self.at = found.end()
             word = self.word()
-            return self._of((word,), lambda terms: _unary(found[1], terms[0]))
+            return self._of((word,), lambda terms: unary(found[1], terms[0]))
         return self._comparison()
 
     def _of(self, terms: Sequence[Term], build: Callable[[Sequence[Term]], Formula]) -> Formula:
         """Build a formula of terms, once for each match that the groups in them may be of."""
-        if not refers(*terms):
+        if not self._refers(*terms):
             return build(terms)
         return by_match(self.groups, lambda match: build([filled(term, match) for term in terms]))
+
+    def _refers(self, *terms: Term) -> bool:
+        """Whether groups are looked at by any of these terms."""
+        found = refers(*terms)
+        self.looks_at_uncleared |= found and UNCLEARED[0] in self.groups
+        return found
 
     def _comparison(self) -> Formula:
         left = self.word()
@@ -168,8 +187,8 @@ class _Parser:
         if known := _COMPARISONS.get(name):
             kind, positive = known
             kind = _OF_SSL_REQUIRE.get(kind, kind) if self.ssl_require else kind
-            return self._of((left, right), lambda terms: _compared(terms[0], kind, terms[1], positive=positive))
-        return self._of((left, right), lambda terms: _binary(operator, *terms))
+            return self._of((left, right), lambda terms: compared(terms[0], kind, terms[1], positive=positive))
+        return self._of((left, right), lambda terms: binary(operator, *terms))
 
     def _matching(self, left: Term) -> Formula:
         at = self._skip()
@@ -189,10 +208,10 @@ class _Parser:
         before = self.groups
         if has_groups(pattern):
             # A text that refers to a group of the match before is one of several texts.
-            pairs = cases(before) if refers(left) else ((TRUE, None),)
+            pairs = cases(before) if self._refers(left) else ((TRUE, None),)
             self.groups = tuple((condition, Match(filled(left, match), pattern)) for condition, match in pairs)
             self.groups = (*self.groups[:-1], (TRUE, self.groups[-1][1]))
-        if not refers(left):
+        if not self._refers(left):
             return matches(left, pattern)
         return by_match(before, lambda match: matches(filled(left, match), pattern))
 
@@ -202,7 +221,7 @@ class _Parser:
             while self._accept(","):
                 words.append(self.word())
             self._expect("}")
-            return self._of((left, *words), lambda terms: any_of(_equal(terms[0], word) for word in terms[1:]))
+            return self._of((left, *words), lambda terms: any_of(equal(terms[0], word) for word in terms[1:]))
         name = self._name()
         self._expect("(")
         argument = self.word()
@@ -354,39 +373,3 @@ def _character(text: str, at: int) -> tuple[str, int]:
     if octal := re.compile(r"[0-7]{1,3}").match(text, at + 1):
         return chr(int(octal[0], 8) & 0xFF), 1 + len(octal[0])
     return _ESCAPED.get(text[at + 1], text[at + 1]), 2
-
-
-def _unary(operator: str, operand: Term) -> Formula:
-    match operator:
-        case "n":
-            return _compared(operand, Operator.EQUAL, ("",), positive=False)
-        case "z":
-            return _compared(operand, Operator.EQUAL, ("",))
-        case "T":
-            return negated(matches(operand, _FALSE_WORDS))
-        case "R":
-            return Atom((variable("REMOTE_ADDR"),), Operator.IN_NETWORK, operand)
-    return unknowable(f"-{operator} {shown(operand)}")
-
-
-def _binary(operator: str, left: Term, right: Term) -> Formula:
-    match operator:
-        case "-ipmatch":
-            return constant_folded(Atom(left, Operator.IN_NETWORK, right))
-        case "-strmatch" | "-strcmatch" | "-fnmatch" if all(isinstance(part, str) for part in right):
-            text = "".join(map(str, right))
-            return matches(left, wildcard(text, any_case=operator == "-strcmatch", path=operator == "-fnmatch"))
-    return unknowable(f"{shown(left)} {operator} {shown(right)}")
-
-
-def _compared(left: Term, operator: Operator, right: Term, *, positive: bool = True) -> Formula:
-    """Compare two terms; a constant that is compared with a variable stands on the right."""
-    constant = all(isinstance(part, str) for part in left) and not all(isinstance(part, str) for part in right)
-    if constant and operator in {Operator.EQUAL, Operator.NUMBER_EQUAL}:
-        left, right = right, left
-    found = constant_folded(Atom(left, operator, right))
-    return found if positive else negated(found)
-
-
-def _equal(left: Term, right: Term) -> Formula:
-    return _compared(left, Operator.EQUAL, right)

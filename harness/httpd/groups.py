@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
-from harness.httpd.formula import TRUE, Applied, Formula, Term, all_of, any_of, either, negated
+from harness.httpd.formula import TRUE, Applied, Formula, Term, all_of, any_of, either, negated, unknowable, variables
 from harness.httpd.variables import Origin, Variable
 
 
@@ -21,6 +21,19 @@ NO_GROUPS: Groups = ((TRUE, None),)
 """Where nothing was matched before, every group is empty."""
 UNCLEARED: Groups = ((TRUE, Match((), "(uncleared)")),)
 """Where nothing was matched before, and httpd has not cleared the memory: nobody knows what the groups hold."""
+
+
+_UNCLEARED_MEMORY = "memory that is not cleared, by "
+
+
+def uncleared(text: str) -> Formula:
+    """Return the atom of a condition that looks at a group before there is any, where httpd has not cleared them."""
+    return unknowable(f"{_UNCLEARED_MEMORY}{text}")
+
+
+def is_uncleared(formula: Formula) -> bool:
+    """Whether a condition is such a one: httpd 2.4 may end by it, whatever else the condition says."""
+    return any(one.name.startswith(_UNCLEARED_MEMORY) for one in variables(formula))
 
 
 def reference(number: int) -> Variable:

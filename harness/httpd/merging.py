@@ -32,7 +32,9 @@ from harness.httpd.require import (
     Requirements,
     Settings,
     either_of,
+    merged_settings,
     one_of,
+    ssl_options,
     with_head,
 )
 from harness.httpd.rewrite import Rule, rules
@@ -54,7 +56,7 @@ _STATUSES = {"permanent", "temp", "seeother", "gone"}
 class Section:
     """Directives that are merged together: those of the server, of a section about the path, or of an If.
 
-    `folder` is the path that a <Directory> names.
+    `folder` is what the section names: mod_rewrite takes it for the folder of the rules inside, whatever it is.
     """
 
     body: Sequence[Directive]
@@ -81,7 +83,7 @@ class RuleSet:
 
     engine: bool | None = None
     rules: tuple[Rule, ...] = ()
-    folder: str = ""
+    folder: str = "/"
     base: str | None = None
     options: frozenset[str] = frozenset()
 
@@ -138,9 +140,9 @@ class State:
 
     def checked(self, settings: Settings) -> Formula:
         """What access and authorization come to."""
-        granted = self.authorization.granted
-        # What is granted without a user is granted before anybody is asked for one.
-        granted = any_of((substituted(granted, _NO_USER), granted))
+        # What is granted without a user is granted before anybody is asked for one, and only who could do is asked.
+        at_once, asks = (substituted(one, _NO_USER) for one in (self.authorization.granted, self.authorization.asks))
+        granted = any_of((at_once, all_of((asks, self.authorization.granted))))
         if _is_authenticated(settings):
             # A user is asked for, and nothing says which: httpd answers with 500.
             known = settings["authtype"].arguments != CONDITIONAL
@@ -149,7 +151,7 @@ class State:
         # StrictRequire has a say where a user is asked for, and only there.
         strict = any_of((negated(self.strict.value), self.requirements, unknowable("SSLOptions +StrictRequire")))
         alone = all_of((granted, strict)) if _is_authenticated(settings) else granted
-        if named := settings.get("sslusername"):
+        if (named := settings.get("sslusername")) and "fakebasicauth" not in ssl_options(settings):
             # Where access is denied, mod_ssl may not have come to the name of the user.
             unnamed = substituted(alone, {variable(words(named.arguments)[0]): ("",)})
             alone = any_of((unnamed, all_of((alone, unknowable("SSLUserName where access is denied")))))
@@ -188,20 +190,23 @@ class Reader:
     files: Files
     url: str
     intended: bool = False
+    is_satisfied_by_any: bool = False
+    """Whether `Satisfy any` stands in any of the sections."""
 
     def state(self, section: Section, settings: Settings) -> State:
         """What the directives of one section come to."""
         entries = [*flat(section.body)]
         by_name = {entry.name.lower(): entry for entry in entries if not entry.body}
         required = Requirements(self.environment, self.files, self.intended)
+        once = section.kind != "if" and not self.is_satisfied_by_any
         found = State(authorization=required.of_section(section.body, settings))
         if by_name.keys() & _ACCESS:
             access, satisfy_any = required.access(section.body), required.satisfy_any(section.body)
             found = replace(found, access=Override(TRUE, access), satisfy_any=Override(TRUE, satisfy_any))
-        if asked := [self._ssl_requirement(one) for one in entries if one.name.lower().startswith("sslrequire")]:
-            found = replace(found, requirements=all_of(asked))
+        if asked := [one for one in entries if one.name.lower().startswith("sslrequire")]:
+            found = replace(found, requirements=all_of(self._ssl_requirement(one, once) for one in asked))
         if "ssloptions" in by_name:
-            found = replace(found, strict=_strict(words(by_name["ssloptions"].arguments)))
+            found = replace(found, strict=_strict(merged_settings({}, entries)))
         if "allowmethods" in by_name:
             found = replace(found, methods=Override(TRUE, _allowed(entries)))
         if section.kind == "server":
@@ -214,10 +219,10 @@ class Reader:
         redirects = [self._not_redirected(one) for one in entries if one.name.lower() in _REDIRECTS]
         return replace(found, not_redirected=all_of(redirects), rewrites=((TRUE, _rule_set(section)),))
 
-    def _ssl_requirement(self, entry: Directive) -> Formula:
+    def _ssl_requirement(self, entry: Directive, once: bool) -> Formula:
         if entry.name.lower() == "sslrequiressl":
             return equals(variable("HTTPS"), "on")
-        return self.environment.note(entry, parse(entry.arguments, ssl_require=True))
+        return self.environment.note(entry, parse(entry.arguments, ssl_require=True), is_asked_once=once)
 
     def _not_redirected(self, entry: Directive) -> Formula:
         """Whether a Redirect leaves this path alone."""
@@ -249,13 +254,11 @@ def _is_authenticated(settings: Settings) -> bool:
     return "authtype" in settings and settings["authtype"].value != "none"
 
 
-def _strict(options: Sequence[str]) -> Override:
+def _strict(settings: Settings) -> Override:
     """Whether SSLOptions has StrictRequire; options with a sign change what was set before."""
-    named = [word.lower() for word in options if word.lower().lstrip("+-") == "strictrequire"]
-    signed = all(word[:1] in {"+", "-"} for word in options)
-    if not named:
-        return Override(FALSE if signed else TRUE, FALSE)
-    return Override(TRUE, FALSE if named[-1].startswith("-") else TRUE)
+    options = words(settings["ssloptions"].arguments)
+    is_set = any(word[:1] not in {"+", "-"} or word[1:].lower() == "strictrequire" for word in options)
+    return Override(TRUE if is_set else FALSE, TRUE if "strictrequire" in ssl_options(settings) else FALSE)
 
 
 def _allowed(entries: Iterable[Directive]) -> Formula:
@@ -278,7 +281,7 @@ def _rule_set(section: Section) -> RuleSet | None:
     return RuleSet(
         engines[-1] if engines else None,
         tuple(rules(body)),
-        section.folder if section.kind == "directory" else "",
+        f"{section.folder.rstrip('/')}/",
         bases[-1] if bases else None,
         frozenset(rewrite_options(body)),
     )

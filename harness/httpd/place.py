@@ -7,7 +7,6 @@ from harness.httpd.authorization import Section as Merged
 from harness.httpd.directive import Directive
 from harness.httpd.pcre import search
 from harness.httpd.section import PLACES, Section, merged
-from harness.httpd.url_map import FOLDERS
 from harness.httpd.users import Files
 from harness.httpd.virtual_host import VirtualHost
 
@@ -22,7 +21,7 @@ def decision(host: VirtualHost, url: str, files: Files, *, intended: bool = Fals
         asked = way.asked(path) if way else None
         for section in found:
             if section.covers(path, served, asked):
-                yield Merged(section.entry.body, section.kind, section.text if section.kind == "directory" else "")
+                yield Merged(section.entry.body, section.kind, section.text)
 
     known = {
         "REQUEST_URI": url,
@@ -43,7 +42,7 @@ def decision(host: VirtualHost, url: str, files: Files, *, intended: bool = Fals
             url,
             levels,
             covering,
-            lambda path: path if path != url and path.startswith(FOLDERS) else host.content(path),
+            host.content,
             known,
             files,
             {name: value for section in found for name, value in _groups(section, url, content)},

@@ -20,6 +20,7 @@ from harness.httpd.formula import (
     equals,
     negated,
     unknowable,
+    variables,
 )
 from harness.httpd.users import Files, known_users, members
 from harness.httpd.variables import BASIC_USER, LEGACY_SUBJECT, USER, VERIFY, Origin, Variable, variable
@@ -28,22 +29,28 @@ AUTHORIZING = {"require", "requireall", "requireany", "requirenone"}
 LIMITS = {"limit", "limitexcept"}
 Settings = Mapping[str, Directive]
 """The directives in force, by their names in lower case."""
+OF_USERS = {"user", "valid-user", "group"}
+"""What of Require is about a user."""
 _METHOD = variable("REQUEST_METHOD")
 _LOCAL = ("127.0.0.0/8", "::1/128")
+_FROM_ITSELF = Atom((variable("REMOTE_ADDR"),), Operator.IN_NETWORK, (variable("SERVER_ADDR"),))
+"""Whether a client has the address of the server itself."""
 _ADDRESS = re.compile(r"[\d.:/a-fA-F]*[\d:][\d.:/a-fA-F]*")
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a Require, or a section of such, comes to: granted, denied, or else neutral."""
+    """What a Require, or a section of such, comes to: granted, denied, or else neutral. `asks` is where it is denied
+    only because no user is known yet (AUTHZ_DENIED_NO_USER)."""
 
     granted: Formula
     denied: Formula
+    asks: Formula = FALSE
 
     @classmethod
-    def of(cls, formula: Formula) -> "Result":
+    def of(cls, formula: Formula, *, asks: bool = False) -> "Result":
         """What is granted where the formula is true, and denied where it is not."""
-        return cls(formula, negated(formula))
+        return cls(formula, negated(formula), negated(formula) if asks else FALSE)
 
     @property
     def never_neutral(self) -> bool:
@@ -63,18 +70,21 @@ def every(parts: Sequence[Result]) -> Result:
     neutral = [part for part in parts if not part.never_neutral]
     certain = [part.granted for part in parts if part.never_neutral]
     granted = certain or [any_of(part.granted for part in neutral)]
+    for_good = any_of(all_of((part.denied, negated(part.asks))) for part in parts)
     return Result(
         all_of((*granted, *(negated(part.denied) for part in neutral))),
         any_of(part.denied for part in parts),
+        all_of((any_of(part.asks for part in parts), negated(for_good))),
     )
 
 
 def some(parts: Sequence[Result]) -> Result:
     """`RequireAny`: granted by any, denied where one denies and none grants."""
     granted = any_of(part.granted for part in parts)
+    asks = all_of((negated(granted), any_of(part.asks for part in parts)))
     if any(part.never_neutral for part in parts):
-        return Result.of(granted)
-    return Result(granted, all_of((negated(granted), any_of(part.denied for part in parts))))
+        return Result(granted, negated(granted), asks)
+    return Result(granted, all_of((negated(granted), any_of(part.denied for part in parts))), asks)
 
 
 @dataclass(frozen=True)
@@ -97,12 +107,21 @@ class Authorization:
         default = TRUE if every_one else FALSE
         if self.applies == TRUE:
             return self.result
-        return Result(either(self.applies, self.result.granted, default), all_of((self.applies, self.result.denied)))
+        return Result(
+            either(self.applies, self.result.granted, default),
+            all_of((self.applies, self.result.denied)),
+            all_of((self.applies, self.result.asks)),
+        )
 
     @property
     def granted(self) -> Formula:
         """Whether a request is granted."""
         return any_of((negated(self.present), negated(self.applies), self.result.granted))
+
+    @property
+    def asks(self) -> Formula:
+        """Whether a user may change that a request is denied: only then httpd asks for one."""
+        return all_of((self.present, self.applies, self.result.asks))
 
     def over(self, before: "Authorization") -> "Authorization":
         """What it comes to, merged over what was required before."""
@@ -128,6 +147,7 @@ def either_of(condition: Formula, then: Authorization, otherwise: Authorization)
     result = Result(
         either(condition, then.result.granted, otherwise.result.granted),
         either(condition, then.result.denied, otherwise.result.denied),
+        either(condition, then.result.asks, otherwise.result.asks),
     )
     return Authorization(
         either(condition, then.applies, otherwise.applies),
@@ -187,7 +207,9 @@ class Requirements:
         first, _, rest = entry.arguments.strip().partition(" ")
         turned = first.lower() == "not"
         provider, _, arguments = (rest if turned else entry.arguments).strip().partition(" ")
-        found = Result.of(self.environment.note(entry, self._provider(provider.lower(), arguments.strip(), settings)))
+        formula = self._provider(provider.lower(), arguments.strip(), settings)
+        asks = provider.lower() in OF_USERS or variable("REMOTE_USER") in variables(formula)
+        found = Result.of(self.environment.note(entry, formula), asks=asks)
         return found.inverted() if turned else found
 
     def _provider(self, kind: str, text: str, settings: Settings) -> Formula:
@@ -200,7 +222,7 @@ class Requirements:
             "env": lambda: any_of(map(self.environment.is_set, named)),
             "method": lambda: one_of(_METHOD, with_head(named)),
             "ip": lambda: any_of(map(_from, named)),
-            "local": lambda: any_of(map(_from, _LOCAL)),
+            "local": lambda: any_of((*map(_from, _LOCAL), _FROM_ITSELF)),
             "host": lambda: one_of(variable("REMOTE_HOST"), named),
             "forward-dns": lambda: one_of(variable("REMOTE_HOST"), named),
             "valid-user": lambda: self._user(None, settings),
@@ -212,7 +234,8 @@ class Requirements:
     def _user(self, wanted: Sequence[str] | None, settings: Settings) -> Formula:
         """Who is a user: by the certificate (SSLUserName, FakeBasicAuth) or by a password; None wants any user."""
         asked = self._asked_user(wanted, settings)
-        if not (by := _words(settings, "sslusername")):
+        if not (by := _words(settings, "sslusername")) or "fakebasicauth" in ssl_options(settings):
+            # With FakeBasicAuth, mod_ssl leaves SSLUserName alone.
             return asked
         # Nobody is asked whom the certificate names.
         named = variable(by[0])
@@ -231,7 +254,7 @@ class Requirements:
         if not _words(settings, "authuserfile"):
             return unknowable(f"AuthBasicProvider {' '.join(providers)}")
         by_password, by_subject = Variable(BASIC_USER, Origin.PASSWORD), Variable(LEGACY_SUBJECT, Origin.CERTIFICATE)
-        if not any("fakebasicauth" in word.lower() for word in _words(settings, "ssloptions")):
+        if "fakebasicauth" not in ssl_options(settings):
             known = known_users(self.files, _words(settings, "authuserfile")) or []
             users = [USER, *known] if wanted is None else [*wanted]
             # mod_ssl lets nobody write a subject as the name of a user.
@@ -286,6 +309,29 @@ class Requirements:
             name = word[4:].removeprefix("!")
             return negated(self.environment.is_set(name)) if word[4:5] == "!" else self.environment.is_set(name)
         return _from(word) if _ADDRESS.fullmatch(word) else equals(variable("REMOTE_HOST"), word)
+
+
+def merged_settings(before: Settings, body: Iterable[Directive]) -> dict[str, Directive]:
+    """The settings in force after these directives: the last one counts, and the words of SSLOptions add up."""
+    found = dict(before)
+    for entry in body:
+        name = entry.name.lower()
+        adds = name == "ssloptions" and name in found
+        if not entry.body:
+            found[name] = replace(entry, arguments=f"{found[name].arguments} {entry.arguments}") if adds else entry
+    return found
+
+
+def ssl_options(settings: Settings) -> set[str]:
+    """The words of SSLOptions in force, in lower case: a sign changes what was there, a word without takes its
+    place."""
+    found: set[str] = set()
+    for word in map(str.lower, _words(settings, "ssloptions")):
+        if word.startswith("-"):
+            found.discard(word[1:])
+        else:
+            found = {*(found if word.startswith("+") else ()), word.removeprefix("+")}
+    return found
 
 
 def limited_to(limit: Directive) -> Formula:

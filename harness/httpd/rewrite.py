@@ -22,7 +22,19 @@ from harness.httpd.formula import (
     substituted,
     unknowable,
 )
-from harness.httpd.groups import NO_GROUPS, UNCLEARED, Groups, Match, by_match, cases, filled, reference, refers, where
+from harness.httpd.groups import (
+    NO_GROUPS,
+    UNCLEARED,
+    Groups,
+    Match,
+    by_match,
+    cases,
+    filled,
+    is_uncleared,
+    reference,
+    refers,
+    where,
+)
 from harness.httpd.pcre import readable
 from harness.httpd.rewrite_rule import Condition, Rule, flags, rules
 from harness.httpd.variables import HEADERS, Origin, Variable, environment, header, variable
@@ -57,6 +69,12 @@ _COMPARED = {
 }
 """mod_rewrite compares texts by their length first."""
 _BY_LETTER = {Operator.SHORTER_OR_LESS: Operator.LESS, Operator.SHORTER_OR_EQUAL: Operator.LESS_OR_EQUAL}
+_FILENAMES = ("REQUEST_FILENAME", "SCRIPT_FILENAME")
+_FOLDERS = (
+    *("/bin/", "/boot/", "/dev/", "/etc/", "/home/", "/lib/", "/media/", "/mnt/", "/opt/", "/proc/", "/root/", "/run/"),
+    *("/sbin/", "/srv/", "/sys/", "/tmp/", "/usr/", "/var/"),  # noqa: S108 - only names
+)
+"""The folders that every system has (Filesystem Hierarchy Standard 3.0, section 3)."""
 _FILE_TEST = re.compile(r"-([dfFhlLsUxH])$")
 _ABSOLUTE = re.compile(r"(https?)://([^/:?]*)", re.IGNORECASE)
 
@@ -73,6 +91,8 @@ class Way:
     passes_through: bool = False
     ends: bool = False
     query: Term | None = None
+    unknown: bool = False
+    """Whether nobody knows what becomes of the request: `condition` says so, and no section is looked at."""
 
 
 @dataclass(frozen=True)
@@ -100,20 +120,22 @@ class Rewriting:
     """Each condition that was looked at, as a formula."""
     environment: list[tuple[Formula, str, Term | None]] = field(default_factory=list)
     """Each variable that is set (None: unset) and when."""
+    failing: list[Formula] = field(default_factory=list)
+    """When httpd may fail: as in `Environment.failing`."""
     _fuel: int = _MOST_PATHS * 8
 
     def ways(self, path: str) -> list[Way]:
         """Follow a path through all rules."""
         self._fuel = _MOST_PATHS * 8
         found = list(self._from(0, _State(path, TRUE)))
-        return found if len(found) <= _MOST_PATHS else [Way(unknowable("too many rewrites"), path)]
+        return found if len(found) <= _MOST_PATHS else [Way(unknowable("too many rewrites"), path, unknown=True)]
 
     def _from(self, at: int, state: _State) -> Iterator[Way]:
         if state.reached == FALSE:
             return
         self._fuel -= 1
         if self._fuel < 0:
-            yield Way(all_of((state.reached, unknowable("too many rewrites"))), state.path)
+            yield Way(all_of((state.reached, unknowable("too many rewrites"))), state.path, unknown=True)
             return
         if at >= len(self.rules):
             yield Way(state.reached, state.path, query=state.query)
@@ -157,7 +179,7 @@ class Rewriting:
 
     def _unknown(self, rule: Rule, state: _State) -> Way:
         text = f"{rule.directive.name} {rule.directive.arguments}"
-        return Way(all_of((state.reached, unknowable(text))), state.path)
+        return Way(all_of((state.reached, unknowable(text))), state.path, unknown=True)
 
     def _is_own(self, rule: Rule) -> bool:
         """Whether a rule leads to a URL of the host's own, which mod_rewrite makes a path of it."""
@@ -191,8 +213,8 @@ class Rewriting:
         path, mark, query = "".join(part if isinstance(part, str) else "\0" for part in term).partition("?")
         if "\0" in path:
             return None
-        if not path.startswith("/") and not self.of_server:
-            path = f"{self.folder or state.path.rpartition('/')[0] + '/'}{path}"
+        if not path.startswith("/"):
+            path = f"{'/' if self.of_server else self.folder}{path}"
         if not mark or query == "":
             # `?` alone takes the query away.
             return replace(state, path=path, query=() if mark or "QSD" in rule.flags else state.query)
@@ -212,6 +234,8 @@ class Rewriting:
         groups = NO_GROUPS
         for condition in rule.conditions:
             formula, then = self._condition(condition, rule, state, groups)
+            if is_uncleared(formula):
+                self.failing.append(all_of((state.reached, formula)))
             self.conditions.append((condition.directive, formula))
             groups = where(any_of(alternatives), groups, then)
             alternatives.append(formula)
@@ -226,8 +250,13 @@ class Rewriting:
         pattern, positive = condition.pattern.removeprefix("!"), not condition.pattern.startswith("!")
         if condition.text.lower() == "expr":
             formula, groups = parse_with_groups(pattern, before=UNCLEARED)
-            formula = substituted(formula, state.environment)
-            groups = tuple((substituted(one, state.environment), match) for one, match in groups)
+            values = {**state.environment, **{variable(name): (state.path,) for name in _FILENAMES}}
+            if state.query is not None:
+                values[variable("QUERY_STRING")] = state.query
+            groups = tuple((substituted(one, values), match) for one, match in groups)
+            if is_uncleared(formula):
+                return formula, before
+            formula = substituted(formula, values)
             return (formula, where(formula, groups, before)) if positive else (negated(formula), before)
         text = self._term(condition.text, rule, state)
         kind = next((one for one in _COMPARED if pattern.startswith(one)), "")
@@ -307,11 +336,16 @@ class Rewriting:
         known = name.upper()
         if known == "QUERY_STRING" and state.query is not None:
             return state.query
-        if known in {"REQUEST_FILENAME", "SCRIPT_FILENAME"}:
+        if known in _FILENAMES:
             return (state.path,)
         if known in self.values:
             return (self.values[known],)
         return (variable(known),) if known in _KNOWN else ()
+
+
+def names_a_file(path: str) -> bool:
+    """Whether a path that a rule of the server leads to is a file's, and no URL's: its first folder is there."""
+    return path.startswith(_FOLDERS)
 
 
 def _does_nothing(rule: Rule) -> bool:

@@ -56,6 +56,7 @@ _EXPRESSION = re.compile(r"Evaluation of expression from (.+:\d+) gave: (-?\d+)$
 _REQUIRE = re.compile(
     r"AH0162[56]: authorization result of (.+?) ?: (granted|denied|neutral)(?: \(no authenticated.*)?$"
 )
+_NO_REQUIRE = re.compile(r"AH01628: authorization (result): (granted) \(no directives\)$")
 # Before the first bracket stand the client's address and its user: a name with a bracket in it is not read.
 _BY_REWRITE = r"[^\[]*\[[^\[\]/]*/sid#\w+\]\[rid#\w+/(?:initial|subreq)(?:/redir#\d+)?\] (?:\[perdir [^\]]*\] )?"
 _REWRITE = re.compile(rf"{_BY_REWRITE}RewriteCond: input='.*' pattern='(.*)'(?: \[NC\])? => (matched|not-matched)$")
@@ -64,7 +65,7 @@ _NOT = re.compile(r"Require not\s+", re.IGNORECASE)
 _VARIABLE = re.compile(r"Setting (\S+)")
 _SSL_REQUIRE = re.compile(r"AH02228: Failed expression: (.*)$")
 _FORMS: Mapping[tuple[str, str | None], Sequence[tuple[re.Pattern[str], Kind]]] = {
-    ("authz_core", "mod_authz_core"): [(_REQUIRE, Kind.REQUIRE)],
+    ("authz_core", "mod_authz_core"): [(_REQUIRE, Kind.REQUIRE), (_NO_REQUIRE, Kind.REQUIRE)],
     ("authz_core", None): [(re.compile(r"(AH01630): "), Kind.REFUSAL)],
     ("rewrite", "mod_rewrite"): [(_REWRITE, Kind.REWRITE_CONDITION), (_FORBIDDEN, Kind.REFUSAL)],
     ("setenvif", "mod_setenvif"): [(_VARIABLE, Kind.VARIABLE)],
@@ -118,21 +119,23 @@ class Index:
         for entry in trace:
             for condition in self.named_by(entry):
                 if condition not in self.twins:
-                    found[condition] = _holds(entry)
+                    found[condition] = _holds(entry) is not _is_negated(condition.directive)
         return found
 
     def _of_request(self, condition: Condition, trace: Trace, variables: Collection[str]) -> bool | None:
         """What the trace as a whole says of a condition: httpd logs a SetEnvIf that holds, and an SSLRequire that does
         not. None where it says nothing."""
+        reached = any(entry.kind is Kind.REQUIRE for entry in trace)
         if names := _sets(condition.directive):
-            return not names.isdisjoint(variables)
+            # Where a rule answered first, no section was asked.
+            return True if names.issubset(variables) else False if reached else None
         if condition.directive.name.lower() != "sslrequire":
             return None
-        failed = [entry.text for entry in trace if entry.kind is Kind.SSL_REQUIRE]
-        whole = [entry for entry in trace if entry.kind is Kind.REQUIRE]
-        if not failed and whole and whole[-1].result == "denied":
-            return None  # Authorization had denied before SSLRequire could.
-        return condition.directive.arguments not in failed
+        failed = {entry.text for entry in trace if entry.kind is Kind.SSL_REQUIRE}
+        if condition.directive.arguments in failed:
+            return False
+        # Authorization is asked after SSLRequire; httpd stops at the first one that fails.
+        return True if reached and not failed and condition.is_asked_once else None
 
     def named_by(self, entry: TraceEntry) -> tuple[Condition, ...]:
         """The conditions that an entry is about."""
@@ -191,6 +194,11 @@ def _provider(text: str) -> str:
 
 def _is_expression(directive: Directive) -> bool:
     return directive.name.lower() == "rewritecond" and directive.words()[:1] == ["expr"]
+
+
+def _is_negated(directive: Directive) -> bool:
+    """Whether a RewriteCond is true where its expression is not: httpd logs the expression."""
+    return _is_expression(directive) and directive.words()[1].startswith("!")
 
 
 def _holds(entry: TraceEntry) -> bool:

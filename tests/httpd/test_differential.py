@@ -1,9 +1,9 @@
-"""Generated access rules: httpd answers as the formula predicts."""
+"""Generated access rules: httpd answers as the formula predicts, and its log shows the conditions so."""
 
 import pytest
 
 from tests.httpd.differential.batch import SIZE, by_hypothesis, generated
-from tests.httpd.differential.compare import Tally, compare
+from tests.httpd.differential.compare import Disagreement, Tally, TracedDisagreement, compare
 from tests.httpd.differential.server import batch_server
 
 _RULES = 600
@@ -19,8 +19,10 @@ def test_httpd_answers_as_the_formula_predicts() -> None:
         while tally.rules < _RULES:
             compare(server, generated(min(SIZE, _RULES - tally.rules), number), tally, number)
             number += 1
-    found = "\n\n".join(map(str, sorted(tally.disagreements, key=lambda one: len(one.rule.text))[:3]))
-    assert not tally.disagreements, f"{tally}\n{found}"
+    both: list[Disagreement | TracedDisagreement] = [*tally.disagreements, *tally.traced]
+    both.sort(key=lambda one: len(one.rule.text))
+    assert not both, "\n\n".join(map(str, [tally, *both[:3]]))
+    assert tally.conditions > 5 * _RULES, tally
     assert not tally.failures, tally.failures[0]
     assert len(tally.refused) < _RULES / 50, tally.refused[0]
     assert tally.undecided < tally.requests / 20, tally.unknown

@@ -21,6 +21,9 @@ def main() -> None:
     first = {found.rule.text: found for found in tally.disagreements}
     for one in sorted(first.values(), key=lambda found: len(found.rule.text))[: options.show]:
         click.echo(f"{one}\n{'=' * 40}")
+    traced = {found.rule.text: found for found in tally.traced}
+    for other in sorted(traced.values(), key=lambda found: len(found.rule.text))[: options.show]:
+        click.echo(f"{other}\n{'=' * 40}")
     for rule, error in sorted(tally.failures, key=lambda found: len(found[0].text))[: options.show]:
         click.echo(f"Failed with {error!r}:\n{rule.text}")
     for rule, request in tally.lost[: options.show]:

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from harness.httpd.variables import BASIC_USER, MAYBE_SET, Variable
 
 ADDRESS_HEADER = "X-Address"
+ID_HEADER = "X-Id"
+ITSELF = "itself"
+"""Stands for the address of the server itself."""
 USER_AGENT = "probe"
 
 
@@ -49,9 +52,13 @@ USERS = ("anna", "bert", "/O=A/OU=x/CN=anna", "/O=B/OU=x/CN=bert")
 """Who is in the password file, the subjects of `SSLOptions +FakeBasicAuth` among them."""
 
 
-def user_file() -> bytes:
-    """The password file: all have the password "password" (SHA-1, as htpasswd -s writes it)."""
-    return "".join(f"{name}:{{SHA}}W6ph5Mm5Pz8GgiULbPgzG37mj9g=\n" for name in USERS).encode()
+GROUP_FILE = "/run/groups"
+FILES = {
+    # All have the password "password" (SHA-1, as htpasswd -s writes it).
+    USER_FILE: "".join(f"{name}:{{SHA}}W6ph5Mm5Pz8GgiULbPgzG37mj9g=\n" for name in USERS).encode(),
+    GROUP_FILE: b'g: anna cleo\nh: bert\ng: nobody\nk: "/O=A/OU=x/CN=anna"\n',
+}
+"""The password file and the group file."""
 
 
 @dataclass(frozen=True)
@@ -67,13 +74,14 @@ class Request:
     user: str = ""
     """Who says that their password is "password"; it is so for the users of USERS."""
 
-    def written(self, host: str, path: str) -> bytes:
-        """The request as it is sent."""
+    def written(self, host: str, path: str, number: int = 0, server: str = "127.0.0.1") -> bytes:
+        """The request as it is sent, with a number for the log; `server` is the server's own address."""
+        address = server if self.address == ITSELF else self.address
         query = f"?{self.query}" if self.query else ""
         own = {name.lower() for name, _ in self.headers}
         usual = [("User-Agent", USER_AGENT)] if "user-agent" not in own else []
         body = [("Content-Length", "0")] if self.method in {"POST", "PUT", "PATCH"} else []
-        lines = [("Host", host), (ADDRESS_HEADER, self.address), *usual, *body, *self.headers]
+        lines = [("Host", host), (ADDRESS_HEADER, address), (ID_HEADER, f"n{number}"), *usual, *body, *self.headers]
         if self.user:
             lines.append(("Authorization", f"Basic {base64.b64encode(f'{self.user}:password'.encode()).decode()}"))
         head = "".join(f"{name}: {value}\r\n" for name, value in lines)
@@ -88,6 +96,7 @@ class RequestValues(Mapping[Variable, str]):
     host: str
     path: str
     root: str
+    server: str = "127.0.0.1"
 
     def __getitem__(self, wanted: Variable) -> str:
         found = self._found(wanted.name)
@@ -119,7 +128,9 @@ class RequestValues(Mapping[Variable, str]):
             "QUERY_STRING": request.query,
             BASIC_USER: request.user if request.user in USERS else "",
             "REQUEST_METHOD": request.method,
-            "REMOTE_ADDR": request.address,
+            "REMOTE_ADDR": self.server if request.address == ITSELF else request.address,
+            "SERVER_ADDR": self.server,
+            "SERVER_PORT": "443",
             "REQUEST_URI": self.path,
             "RAW_PATH": self.path,
             "THE_REQUEST": f"{request.method} {self.path}{query} HTTP/1.1",

@@ -15,7 +15,7 @@ from tests.httpd.differential.expressions import (
     VARIABLES,
     expression,
 )
-from tests.httpd.differential.request import USER_FILE, Request
+from tests.httpd.differential.request import GROUP_FILE, ITSELF, USER_FILE, Request
 from tests.httpd.differential.server import PATHS, ROOT
 from tests.httpd.differential.writer import Draw, Writer, by_hypothesis
 
@@ -24,6 +24,16 @@ _USERS = (
     "Require user anna",
     "Require user bert cleo",
     "<RequireAll>\nRequire valid-user\n</RequireAll>",
+    "Require group g",
+    "Require group h k",
+    "<RequireAll>\nRequire not group h\nRequire valid-user\n</RequireAll>",
+)
+_HEADS = (
+    *("Location /", "Location /", "Location /a", "Location /a/b", f"Directory {ROOT}", f"Directory {ROOT}/a"),
+    *("Location /", "Location /", "Location /a", "Location /a/b", f"Directory {ROOT}", f"Directory {ROOT}/a"),
+    *("LocationMatch ^/a/", "LocationMatch ^/(a|c)/b?", "Location /a/*/f.txt", "Location /a/*", "Location ~ /(a|c)/"),
+    *(f"DirectoryMatch ^{ROOT}/a", f"Directory ~ {ROOT}/(a|c)", f"Directory {ROOT}/*", "Directory /srv/"),
+    *("Files f.txt", "Files *.txt", r"FilesMatch ^f\.txt$", r"FilesMatch \.(txt|html)$", 'Files "?.txt"'),
 )
 _METHODS = ("GET", "POST", "GET POST", "PUT DELETE", "HEAD", "OPTIONS", "GET HEAD")
 
@@ -93,9 +103,20 @@ def requirement_of_ssl(writer: Writer) -> str:
 
 def users(writer: Writer) -> str:
     """What asks for a user."""
-    asking = f"AuthType Basic\nAuthName x\nAuthUserFile {USER_FILE}\n"
-    before = writer.pick("", "", "SSLOptions +FakeBasicAuth\n", "SSLUserName SSL_CLIENT_S_DN_CN\n")
+    asking = f"AuthType Basic\nAuthName x\nAuthUserFile {USER_FILE}\nAuthGroupFile {GROUP_FILE}\n"
+    before = writer.pick("", "", "SSLOptions +FakeBasicAuth\n", "SSLUserName SSL_CLIENT_S_DN_CN\n", _options(writer))
     return f"{before}{writer.pick(asking, asking, '')}{block(writer, 1)}\n{writer.pick(*_USERS)}"
+
+
+def _options(writer: Writer) -> str:
+    """SSLOptions, with signs and without."""
+    words = ("+FakeBasicAuth", "FakeBasicAuth", "-FakeBasicAuth", "+StrictRequire", "StrictRequire", "+StdEnvVars")
+    return f"SSLOptions {' '.join(writer.several(1, 2, lambda one: one.pick(*words)))}\n"
+
+
+def certificate(writer: Writer) -> str:
+    """SSLVerifyClient of a section."""
+    return f"SSLVerifyClient {writer.pick('require', 'require', 'optional', 'none')}"
 
 
 def methods(writer: Writer) -> str:
@@ -144,8 +165,12 @@ def rewrite(writer: Writer) -> str:
         *("E=e1:$1", "E=e2:%1", "E=e1:%{HTTP:X-A}", "E=e2:%{ENV:e1}x", "R=302", "R,L", "PT", "N=3", "S=2", "L,E=e1:x"),
         *("forbidden", "last", "E=e2", "R=404,NC"),
     )
-    target = writer.pick("-", "-", "-", "-", "/c/f.txt", "/a/g.txt", "/h.txt?x=1", "/c/f.txt?")
-    if "N=" in flags:
+    target = writer.pick(
+        *("-", "-", "-", "-", "-", "-", "/c/f.txt", "/a/g.txt", "/h.txt?x=1", "/c/f.txt?"),
+        *("g.txt", "c/f.txt", f"{ROOT}/c/f.txt", "f.txt?x=1"),
+    )
+    if "N=" in flags or (flags == "PT" and target.startswith(ROOT)):
+        # The path of a file is no URL's.
         target = "/c/f.txt"
     conditions = writer.several(0, 3, condition)
     if any(" expr " in one for one in conditions):
@@ -160,10 +185,17 @@ def rewrites(writer: Writer) -> str:
     return "\n".join([f"RewriteEngine {writer.pick(*['on'] * 9, 'off')}", *options, *writer.several(1, 3, rewrite)])
 
 
+def rewrites_of_folder(writer: Writer) -> str:
+    """Several RewriteRules of a section, which may have a base."""
+    return f"{writer.pick('', '', '', '', 'RewriteBase /a', 'RewriteBase /')}\n{rewrites(writer)}".strip()
+
+
 def setter(writer: Writer) -> str:
     """What sets environment variables."""
     names = writer.pick("e1", "e2", "e1=x", "e2=1", "!e1", "e1 e2=5", "e1=$1", "E2=a$1b", "e1=$2$0", "e1=!", "e2=")
     attribute = writer.pick(*HEADERS, "Request_Method", "Remote_Addr", "Request_URI", "e1")
+    if writer.pick(*[0] * 49, 1):
+        attribute = writer.pick("^X-[AB]$", "^X-A$", "Refer+er")
     match writer.pick(*range(4)):
         case 0:
             if writer.pick(0, 0, 0, 1):
@@ -180,7 +212,7 @@ def conditional(writer: Writer, depth: int = 1) -> str:
     def inside() -> str:
         if depth and writer.pick(0, 0, 1):
             return conditional(writer, depth - 1)
-        others = (access, requirement_of_ssl, methods, redirect, setter, rewrites)
+        others = (access, requirement_of_ssl, methods, redirect, setter, rewrites, certificate)
         found = writer.write(block) if writer.pick(0, 1) else writer.write(block, *others)
         return writer.pick("", "", "", "", "AuthMerging And\n", "AuthMerging Or\n", "AuthMerging Off\n") + found
 
@@ -194,12 +226,19 @@ def conditional(writer: Writer, depth: int = 1) -> str:
 
 def section(writer: Writer) -> str:
     """A section about some paths."""
-    head = writer.pick(
-        "Location /", "Location /", "Location /a", "Location /a/b", f"Directory {ROOT}", f"Directory {ROOT}/a"
-    )
+    head = writer.pick(*_HEADS)
     merging = writer.pick("", "", "", "", "AuthMerging And\n", "AuthMerging Or\n", "AuthMerging Off\n")
-    makers = (block, block, block, users, conditional, setter, rewrites, access, requirement_of_ssl, methods, redirect)
+    makers = (
+        *(block, block, block, users, conditional, setter, rewrites_of_folder, access, requirement_of_ssl, methods),
+        *(redirect, writer.pick(block, block, block, certificate)),
+    )
     body = "\n".join(writer.several(1, 3, lambda one: one.write(*makers)))
+    if head.startswith("Directory") and writer.pick(0, 0, 0, 1):
+        # A <Files> inside of a folder is about files of that folder.
+        body = f"{body}\n<Files {writer.pick('f.txt', '*.txt')}>\n{block(writer)}\n</Files>"
+    if not re.fullmatch(r"\w+ [\w/]+", head):
+        # A folder by the name of a pattern has no files.
+        body = re.sub(r"^(RewriteRule \S+) (\w)", r"\1 /\2", body, flags=re.MULTILINE)
     return f"<{head}>\n{merging}{body}\n</{head.split()[0]}>"
 
 
@@ -227,7 +266,7 @@ def _request(writer: Writer) -> Request:
         writer.pick("GET", "GET", "GET", "HEAD", "POST", "PUT", "OPTIONS", "DELETE"),
         writer.pick("", "", "x=1", "1", "abc"),
         tuple((name, writer.pick(*values)) for name in writer.some(HEADERS, 3)),
-        writer.pick("203.0.113.7", "10.1.2.3", "192.0.2.7", "127.0.0.1", "2001:db8::1"),
+        writer.pick("203.0.113.7", "10.1.2.3", "192.0.2.7", "127.0.0.1", "2001:db8::1", ITSELF),
         writer.pick(*range(5)),
         writer.pick("1.3", "1.2"),
         writer.pick(*[""] * 5, "anna", "bert", "cleo"),

@@ -18,12 +18,21 @@ from docker.types import Healthcheck
 from harness.engine.client import LABEL, engine, owned
 from harness.engine.images import image
 from harness.httpd.directive import Directive, parse
+from harness.httpd.log_line import FORMAT
+from harness.httpd.log_line import parse as parse_line
+from harness.httpd.trace import LOG_LEVEL, Trace, TraceEntry, entry_of, of_request
 from harness.pki import Authority, Identity
-from tests.httpd.differential.request import ADDRESS_HEADER, PEOPLE, USER_FILE, Person, user_file
+from tests.httpd.differential.request import ADDRESS_HEADER, FILES, ID_HEADER, PEOPLE, Person
 
 ROOT = "/srv/d"
 PATHS = ("/a/b/f.txt", "/a/g.txt", "/h.txt", "/c/f.txt")
-"""What is served: of every path there is a file."""
+"""What is asked for."""
+_SERVED = [
+    f"{folder}/{name}"
+    for folder in ("", "/a", "/a/b", "/a/c", "/a/b/c", "/c", "/c/c")
+    for name in ("f.txt", "g.txt", "h.txt")
+]
+"""What there is a file of: what is asked for, and whatever a rule may make of it."""
 PORT = 8443
 _MODULES = (
     *("mpm_event", "access_compat", "alias", "allowmethods", "auth_basic", "authn_core", "authn_file", "authz_core"),
@@ -38,8 +47,9 @@ Listen {PORT}
 DefaultRuntimeDir /run
 PidFile /run/httpd.pid
 ErrorLog /run/error.log
-LogLevel crit
+ErrorLogFormat "{FORMAT.replace("%-{c}L", f"%-{{{ID_HEADER}}}i")}"
 {"".join(f"LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so" + chr(10) for name in _MODULES)}
+{chr(10).join(LOG_LEVEL)}
 TypesConfig /dev/null
 KeepAlive on
 MaxKeepAliveRequests 0
@@ -88,6 +98,7 @@ class BatchServer:
     def load(self, rules: Sequence[str]) -> Batch:
         """Serve these rules in the place of those before; a rule that httpd refuses is left out."""
         self._stop()
+        self.container.exec_run(["rm", "-f", "/run/error.log"])
         refused: dict[int, str] = {}
         while (said := self._refusal(rules, refused)) is not None:
             number, words = said
@@ -137,8 +148,22 @@ class BatchServer:
         self.container.exec_run(["sh", "-c", f"until {condition}; do sleep 0.01; done"])
 
     def log(self) -> str:
-        """What httpd has logged."""
+        """What httpd has logged since the batch was loaded."""
         return cast("bytes", self.container.exec_run(["cat", "/run/error.log"]).output).decode(errors="replace")
+
+    def traces(self) -> Mapping[str, Trace]:
+        """What httpd made of the conditions of each request, by the request's id."""
+        found: dict[str, list[TraceEntry]] = {}
+        for line in self.log().splitlines():
+            if (parsed := parse_line(line)) and parsed.client and (entry := entry_of(parsed)):
+                found.setdefault(parsed.client, []).append(entry)
+        return {name: of_request(entries, error_document=False) for name, entries in found.items()}
+
+    @property
+    def address(self) -> str:
+        """Its own address, as httpd sees it."""
+        networks = self.container.attrs["NetworkSettings"]["Networks"]
+        return str(next(iter(networks.values()))["IPAddress"])
 
 
 def _configuration(rules: Sequence[str], without: Collection[int]) -> tuple[str, dict[int, int]]:
@@ -161,9 +186,9 @@ def batch_server() -> Iterator[BatchServer]:
     server = authority.server(names=("localhost",))
     files = {
         "/run/server.pem": server.certificate_pem() + server.key_pem(),
-        USER_FILE: user_file(),
+        **FILES,
         "/run/ca.pem": authority.certificate.public_bytes(Encoding.PEM),
-        **{f"{ROOT}{path}": b"served\n" for path in PATHS},
+        **{f"{ROOT}{path}": b"served\n" for path in _SERVED},
     }
     identities = [authority.client(subject=_name(one)) if one.subject else None for one in PEOPLE]
     with owned() as label:

@@ -117,6 +117,7 @@ class Wire:
     def _connected(self) -> ssl.SSLSocket:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        context.post_handshake_auth = True
         context.minimum_version = context.maximum_version = _VERSIONS[self.tls]
         if self.identity:
             with tempfile.TemporaryDirectory() as folder:
