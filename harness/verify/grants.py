@@ -1,7 +1,7 @@
 """Does a site's decision admit a client without a certificate: any, by its request, by its address, or untestably?"""
 
 from harness.httpd.environment import Condition
-from harness.httpd.formula import all_of, cofactor, depends_on, holds, variables
+from harness.httpd.formula import all_of, cofactor, depends_on, holds, negated, variables
 from harness.httpd.site import Site
 from harness.httpd.variables import MAYBE_SET, Origin
 from harness.verify.request_input import AUTHORIZATION
@@ -33,9 +33,9 @@ def untestable_grants(site_values: SiteValues) -> list[Condition]:
     may_admit = cofactor(possible(formula), site_values.no_certificate)
     admits = cofactor(certain(formula), site_values.no_certificate)
     fixed = server_values(may_admit, site_values.unauthenticated)
-    if is_satisfiable(may_admit, fixed, site_values.usual) and not is_satisfiable(admits, fixed, site_values.usual):
-        return open_conditions(site)
-    return []
+    # What an address, a password or a request admits anyway is tried: here the open atoms decide.
+    undecided = all_of((may_admit, negated(admits)))
+    return open_conditions(site) if is_satisfiable(undecided, fixed, site_values.usual) else []
 
 
 def request_grants(site_values: SiteValues) -> list[Condition]:

@@ -226,3 +226,15 @@ def test_a_grant_that_is_not_tested_is_no_pass(tmp_path: Path) -> None:
     assert "site.conf:4" in (run.trouble or "")
     assert [(entry.level, entry.file, entry.line) for entry in run.findings] == [("warning", "site.conf", 4)]
     assert verify(Target.from_path(config), only=lambda case: case.id == "valid.p256").verdict(strict=True) == "pass"
+
+
+@pytest.mark.parametrize("other", ["Require ip 10.0.0.0/8", "Require expr \"%{HTTP:X-Key} == 'open'\""])
+def test_another_way_in_does_not_hide_what_nobody_can_choose(other: str) -> None:
+    asked = location("<RequireAny>", other, f'Require expr "{AT_NIGHT}"', CERTIFICATE, "</RequireAny>")
+    assert [one.directive.line for one in asked.untestable_grants()] == [7]
+
+
+def test_what_nobody_can_choose_does_not_matter_beside_an_address_that_it_does_not_admit() -> None:
+    night = ("<RequireAll>", f'Require expr "{AT_NIGHT}"', CERTIFICATE, "</RequireAll>")
+    asked = location("<RequireAny>", "Require ip 10.0.0.0/8", *night, "</RequireAny>")
+    assert asked.untestable_grants() == []
