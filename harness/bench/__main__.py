@@ -14,7 +14,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from harness.bench import certificates, probes, servers, sites, verdict
+from harness.bench import certificates, probes, processes, servers, sites, verdict
 from harness.bench.rig import CORES, material
 from harness.bench.row import Row
 from harness.engine import ServerError, sweep
@@ -62,6 +62,7 @@ def _sections(seconds: int) -> Iterator[tuple[str, Iterator[Row]]]:
     yield "probes", probes.rows(given, seconds)
     yield "mutual TLS handshakes", servers.rows(given, seconds)
     yield "sites, three cases each", sites.rows(_SITES if whole else _SITES[:3])
+    yield "whole commands", processes.rows(5 if whole else 1)
 
 
 def _table(sections: dict[str, list[Row]]) -> Table:

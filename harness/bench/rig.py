@@ -108,9 +108,13 @@ def s_time(loader: Container, port: int, tls: str, seconds: int, processes: int)
 
 @contextlib.contextmanager
 def loaded(given: Material) -> Iterator[dict[str, Loaded]]:
-    """Start httpd, nginx and openssl's s_server, each in a network of its own that has nothing but a loopback."""
+    """Start httpd as deployed and as Debian ships it, nginx and openssl's s_server.
+
+    Each is in a network of its own that has nothing but a loopback.
+    """
     commands: dict[str, tuple[str, tuple[str, ...]]] = {
         "httpd": ("httpd", ()),
+        "stock": ("bench", ("sh", "-c", ". /etc/bench/stock.env; exec apache2 -f /etc/bench/stock.conf -D FOREGROUND")),
         "nginx": ("bench", ()),
         "s_server": ("bench", _S_SERVER),
     }

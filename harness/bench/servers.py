@@ -1,4 +1,7 @@
-"""How many full mutual TLS handshakes a second does the reference deployment answer, next to nginx and s_server?"""
+"""How many full mutual TLS handshakes a second does the reference deployment answer?
+
+Next to httpd as Debian ships it, with the same `require`; and, for information, to nginx and s_server.
+"""
 
 from collections.abc import Iterator
 
@@ -14,14 +17,15 @@ def rows(given: Material, rounds: int) -> Iterator[Row]:
             measured = [{name: one.requests(tls, 1) for name, one in servers.items()} for _ in range(rounds)]
             rates = {name: [entry[name][0] for entry in measured] for name in servers}
             costs = {name: [entry[name][1] for entry in measured] for name in servers}
-            for rival in ("nginx", "s_server"):
+            for rival in ("stock", "nginx", "s_server"):
                 yield Row(
                     f"TLS {tls}",
                     middle(rates["httpd"]),
                     "1/s",
                     rival,
                     middle(rates[rival]),
-                    at_least=0.95 if rival == "nginx" else None,
+                    # What httpd itself costs is not the deployment's: only next to a stock httpd there is a goal.
+                    at_least=1 if rival == "stock" else None,
                     detail=f"httpd {spread(rates['httpd'])}, {rival} {spread(rates[rival])}",
                 )
             yield Row(
