@@ -5,6 +5,7 @@ order of phases as httpd does it (`server/request.c`; core documentation, "How t
 """
 
 import itertools
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -95,7 +96,7 @@ def decide(place: Place) -> Decision:
     covering = place.sections(place.path, place.content(place.path))
     bodies = (*place.levels, *(section.body for section in covering))
     environment = Environment(
-        place.environment, mentioned=frozenset(one for body in bodies for one in variables_set(body))
+        place.environment, mentioned=Counter(one for body in bodies for one in variables_set(body))
     )
     known = {header(name[5:]) if name[:5] == "HTTP:" else variable(name): text for name, text in place.known.items()}
     # SSLOptions +LegacyDNStringFormat: names as they were before 2.3.11.

@@ -77,7 +77,7 @@ class Condition:
     formula: Formula
     is_asked_once: bool = True
     """Whether httpd comes to it once in every request: not in an If, not after an internal redirect, and not always
-    where `Satisfy any` stands."""
+    where `Satisfy any` stands. Of what sets a variable, whether nothing else does."""
 
     def __str__(self) -> str:
         return f"{self.directive.file}:{self.directive.line} {self.directive.name} {self.directive.arguments}"
@@ -105,8 +105,8 @@ class Environment:
     setters: list[Setter] = field(default_factory=list)
     conditions: dict[tuple[str, int, str], Condition] = field(default_factory=dict)
     values: Mapping[Variable, Term] = field(default_factory=dict)
-    mentioned: frozenset[str] = frozenset()
-    """The variables that something in the configuration sets, sooner or later, in lower case."""
+    mentioned: Mapping[str, int] = field(default_factory=dict)
+    """By how many directives in the configuration a variable is set, sooner or later; names in lower case."""
     failing: list[Formula] = field(default_factory=list)
     """When httpd may answer with 500: `$1` is looked up, and no group was found before (its memory is not cleared)."""
 
@@ -184,7 +184,9 @@ class Environment:
             if setter.directive:
                 # One directive may set several values, each by a condition of its own.
                 together = (one.condition for one in named if one.directive is setter.directive)
-                self.note(setter.directive, any_of(together))
+                names = {one.name.lower() for one in self.setters if one.directive is setter.directive}
+                is_alone = all(self.mentioned.get(one, 1) == 1 for one in names)
+                self.note(setter.directive, any_of(together), is_asked_once=is_alone)
             yield setter
 
     def add(self, name: str, value: Term | None, condition: Formula, directive: Directive | None = None) -> None:

@@ -10,6 +10,8 @@ from harness.httpd.directive import COMMAND_LINE, Directive
 from harness.httpd.pcre import search, texts
 
 PLACES = ("directory", "directorymatch", "files", "filesmatch", "location", "locationmatch", "proxy", "proxymatch")
+_LONGEST_PATH = 4096
+"""Of how many characters a path may be (PATH_MAX)."""
 _SIMPLE = ("/x", "/index.html", "/x/y")
 """What is tried first for an expression that looks ahead: what it excludes is not for a generator to know."""
 
@@ -64,7 +66,8 @@ class Section:
             return asked is not None and (
                 self.is_expression or self.text == "*" or asked.startswith(self.text.rstrip("*"))
             )
-        name = url.rpartition("/")[2]
+        # A rule may lead to a file of another name.
+        name = (content if content.startswith("/") else url).rpartition("/")[2]
         where = {"location": url, "directory": content, "files": name}[self.kind]
         if self.is_expression:
             return search(self.text, where) is not None
@@ -159,7 +162,12 @@ def merged(found: list[Section]) -> list[Section]:
         if section.kind == "directory" and not section.is_expression:
             # What stands in a folder's .htaccess comes after all that is said of the folder elsewhere.
             return 0, len(section.text.rstrip("/")), section.entry.file == COMMAND_LINE
-        return {"directory": 1, "files": 2, "location": 3, "proxy": 4}[section.kind], 0, False
+        # What stands in a folder's section comes after what stands in none, in the order of the folders.
+        inside = 0
+        if section.kind == "files" and section.within:
+            kind, length, _ = order(section.within)
+            inside = 1 + kind * _LONGEST_PATH + length
+        return {"directory": 1, "files": 2, "location": 3, "proxy": 4}[section.kind], inside, False
 
     return sorted(found, key=order)
 

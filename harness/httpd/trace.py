@@ -118,7 +118,7 @@ class Index:
                 found[condition] = value
         for entry in trace:
             for condition in self.named_by(entry):
-                if condition not in self.twins:
+                if entry.kind is Kind.EXPRESSION or condition not in self.twins:
                     found[condition] = _holds(entry) is not _is_negated(condition.directive)
         return found
 
@@ -126,9 +126,12 @@ class Index:
         """What the trace as a whole says of a condition: httpd logs a SetEnvIf that holds, and an SSLRequire that does
         not. None where it says nothing."""
         reached = any(entry.kind is Kind.REQUIRE for entry in trace)
-        if names := _sets(condition.directive):
+        names = _sets(condition.directive)
+        if names and condition.directive.name.lower() != "setenvifexpr":
             # Where a rule answered first, no section was asked.
-            return True if names.issubset(variables) else False if reached else None
+            if names.issubset(variables):
+                return True if condition.is_asked_once else None
+            return False if reached else None
         if condition.directive.name.lower() != "sslrequire":
             return None
         failed = {entry.text for entry in trace if entry.kind is Kind.SSL_REQUIRE}
@@ -162,11 +165,11 @@ def _are_twins(one: Directive, other: Directive) -> bool:
 
 @functools.cache
 def _sets(directive: Directive) -> frozenset[str]:
-    """The variables that a SetEnvIf or BrowserMatch sets, in lower case; SetEnvIfExpr is logged as an expression."""
+    """The variables that a SetEnvIf or BrowserMatch sets, in lower case."""
     name, words = directive.name.lower(), directive.words()
-    if not name.startswith(("setenvif", "browsermatch")) or name == "setenvifexpr":
+    if not name.startswith(("setenvif", "browsermatch")):
         return frozenset()
-    named = words[2:] if name.startswith("setenvif") else words[1:]
+    named = words[2:] if name in {"setenvif", "setenvifnocase"} else words[1:]
     return frozenset(word.partition("=")[0].removeprefix("!").lower() for word in named)
 
 

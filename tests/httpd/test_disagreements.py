@@ -9,6 +9,8 @@ from harness.httpd.directive import Directive, Places
 from harness.httpd.environment import Condition
 from harness.httpd.formula import FALSE, TRUE, depends_on, equals, holds, variables
 from harness.httpd.log_line import parse as parse_line
+from harness.httpd.section import Section as PlaceSection
+from harness.httpd.section import merged, sections
 from harness.httpd.trace import Index, Kind, TraceEntry, entry_of
 from harness.httpd.variables import BASIC_USER, LEGACY_SUBJECT, Origin, Variable, header, variable
 from tests.httpd.places import body, decision
@@ -18,6 +20,7 @@ BY_SUBJECT = Variable(LEGACY_SUBJECT, Origin.CERTIFICATE)
 NAME = variable("SSL_CLIENT_S_DN_CN")
 ASKING = "AuthType Basic\nAuthUserFile users\n"
 USERS = {"users": b"bob:x\n/CN=anna:x\n"}
+FILE = "site.conf"
 A_IS_1 = "%{HTTP:A} == '1'"
 
 
@@ -114,6 +117,20 @@ def test_nobody_knows_where_a_redirect_leads_that_another_rule_changes() -> None
     assert depends_on(found, Origin.UNKNOWABLE)
 
 
+# --- sections
+def test_files_are_those_of_the_content() -> None:
+    files = PlaceSection(Directive("Files", "x", FILE, 1))
+    assert files.covers("/a/y", "/srv/a/x", None)
+    assert not files.covers("/a/x", "/srv/a/y", None)
+    assert files.covers("/a/x", "https://backend/y", None), "a URL has no file"
+
+
+def test_files_of_a_folder_come_after_files_of_every_folder() -> None:
+    text = "<Directory /srv/a>\n<Files x>\n</Files>\n</Directory>\n<Directory /srv>\n<Files x>\n</Files>\n</Directory>"
+    found = merged([*sections(Directive("", "", FILE, 0, tuple(body(f"{text}\n<Files x>\n</Files>"))))])
+    assert [one.within and one.within.text for one in found if one.kind == "files"] == [None, "/srv", "/srv/a"]
+
+
 # --- variables, memory, addresses
 def test_a_group_in_memory_that_is_not_cleared_leaves_the_whole_request_open() -> None:
     rule = "RewriteEngine on\nRewriteCond expr \"$1 == 'a' || true\"\nRewriteRule ^ - [E=q:1]"
@@ -148,7 +165,6 @@ def test_the_server_itself_is_local() -> None:
 
 
 # --- the log
-FILE = "site.conf"
 
 
 def condition(name: str, arguments: str, line: int, value: str = "1", *, once: bool = True) -> Condition:
@@ -201,3 +217,12 @@ def test_what_an_if_asks_is_not_asked_once() -> None:
     assert [one.is_asked_once for one in found if one.directive.name == "SSLRequire"] == [True, False]
     found = decision(f"SSLRequire {A_IS_1}\nSatisfy any").conditions
     assert not any(one.is_asked_once for one in found if one.directive.name == "SSLRequire")
+
+
+def test_what_several_directives_set_is_not_asked_once() -> None:
+    one, two = "SetEnvIf A ^1$ ok", "SetEnvIf B ^1$ ok"
+    for server, is_alone in ((one, True), (f"{one}\n{two}", False)):
+        found = decision("Require env ok", server=server).conditions
+        assert {entry.is_asked_once for entry in found if entry.directive.name == "SetEnvIf"} == {is_alone}
+    twins = [condition("SetEnvIf", "A 1 e", 1, once=False)]
+    assert evaluated(twins, TraceEntry(Kind.VARIABLE, "e", "True"), GRANTED) == {}
