@@ -15,6 +15,7 @@ ROOMS = (
     "deployment",
     "demo",
     "report",
+    "explain",
     "verify",
     "cases",
     "probe",

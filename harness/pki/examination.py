@@ -1,12 +1,12 @@
 """What is wrong with the certificates and CRLs that a server trusts its clients by?"""
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from harness.pki import purpose, revoked
 from harness.pki.contents import Certificate, Contents, Crl, Form
@@ -55,23 +55,23 @@ class Examined:
     trust: Trust
     servers: tuple[Certificate, ...] = ()
     named: tuple[Certificate, ...] | None = None
-    depth_known: bool = True
 
 
 def facts(examined: Examined, now: datetime) -> Iterator[Fact]:
     """Yield every fact about the files, in the order in which they stand there."""
     trust = examined.trust
     public = {entry for entry in trust.authorities if issued_publicly(entry.value)}
-    own = [entry for entry in trust.authorities if entry not in public]
+    # A copy of a browser's list has authorities that are on no other copy.
+    own = [entry for entry in trust.authorities if entry not in public and len(public) <= len(trust.authorities) / 2]
     authorities = [entry for entry in own if purpose.is_authority(entry.value)]
     alone = any(purpose.is_self_signed(entry.value) for entry in own if entry not in authorities)
     usable = alone or bool(public) or any(_reason(entry, trust, now) is None for entry in authorities)
     severe = Level.WARNING if usable else Level.ERROR
-    yield from _public(public)
+    yield from _public(public, len(trust.authorities))
     for entry in own:
         yield from _of_certificate(entry, trust, severe, now)
     yield from _crls(authorities, trust, severe, now)
-    yield from _depth(authorities, examined)
+    yield from _depth(authorities, trust)
     yield from _servers(own, examined.servers)
     yield from _duplicates(trust.authorities, "certificate")
     if examined.named is not None:
@@ -112,19 +112,17 @@ def _crl_reason(authority: Certificate, trust: Trust, now: datetime) -> revoked.
     return revoked.problem(revoked.best_of(own, now), authority.value, now)
 
 
-def _public(public: Iterable[Certificate]) -> Iterator[Fact]:
+def _public(public: Iterable[Certificate], number: int) -> Iterator[Fact]:
     found = sorted(public, key=lambda one: (one.file, one.line))
     if found:
-        first = called(found[0].value)
-        several = f"{len(found)} public authorities, the first is `{first}`" if len(found) > 1 else f"`{first}`, public"
-        yield Fact(
-            "public_authority",
-            Level.WARNING,
-            f"The clients' authorities contain {several}: anybody can get a certificate there.",
-            "Keep only the authorities that issue your own clients.",
-            found[0].file,
-            found[0].line,
-        )
+        name = called(found[0].value)
+        text = f"`{name}` is a public authority, trusted to verify clients: anybody can get a certificate there."
+        if len(found) > 1:
+            text = (
+                f"{len(found)} of {number} trusted authorities are public, such as `{name}`: anybody is their customer."
+            )
+        remedy = "Keep only the authorities that issue your own clients."
+        yield _fact(found[0], "public_authority", Level.WARNING, text, remedy)
 
 
 def _of_certificate(entry: Certificate, trust: Trust, severe: Level, now: datetime) -> Iterator[Fact]:
@@ -184,21 +182,14 @@ def _fact(entry: Certificate | Crl, kind: str, level: Level, message: str, remed
 def _crls(authorities: Sequence[Certificate], trust: Trust, severe: Level, now: datetime) -> Iterator[Fact]:
     checked = trust.revocation is not Revocation.NONE
     level = severe if checked else Level.NOTE
-    for authority in authorities if checked else ():
-        name = called(authority.value)
-        own = [one for one in trust.crls if revoked.is_of(one.value, authority.value)]
-        if not own and not trust.without_crl:
-            yield Fact(
-                "crl_missing",
-                severe,
-                f"There is no CRL of the authority `{name}`. With `SSLCARevocationCheck {trust.revocation}` its clients"
-                " are refused.",
-                "Add its CRL to the file of SSLCARevocationFile.",
-                authority.file,
-                authority.line,
-            )
+    without = [entry for entry in authorities if not any(revoked.is_of(one.value, entry.value) for one in trust.crls)]
+    if checked and without and not trust.without_crl:
+        names = ", ".join(f"`{called(entry.value)}`" for entry in without)
+        text = f"There is no CRL of {names}. With `SSLCARevocationCheck {trust.revocation}` its clients are refused."
+        remedy = "Add the CRL of each authority to the file of SSLCARevocationFile."
+        yield _fact(without[0], "crl_missing", severe, text, remedy)
     for one in trust.crls:
-        issuers = [entry for entry in authorities if revoked.is_of(one.value, entry.value)]
+        issuers = [entry for entry in trust.authorities if revoked.is_of(one.value, entry.value)]
         yield from _of_crl(one, issuers, trust, level, now)
     yield from _duplicates(trust.crls, "CRL")
 
@@ -251,30 +242,23 @@ def _key(one: Crl) -> bytes | None:
         return None
 
 
-def _depth(authorities: Sequence[Certificate], examined: Examined) -> Iterator[Fact]:
-    trust, needed = examined.trust, 0
-    for entry in authorities if examined.depth_known else ():
+def _depth(authorities: Sequence[Certificate], trust: Trust) -> Iterator[Fact]:
+    if trust.depth is None:
+        return
+    needed = 0
+    for entry in authorities:
         chain, anchored = build(entry, (), trust.authorities)
         needed = max(needed, len(chain) if anchored else 0)
         if anchored and len(chain) > trust.depth:
-            yield Fact(
-                "depth_too_small",
-                Level.WARNING,
+            text = (
                 f"Clients of `{called(entry.value)}` have {len(chain)} certificates above their own, and SSLVerifyDepth"
-                f" allows {trust.depth}: they are refused.",
-                f"Write `SSLVerifyDepth {len(chain)}`.",
-                entry.file,
-                entry.line,
+                f" allows {trust.depth}: they are refused."
             )
-    if 0 < needed < trust.depth and authorities:
-        yield Fact(
-            "depth_larger_than_needed",
-            Level.NOTE,
-            f"The authorities need `SSLVerifyDepth {needed}`, and it is {trust.depth}.",
-            f"Write `SSLVerifyDepth {needed}`, unless clients send further intermediates.",
-            authorities[0].file,
-            authorities[0].line,
-        )
+            yield _fact(entry, "depth_too_small", Level.WARNING, text, f"Write `SSLVerifyDepth {len(chain)}`.")
+    if 0 < needed < trust.depth:
+        text = f"The authorities need `SSLVerifyDepth {needed}`, and it is {trust.depth}."
+        remedy = f"Write `SSLVerifyDepth {needed}`, unless clients send further intermediates."
+        yield _fact(authorities[0], "depth_larger_than_needed", Level.NOTE, text, remedy)
 
 
 def _servers(own: Sequence[Certificate], servers: Sequence[Certificate]) -> Iterator[Fact]:
@@ -283,7 +267,7 @@ def _servers(own: Sequence[Certificate], servers: Sequence[Certificate]) -> Iter
             if entry.value == server.value:
                 text = f"The server's own certificate `{called(entry.value)}` is among the clients' authorities."
                 remedy = "Use an authority of its own for clients: the server's key can be stolen from the server."
-                yield Fact("server_certificate", Level.WARNING, text, remedy, entry.file, entry.line)
+                yield _fact(entry, "server_certificate", Level.WARNING, text, remedy)
             elif purpose.names_issuer(server.value, entry.value) and purpose.is_signed_by(server.value, entry.value):
                 text = f"The authority `{called(entry.value)}` issues servers as well: {server.where} is by it."
                 remedy = (
@@ -293,11 +277,10 @@ def _servers(own: Sequence[Certificate], servers: Sequence[Certificate]) -> Iter
 
 
 def _duplicates(entries: Sequence[Certificate] | Sequence[Crl], kind: str) -> Iterator[Fact]:
-    count = Counter(entry.value for entry in entries)
-    first: dict[object, Certificate | Crl] = {}
+    first: dict[bytes, Certificate | Crl] = {}
     for entry in entries:
-        earlier = first.setdefault(entry.value, entry)
-        if earlier is not entry and count[entry.value] > 1:
+        earlier = first.setdefault(entry.value.public_bytes(Encoding.DER), entry)
+        if earlier is not entry:
             text = f"The same {kind} stands at {earlier.where} already."
             yield Fact("duplicate", Level.NOTE, text, "Remove one of them.", entry.file, entry.line)
 

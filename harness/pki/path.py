@@ -32,13 +32,16 @@ class Revocation(StrEnum):
 
 @dataclass(frozen=True)
 class Trust:
-    """What a server trusts. `depth` is the number of certificates that a chain may have above the client's own;
-    `level` is OpenSSL's security level, None where it is not known (1 or 2), `sha1` the strength of SHA-1 in bits; with
-    `without_crl` an authority without a CRL is accepted."""
+    """What a server trusts.
+
+    `depth` is the number of certificates that a chain may have above the client's own, None for any. `level` is the
+    security level of OpenSSL, None where it is not known (1 or 2); `sha1` is the strength of SHA-1 in bits. With `without_crl` an
+    authority without a CRL is accepted.
+    """
 
     authorities: tuple[Certificate, ...]
     crls: tuple[Crl, ...] = ()
-    depth: int = 1
+    depth: int | None = 1
     revocation: Revocation = Revocation.NONE
     without_crl: bool = False
     level: int | None = None
@@ -252,9 +255,11 @@ def _signatures(chain: Sequence[Certificate]) -> Iterator[Condition]:
             yield Condition("signature", False, text, below.where, 7, remedy=remedy)
 
 
-def _depth(chain: Sequence[Certificate], allowed: int) -> Condition:
+def _depth(chain: Sequence[Certificate], allowed: int | None) -> Condition:
     above = len(chain) - 1
     text = f"{above} certificate{'s' if above != 1 else ''} above the client's own, including the root."
+    if allowed is None:
+        return Condition("depth", True, f"{text} SSLVerifyDepth must be at least {above}.")
     if above <= allowed:
         return Condition("depth", True, f"{text} SSLVerifyDepth allows {allowed}.")
     remedy = f"Write `SSLVerifyDepth {above}` into the virtual host."

@@ -3,12 +3,14 @@
 Source of each rule: OpenSSL's `crypto/x509/v3_purp.c` and `x509_vfy.c`.
 """
 
+import warnings
 from typing import TypeVar
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
+from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, ObjectIdentifier
 
 _Extension = TypeVar("_Extension", bound=x509.ExtensionType)
@@ -86,7 +88,10 @@ def matches(identifier: x509.AuthorityKeyIdentifier, issuer: x509.Certificate) -
     if identifier.key_identifier and own and identifier.key_identifier != own.digest:
         return False
     serial = identifier.authority_cert_serial_number
-    return serial is None or serial == issuer.serial_number
+    with warnings.catch_warnings():
+        # Some public roots have serial numbers that are not positive.
+        warnings.simplefilter("ignore", CryptographyDeprecationWarning)
+        return serial is None or serial == issuer.serial_number
 
 
 def is_authority(certificate: x509.Certificate) -> bool:

@@ -1,6 +1,7 @@
 """Why does a kind of finding matter?"""
 
 from harness.outcome import Verdict
+from harness.report.files_meaning import FILES
 
 _INTRUDERS = {
     "absent": "The site is public to anyone who sends this request.",
@@ -34,5 +35,7 @@ _ANYTHING_ELSE = "The server does not do what it must."
 def why(finding: str) -> str:
     """Say in one sentence what a finding of this id means for the operator of the server."""
     family, _, kind = finding.partition(".")
+    if family == "files":
+        return FILES[kind]
     known = _INTRUDERS.get(family) if kind == Verdict.INTRUDER else _OTHERS.get(kind)
     return known or _ANYTHING_ELSE

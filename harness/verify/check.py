@@ -1,0 +1,202 @@
+"""What is wrong with files of certificates, CRLs and configurations, and would a client be admitted by them?"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import pairwise
+from pathlib import Path
+
+from harness.httpd.directive import Directive
+from harness.httpd.layout import MAIN_FILES
+from harness.httpd.layout import read as read_layout
+from harness.httpd.reader import read_written
+from harness.httpd.references import AUTHORITIES, CRLS, NAMED, references
+from harness.pki import purpose
+from harness.pki.contents import Certificate, Contents, Crl, Form, holds_certificates, load, read
+from harness.pki.credential import Credential
+from harness.pki.examination import Examined, Fact, Level, facts, unreadable
+from harness.pki.files import PkiError
+from harness.pki.hash_folder import Folder, folder_facts
+from harness.pki.path import Judgement, Revocation, Trust, day, judge
+from harness.pki.profile import called
+from harness.verify.finding import Finding
+from harness.verify.real_files import Sources, real_files, stores
+
+_MOST_OF_A_FOLDER = 2000
+
+
+@dataclass(frozen=True)
+class Admission:
+    """Whether the client is admitted at one place, by the files that stand for it."""
+
+    where: str
+    judgement: Judgement
+
+
+@dataclass
+class Checked:
+    """The findings, how much was examined, and the client's admission at each place."""
+
+    findings: list[Finding] = field(default_factory=list)
+    certificates: set[tuple[str, int]] = field(default_factory=set)
+    crls: set[tuple[str, int]] = field(default_factory=set)
+    admissions: list[Admission] = field(default_factory=list)
+
+    @property
+    def verdict(self) -> str:
+        """`fail` with an error, `inconclusive` where nothing was examined or decided, else `pass`."""
+        if any(one.level == Level.ERROR for one in self.findings):
+            return "fail"
+        undecided = any(one.judgement.undecided for one in self.admissions)
+        return "inconclusive" if undecided or not (self.certificates or self.crls) else "pass"
+
+    def count(self, trust: Trust) -> None:
+        """Count what was examined."""
+        self.certificates |= {(one.file, one.line) for one in trust.authorities}
+        self.crls |= {(one.file, one.line) for one in trust.crls}
+
+
+def check(files: Sequence[Path], client: Credential | None, pki: Path | None, now: datetime) -> Checked:
+    """Examine files as they are: certificates and CRLs by themselves, configurations with all that they refer to.
+
+    Raises:
+        PkiError: a file is neither.
+        ConfigurationError: a folder or file is no configuration.
+    """
+    found = Checked()
+    loose: list[Contents] = []
+    for file in files:
+        if is_configuration(file):
+            _configuration(file, client, pki, now, found)
+        else:
+            loose += _loose(file, found)
+    if loose:
+        examined = _by_kind(loose)
+        found.count(examined.trust)
+        found.certificates |= {(one.file, one.line) for part in loose for one in part.certificates}
+        found.findings += [_as_finding(fact) for part in loose for fact in unreadable(part)]
+        found.findings += [_as_finding(fact) for fact in facts(examined, now)]
+        if client and examined.trust.authorities:
+            _admit(client, examined.trust, "", None, now, found)
+    found.findings.sort(key=lambda one: [*Level].index(Level(one.level)))
+    return found
+
+
+def is_configuration(path: Path) -> bool:
+    """Whether a path is httpd's configuration, not certificates."""
+    if path.is_dir():
+        return any((path / name).is_file() for name in MAIN_FILES)
+    content = load(path)
+    return not holds_certificates(content) and b"\0" not in content
+
+
+def _configuration(path: Path, client: Credential | None, pki: Path | None, now: datetime, found: Checked) -> None:
+    layout = read_layout(path)
+    written = read_written(layout)
+    folder = path if path.is_dir() else path.parent
+
+    def named(file: str) -> str:
+        return file if file.startswith("/") else str(folder / file)
+
+    sources = Sources(layout, named, pki, on_disk=True)
+    missing = [*_missing(written.configuration, sources)]
+    for gap in written.uncertain:
+        text = f"Not examined without httpd: {gap.what}."
+        missing.append(Finding("files.uncertain", "note", "", (), text, gap.remedy, gap.file, gap.line))
+    findings = (*real_files(written.configuration, sources, now), *missing)
+    found.findings += [Finding(**vars(one) | {"file": named(one.file)}) for one in findings]
+    for store in stores(written.configuration, sources):
+        found.count(store.examined.trust)
+        if client and store.examined.trust.authorities:
+            where = store.references.in_force["sslverifyclient"]
+            _admit(client, store.examined.trust, named(where.file), where, now, found)
+
+
+def _missing(configuration: Directive, sources: Sources) -> Iterator[Finding]:
+    """Name the files that are not here: nothing is said of them."""
+    every = [*references(configuration)]
+    for one in every:
+        for name in (*AUTHORITIES, *CRLS, *NAMED):
+            path, entry = one.path(name), one.in_force.get(name)
+            if path and entry and not sources.at(path):
+                text = f"Not examined: {path} is not here, or not readable."
+                remedy = "Name the folder that holds it with --pki DIR."
+                yield Finding("files.missing", "warning", "", (), text, remedy, entry.file, entry.line)
+    if not every:
+        file = next(iter(sources.layout.origin.values()))
+        text = "Nothing to examine: no virtual host verifies clients by a file of authorities."
+        remedy = "It takes SSLVerifyClient and SSLCACertificateFile, or SSLCACertificatePath."
+        yield Finding("files.no_reference", "warning", "", (), text, remedy, file, 1)
+
+
+def _admit(client: Credential, trust: Trust, file: str, where: Directive | None, now: datetime, found: Checked) -> None:
+    judged = judge(client.certificate, client.sent, trust, now)
+    place = f"{file}:{where.line}" if where else ""
+    found.admissions.append(Admission(place, judged))
+    found.certificates.add((client.certificate.file, client.certificate.line))
+    if finding := refusal(client.certificate, judged):
+        place_of = {"file": file, "line": where.line} if where else {}
+        found.findings.append(Finding(**vars(finding) | place_of))
+
+
+def refusal(client: Certificate, judged: Judgement) -> Finding | None:
+    """The finding that a real client is refused; None if it is admitted, or not decided."""
+    decided = judged.refused_by
+    if not decided:
+        return None
+    number = f" (X509_V_ERR {decided.error})" if decided.error is not None else ""
+    at = f"{decided.where}: " if decided.where else ""
+    text = f"The client `{called(client.value)}` is refused. {at}{decided.text}{number}"
+    return Finding("files.client_refused", "error", "", (), text, decided.remedy, client.file, client.line)
+
+
+def admitted_until(judged: Judgement) -> str:
+    """Say in a clause until when a client is admitted, and what ends then."""
+    ends = judged.ends
+    return f" until {day(ends.until)} ({ends.text} {ends.where})" if ends and ends.until else ""
+
+
+def _loose(path: Path, found: Checked) -> Iterator[Contents]:
+    """Read a file of certificates or CRLs, or all of them in a folder."""
+    if not path.is_dir():
+        contents = read(load(path), str(path))
+        if contents.form is Form.PKCS12:
+            raise PkiError(f"{path} is a .pfx: name it with --client.")
+        yield contents
+        return
+    files = [file for file in sorted(path.iterdir())[:_MOST_OF_A_FOLDER] if file.is_file() and file.stat().st_size]
+    loaded = {str(file): load(file) for file in files}
+    parts = [read(content, name) for name, content in loaded.items() if holds_certificates(content)]
+    if not parts:
+        raise PkiError(f"{path} holds no certificate, no CRL and none of {', '.join(MAIN_FILES)}.")
+    folder = Folder(str(path), tuple(parts))
+    hashed = {crls: folder.reachable(crls=crls) for crls in (False, True)}
+    if not any(hashed.values()):
+        yield from parts
+        return
+    for crls, reachable in hashed.items():
+        if reachable:
+            found.findings += [_as_finding(fact) for fact in folder_facts(folder, crls=crls)]
+            yield from reachable
+
+
+def _by_kind(loose: Sequence[Contents]) -> Examined:
+    """Tell from the files alone what each is: a client's or server's certificate with its chain, or authorities."""
+    chains = [part for part in loose if _is_chain(part.certificates)]
+    authorities = tuple(one for part in loose if part not in chains for one in part.certificates)
+    crls: tuple[Crl, ...] = tuple(one for part in loose for one in part.crls)
+    leaves = [part.certificates[0] for part in chains]
+    servers = tuple(one for one in leaves if purpose.is_for_servers(one.value))
+    trust = Trust(authorities, crls, None, Revocation.CHAIN if crls and authorities else Revocation.NONE)
+    return Examined(trust, servers)
+
+
+def _is_chain(certificates: Sequence[Certificate]) -> bool:
+    """Whether a file begins with a leaf and goes on with its issuers only."""
+    if not certificates or purpose.is_authority(certificates[0].value):
+        return False
+    return all(purpose.names_issuer(below.value, above.value) for below, above in pairwise(certificates))
+
+
+def _as_finding(fact: Fact) -> Finding:
+    return Finding(f"files.{fact.id}", str(fact.level), "", (), fact.message, fact.remedy, fact.file, fact.line)
