@@ -20,6 +20,7 @@ ROOMS = (
     "cases",
     "probe",
     "engine",
+    "check",
     "httpd",
     "pki",
     "outcome",

@@ -1,7 +1,6 @@
 """`mtls-harness check`: real certificates, CRLs and configurations, as files."""
 
 import json
-import os
 import sys
 import textwrap
 from collections import Counter
@@ -13,13 +12,14 @@ import click
 from rich.console import Console
 from rich.markup import escape
 
+from harness.check.files import Checked, admitted_until
+from harness.check.files import check as check_files
+from harness.check.meaning import FILES
 from harness.cli.client_file import client_of
 from harness.cli.ending import EXIT, no_traceback
+from harness.cli.terminal import console_for
+from harness.pki.examination import Fact
 from harness.pki.profile import called
-from harness.report.meaning import why
-from harness.verify.check import Checked, admitted_until
-from harness.verify.check import check as check_files
-from harness.verify.finding import Finding
 
 _PATH = click.Path(path_type=Path)
 _FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
@@ -67,23 +67,17 @@ def check(
     with no_traceback():
         shown = client_of(client, None, password_file) if client else None
         found = check_files(files, shown, pki, datetime.now(UTC))
-    strictly = strict and found.verdict == "pass" and any(one.level == "warning" for one in found.findings)
+    strictly = strict and found.verdict == "pass" and any(one.level == "warning" for one in found.facts)
     verdict = "fail" if strictly else found.verdict
-    plain = no_color or bool(os.environ.get("NO_COLOR")) or os.environ.get("CI") == "true"
-    aside = json_file is not None and json_file.name == "<stdout>"
-    _show(
-        found,
-        verdict,
-        called(shown.certificate.value) if shown else "",
-        Console(no_color=plain, highlight=False, stderr=aside),
-    )
+    console = console_for(no_color=no_color, aside=json_file is not None and json_file.name == "<stdout>")
+    _show(found, verdict, called(shown.certificate.value) if shown else "", console)
     if json_file:
         json_file.write(json.dumps(_data(found, verdict), indent=2, ensure_ascii=False) + "\n")
     sys.exit(EXIT[verdict])
 
 
 def _show(found: Checked, verdict: str, client: str, console: Console) -> None:
-    for finding in found.findings:
+    for finding in found.facts:
         place = f"{finding.file}:{finding.line}"
         console.print(f"[{_STYLES[finding.level]}]{finding.level}[/] {escape(place)}", soft_wrap=True)
         for text in filter(None, (finding.message, finding.remedy)):
@@ -106,7 +100,7 @@ def _indented(text: str, width: int) -> str:
 def _summary(found: Checked) -> str:
     if not found.certificates and not found.crls:
         return "nothing was examined: no file with a certificate or a CRL is here."
-    count = Counter(one.level for one in found.findings)
+    count = Counter(str(one.level) for one in found.facts)
     levels = [_counted(count[level], level) for level in _STYLES if count[level]]
     examined = f"{_counted(len(found.certificates), 'certificate')} and {_counted(len(found.crls), 'CRL')} examined"
     return f"{', '.join(levels) or 'no findings'}. {examined}."
@@ -121,7 +115,7 @@ def _data(found: Checked, verdict: str) -> dict[str, Any]:
         "version": 1,
         "verdict": verdict,
         "examined": {"certificates": len(found.certificates), "crls": len(found.crls)},
-        "findings": [_finding(one) for one in found.findings],
+        "findings": [_finding(one) for one in found.facts],
         "admissions": [
             {
                 "where": one.where or None,
@@ -133,5 +127,6 @@ def _data(found: Checked, verdict: str) -> dict[str, Any]:
     }
 
 
-def _finding(finding: Finding) -> dict[str, Any]:
-    return vars(finding) | {"cases": list(finding.cases), "why": why(finding.id)}
+def _finding(fact: Fact) -> dict[str, Any]:
+    """Return a fact in the shape of a finding of `verify`."""
+    return vars(fact) | {"id": f"files.{fact.id}", "site": "", "cases": [], "why": FILES[fact.id]}

@@ -35,8 +35,8 @@ class Trust:
     """What a server trusts.
 
     `depth` is the number of certificates that a chain may have above the client's own, None for any. `level` is the
-    security level of OpenSSL, None where it is not known (1 or 2); `sha1` is the strength of SHA-1 in bits. With `without_crl` an
-    authority without a CRL is accepted.
+    security level of OpenSSL, None where it is not known (1 or 2); `sha1` is the strength of SHA-1 in bits. With
+    `without_crl` an authority without a CRL is accepted.
     """
 
     authorities: tuple[Certificate, ...]

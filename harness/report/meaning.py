@@ -1,7 +1,7 @@
 """Why does a kind of finding matter?"""
 
+from harness.check.meaning import FILES
 from harness.outcome import Verdict
-from harness.report.files_meaning import FILES
 
 _INTRUDERS = {
     "absent": "The site is public to anyone who sends this request.",

@@ -6,21 +6,23 @@ The run uses certificates of its own in their place; these are examined as they 
 import os
 import posixpath
 import re
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
+from cryptography import x509
+
+from harness.check.readable import httpd_user, why_not_readable
 from harness.httpd.directive import Directive, walk
 from harness.httpd.layout import Layout
 from harness.httpd.references import AUTHORITIES, CRLS, NAMED, READ_PER_REQUEST, References, references
-from harness.pki.contents import Certificate, Contents, Form, read
+from harness.pki.contents import Certificate, Contents, Form, Located, read
 from harness.pki.examination import Examined, Fact, Level, facts, unreadable
 from harness.pki.files import PkiError
 from harness.pki.hash_folder import Folder, folder_facts
 from harness.pki.path import Judgement, Revocation, Trust, judge
-from harness.verify.finding import Finding
-from harness.verify.readable import httpd_user, why_not_readable
+from harness.pki.profile import called
 
 _TICKET_KEY = 48
 """The bytes of a session ticket key: name, AES-128 key, HMAC key (mod_ssl, SSLSessionTicketKeyFile)."""
@@ -98,13 +100,13 @@ class Store:
     problems: tuple[Fact, ...]
 
 
-def real_files(configuration: Directive, sources: Sources, now: datetime) -> tuple[Finding, ...]:
-    """Examine every real file that a configuration refers to and that is here, the worst findings first."""
-    found = [_finding(fact, store) for store in stores(configuration, sources) for fact in _facts(store, now)]
+def real_files(configuration: Directive, sources: Sources, now: datetime) -> tuple[Fact, ...]:
+    """Examine every real file that a configuration refers to and that is here, the worst facts first."""
+    found = [_blame(fact, store) for store in stores(configuration, sources) for fact in _facts(store, now)]
     found += _ticket_keys(configuration, sources)
     found += _not_readable(configuration, sources)
     order = [*Level]
-    return tuple(sorted(dict.fromkeys(found), key=lambda one: order.index(Level(one.level))))
+    return tuple(sorted(dict.fromkeys(found), key=lambda one: order.index(one.level)))
 
 
 def stores(configuration: Directive, sources: Sources) -> list[Store]:
@@ -113,9 +115,29 @@ def stores(configuration: Directive, sources: Sources) -> list[Store]:
     return [store for store in found if store.examined.trust.authorities or store.problems]
 
 
-def admission(store: Store, client: Contents, now: datetime) -> Judgement:
-    """Judge the certificate of a real client, with those that it sends along, at a virtual host."""
-    return judge(client.certificates[0], client.certificates[1:], store.examined.trust, now)
+def refusal(client: Certificate, judged: Judgement) -> Fact | None:
+    """The fact that a real client is refused; None if it is admitted, or not decided."""
+    decided = judged.refused_by
+    if not decided:
+        return None
+    number = f" (X509_V_ERR {decided.error})" if decided.error is not None else ""
+    at = f"{decided.where}: " if decided.where else ""
+    text = f"The client `{called(client.value)}` is refused. {at}{decided.text}{number}"
+    return Fact("client_refused", Level.ERROR, text, decided.remedy, client.file, client.line)
+
+
+def real_client_facts(
+    configuration: Directive, sources: Sources, like: Sequence[x509.Certificate], now: datetime
+) -> Iterator[Fact]:
+    """Say at which virtual hosts a real client is refused by the real files; `like` is its certificate, and those that
+    it sends along."""
+    client, *sent = (Located(one, "--client-like", number) for number, one in enumerate(like, 1))
+    for store in stores(configuration, sources):
+        if store.examined.trust.authorities:
+            found = refusal(client, judge(client, sent, store.examined.trust, now))
+            where = store.references.in_force["sslverifyclient"]
+            if found:
+                yield replace(found, file=where.file, line=where.line)
 
 
 def _facts(store: Store, now: datetime) -> Iterator[Fact]:
@@ -187,26 +209,25 @@ def _identity(entry: Directive, sources: Sources) -> tuple[Certificate, ...]:
     return ()
 
 
-def _finding(fact: Fact, store: Store) -> Finding:
+def _blame(fact: Fact, store: Store) -> Fact:
     blamed = _BLAMED.get(fact.id)
     where = store.references.responsible(*blamed) if blamed else store.by_file.get(fact.file)
-    where = where or store.references.responsible()
-    return _as_finding(fact, where)
+    return _at(fact, where or store.references.responsible())
 
 
-def _as_finding(fact: Fact, where: Directive) -> Finding:
-    message = f"{fact.where}: {fact.message}"
-    return Finding(f"files.{fact.id}", str(fact.level), "", (), message, fact.remedy, where.file, where.line)
+def _at(fact: Fact, where: Directive) -> Fact:
+    """The same fact at the directive that names the file."""
+    return replace(fact, message=f"{fact.where}: {fact.message}", file=where.file, line=where.line)
 
 
-def _ticket_keys(configuration: Directive, sources: Sources) -> Iterator[Finding]:
+def _ticket_keys(configuration: Directive, sources: Sources) -> Iterator[Fact]:
     """A session ticket of a known key admits whoever makes it, in the name of any client (RFC 5077 section 5.3)."""
     for entry in walk(configuration):
         if entry.name.lower() != "sslsessionticketkeyfile" or not entry.words():
             continue
         for file in sources.at(entry.words()[0]):
             for fact in _of_ticket_key(file):
-                yield _as_finding(fact, entry)
+                yield _at(fact, entry)
 
 
 def _of_ticket_key(file: RealFile) -> Iterator[Fact]:
@@ -233,7 +254,7 @@ def _is_committed(file: Path) -> bool:
     return False
 
 
-def _not_readable(configuration: Directive, sources: Sources) -> Iterator[Finding]:
+def _not_readable(configuration: Directive, sources: Sources) -> Iterator[Fact]:
     """Find what httpd opens for a request, not at its start as root: its user must be able to read it."""
     if not sources.on_disk:
         return
@@ -248,5 +269,5 @@ def _not_readable(configuration: Directive, sources: Sources) -> Iterator[Findin
             if reason := why_not_readable(one, user):
                 text = f"httpd's user {user.name} cannot read {one}: {reason}."
                 remedy = f"Let {user.name} read it: httpd opens it for a request, no longer as root."
-                yield Finding("files.not_readable", "warning", "", (), text, remedy, entry.file, entry.line)
+                yield Fact("not_readable", Level.WARNING, text, remedy, entry.file, entry.line)
                 break

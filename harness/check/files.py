@@ -1,11 +1,12 @@
 """What is wrong with files of certificates, CRLs and configurations, and would a client be admitted by them?"""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 
+from harness.check.real_files import Sources, real_files, refusal, stores
 from harness.httpd.directive import Directive
 from harness.httpd.layout import MAIN_FILES
 from harness.httpd.layout import read as read_layout
@@ -18,9 +19,6 @@ from harness.pki.examination import Examined, Fact, Level, facts, unreadable
 from harness.pki.files import PkiError
 from harness.pki.hash_folder import Folder, folder_facts
 from harness.pki.path import Judgement, Revocation, Trust, day, judge
-from harness.pki.profile import called
-from harness.verify.finding import Finding
-from harness.verify.real_files import Sources, real_files, stores
 
 _MOST_OF_A_FOLDER = 2000
 
@@ -35,9 +33,9 @@ class Admission:
 
 @dataclass
 class Checked:
-    """The findings, how much was examined, and the client's admission at each place."""
+    """The facts, how much was examined, and the client's admission at each place."""
 
-    findings: list[Finding] = field(default_factory=list)
+    facts: list[Fact] = field(default_factory=list)
     certificates: set[tuple[str, int]] = field(default_factory=set)
     crls: set[tuple[str, int]] = field(default_factory=set)
     admissions: list[Admission] = field(default_factory=list)
@@ -45,7 +43,7 @@ class Checked:
     @property
     def verdict(self) -> str:
         """`fail` with an error, `inconclusive` where nothing was examined or decided, else `pass`."""
-        if any(one.level == Level.ERROR for one in self.findings):
+        if any(one.level is Level.ERROR for one in self.facts):
             return "fail"
         undecided = any(one.judgement.undecided for one in self.admissions)
         return "inconclusive" if undecided or not (self.certificates or self.crls) else "pass"
@@ -74,11 +72,11 @@ def check(files: Sequence[Path], client: Credential | None, pki: Path | None, no
         examined = _by_kind(loose)
         found.count(examined.trust)
         found.certificates |= {(one.file, one.line) for part in loose for one in part.certificates}
-        found.findings += [_as_finding(fact) for part in loose for fact in unreadable(part)]
-        found.findings += [_as_finding(fact) for fact in facts(examined, now)]
+        found.facts += [fact for part in loose for fact in unreadable(part)]
+        found.facts += facts(examined, now)
         if client and examined.trust.authorities:
             _admit(client, examined.trust, "", None, now, found)
-    found.findings.sort(key=lambda one: [*Level].index(Level(one.level)))
+    found.facts.sort(key=lambda one: [*Level].index(one.level))
     return found
 
 
@@ -102,9 +100,9 @@ def _configuration(path: Path, client: Credential | None, pki: Path | None, now:
     missing = [*_missing(written.configuration, sources)]
     for gap in written.uncertain:
         text = f"Not examined without httpd: {gap.what}."
-        missing.append(Finding("files.uncertain", "note", "", (), text, gap.remedy, gap.file, gap.line))
-    findings = (*real_files(written.configuration, sources, now), *missing)
-    found.findings += [Finding(**vars(one) | {"file": named(one.file)}) for one in findings]
+        missing.append(Fact("uncertain", Level.NOTE, text, gap.remedy, gap.file, gap.line))
+    every = (*real_files(written.configuration, sources, now), *missing)
+    found.facts += [replace(one, file=named(one.file)) for one in every]
     for store in stores(written.configuration, sources):
         found.count(store.examined.trust)
         if client and store.examined.trust.authorities:
@@ -112,7 +110,7 @@ def _configuration(path: Path, client: Credential | None, pki: Path | None, now:
             _admit(client, store.examined.trust, named(where.file), where, now, found)
 
 
-def _missing(configuration: Directive, sources: Sources) -> Iterator[Finding]:
+def _missing(configuration: Directive, sources: Sources) -> Iterator[Fact]:
     """Name the files that are not here: nothing is said of them."""
     every = [*references(configuration)]
     for one in every:
@@ -121,12 +119,12 @@ def _missing(configuration: Directive, sources: Sources) -> Iterator[Finding]:
             if path and entry and not sources.at(path):
                 text = f"Not examined: {path} is not here, or not readable."
                 remedy = "Name the folder that holds it with --pki DIR."
-                yield Finding("files.missing", "warning", "", (), text, remedy, entry.file, entry.line)
+                yield Fact("missing", Level.WARNING, text, remedy, entry.file, entry.line)
     if not every:
         file = next(iter(sources.layout.origin.values()))
         text = "Nothing to examine: no virtual host verifies clients by a file of authorities."
         remedy = "It takes SSLVerifyClient and SSLCACertificateFile, or SSLCACertificatePath."
-        yield Finding("files.no_reference", "warning", "", (), text, remedy, file, 1)
+        yield Fact("no_reference", Level.WARNING, text, remedy, file, 1)
 
 
 def _admit(client: Credential, trust: Trust, file: str, where: Directive | None, now: datetime, found: Checked) -> None:
@@ -134,20 +132,8 @@ def _admit(client: Credential, trust: Trust, file: str, where: Directive | None,
     place = f"{file}:{where.line}" if where else ""
     found.admissions.append(Admission(place, judged))
     found.certificates.add((client.certificate.file, client.certificate.line))
-    if finding := refusal(client.certificate, judged):
-        place_of = {"file": file, "line": where.line} if where else {}
-        found.findings.append(Finding(**vars(finding) | place_of))
-
-
-def refusal(client: Certificate, judged: Judgement) -> Finding | None:
-    """The finding that a real client is refused; None if it is admitted, or not decided."""
-    decided = judged.refused_by
-    if not decided:
-        return None
-    number = f" (X509_V_ERR {decided.error})" if decided.error is not None else ""
-    at = f"{decided.where}: " if decided.where else ""
-    text = f"The client `{called(client.value)}` is refused. {at}{decided.text}{number}"
-    return Finding("files.client_refused", "error", "", (), text, decided.remedy, client.file, client.line)
+    if fact := refusal(client.certificate, judged):
+        found.facts.append(replace(fact, file=file, line=where.line) if where else fact)
 
 
 def admitted_until(judged: Judgement) -> str:
@@ -176,7 +162,7 @@ def _loose(path: Path, found: Checked) -> Iterator[Contents]:
         return
     for crls, reachable in hashed.items():
         if reachable:
-            found.findings += [_as_finding(fact) for fact in folder_facts(folder, crls=crls)]
+            found.facts += folder_facts(folder, crls=crls)
             yield from reachable
 
 
@@ -196,7 +182,3 @@ def _is_chain(certificates: Sequence[Certificate]) -> bool:
     if not certificates or purpose.is_authority(certificates[0].value):
         return False
     return all(purpose.names_issuer(below.value, above.value) for below, above in pairwise(certificates))
-
-
-def _as_finding(fact: Fact) -> Finding:
-    return Finding(f"files.{fact.id}", str(fact.level), "", (), fact.message, fact.remedy, fact.file, fact.line)
