@@ -169,19 +169,25 @@ def _store(one: References, sources: Sources) -> Store:
     mode, without_crl = one.revocation
     trusted, revoked = contents(AUTHORITIES), contents(CRLS)
     crls = tuple(entry for part in revoked for entry in part.crls)
-    known = crls or not any(one.path(name) for name in CRLS)
     named = contents(NAMED) if any(one.path(name) for name in NAMED) else []
     trust = Trust(
         _certificates(trusted),
         crls,
         one.depth,
-        Revocation(mode) if known else Revocation.NONE,
+        Revocation(mode),
         without_crl,
         one.security_level,
+        complete=_all_here(one, AUTHORITIES, sources),
+        crls_known=_all_here(one, CRLS, sources),
+        responder=one.asks_responder,
     )
     servers = [part for entry in one.servers for part in _identity(entry, sources)]
     examined = Examined(trust, tuple(servers), _certificates(named) if named else None)
     return Store(one, examined, by_file, tuple(problems))
+
+
+def _all_here(one: References, names: Iterable[str], sources: Sources) -> bool:
+    return all(sources.at(path) for name in names if (path := one.path(name)))
 
 
 def _certificates(parts: Iterable[Contents]) -> tuple[Certificate, ...]:

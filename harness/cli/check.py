@@ -83,12 +83,15 @@ def _show(found: Checked, verdict: str, client: str, console: Console) -> None:
         for text in filter(None, (finding.message, finding.remedy)):
             console.print(escape(_indented(text, console.width)))
     for one in found.admissions:
-        where, undecided = f" by {one.where}" if one.where else "", one.judgement.undecided
+        where = f" at {one.where}" if one.where else ""
+        if undecided := one.judgement.undecided:
+            said = f"Not decided whether `{client}` is accepted{where}: {undecided.text}"
+        else:
+            said = f"`{client}` is accepted in the handshake{where}{admitted_until(one.judgement)}."
         if one.judgement.refused_by is None:
-            said = f"`{client}` is admitted{where}{admitted_until(one.judgement)}"
-            if undecided:
-                said = f"Not decided whether `{client}` is admitted{where}: {undecided.text}"
             console.print(escape(said), soft_wrap=True)
+    if found.admissions:
+        console.print("Rules (Require) are not examined here: `mtls-harness verify --client-like FILE`.")
     console.print(f"[{_VERDICTS[verdict]}]{verdict.upper()}[/]: {_summary(found)}", soft_wrap=True)
 
 

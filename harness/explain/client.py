@@ -50,7 +50,7 @@ class Explanation:
             where = f"{decided.where}: " if decided.where else ""
             return (f"`{name}` is refused.", f"{where}{decided.text}{number}", decided.remedy)
         if decided:
-            return (f"Not recognised whether `{name}` is admitted.", decided.text, decided.remedy or _ASK)
+            return (f"Not recognised whether `{name}` is admitted.", decided.text, _ASK)
         ends = self.ends
         until = f" until {day(ends.until)}" if ends and ends.until else ""
         why = f"{ends.where}: {ends.text}" if ends else "Every condition is met."

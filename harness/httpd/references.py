@@ -9,7 +9,10 @@ from harness.httpd.directive import Directive, walk
 AUTHORITIES = ("sslcacertificatefile", "sslcacertificatepath")
 CRLS = ("sslcarevocationfile", "sslcarevocationpath")
 NAMED = ("sslcadnrequestfile", "sslcadnrequestpath")
-_IN_FORCE = (*AUTHORITIES, *CRLS, *NAMED, "sslcarevocationcheck", "sslciphersuite", "sslverifydepth", "sslverifyclient")
+_IN_FORCE = {
+    *(*AUTHORITIES, *CRLS, *NAMED, "sslcarevocationcheck", "sslciphersuite"),
+    *("sslocspenable", "sslverifyclient", "sslverifydepth"),
+}
 _LEVEL = re.compile(r"@SECLEVEL=(\d)")
 READ_PER_REQUEST = ("authuserfile", "authgroupfile", "authdigestfile", "authdbmuserfile", "authdbmgroupfile")
 
@@ -47,6 +50,12 @@ class References:
         return mode, "no_crl_for_cert_ok" in given
 
     @property
+    def asks_responder(self) -> bool:
+        """Whether an OCSP responder decides as well (`SSLOCSPEnable`)."""
+        entry = self.in_force.get("sslocspenable")
+        return entry is not None and entry.value != "off"
+
+    @property
     def security_level(self) -> int | None:
         """OpenSSL's security level where `SSLCipherSuite` sets it; None where it is OpenSSL's default."""
         entry = self.in_force.get("sslciphersuite")
@@ -63,8 +72,10 @@ def references(configuration: Directive) -> Iterator[References]:
         in_force = {
             entry.name.lower(): entry for level in levels for entry in level.body if entry.name.lower() in _IN_FORCE
         }
-        asked = (entry for entry in walk(host) if entry.name.lower() == "sslverifyclient")
-        asks = [entry for entry in (*asked, *filter(None, [in_force.get("sslverifyclient")])) if entry.value != "none"]
+        asked = [entry for entry in walk(host) if entry.name.lower() == "sslverifyclient"]
+        asked += filter(None, [in_force.get("sslverifyclient")])
+        # With optional_no_ca a certificate need not be valid.
+        asks = [entry for entry in asked if entry.value in {"require", "optional"}]
         if not asks:
             continue
         in_force["sslverifyclient"] = asks[0]

@@ -16,7 +16,7 @@ from harness.pki.files import PkiError
 MOST_BYTES = 64 << 20
 """The largest CRLs of public authorities have some 30 MiB."""
 _Value = TypeVar("_Value")
-_BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----[ \t]*\r?\n.*?-----END \1-----", re.DOTALL)
+_BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----[ \t]*\r?\n(?:[^-]|-(?!----))*-----END \1-----")
 _BEGIN = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----")
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _KEY_STORES = {b"\xfe\xed\xfe\xed": "a Java keystore (JKS)", b"\xce\xce\xce\xce": "a Java keystore (JCEKS)"}

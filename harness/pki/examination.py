@@ -65,7 +65,9 @@ def facts(examined: Examined, now: datetime) -> Iterator[Fact]:
     own = [entry for entry in trust.authorities if entry not in public and len(public) <= len(trust.authorities) / 2]
     authorities = [entry for entry in own if purpose.is_authority(entry.value)]
     alone = any(purpose.is_self_signed(entry.value) for entry in own if entry not in authorities)
-    usable = alone or bool(public) or any(_reason(entry, trust, now) is None for entry in authorities)
+    usable = (
+        alone or not trust.complete or bool(public) or any(_reason(entry, trust, now) is None for entry in authorities)
+    )
     severe = Level.WARNING if usable else Level.ERROR
     yield from _public(public, len(trust.authorities))
     for entry in own:
@@ -99,8 +101,8 @@ def _reason(authority: Certificate, trust: Trust, now: datetime) -> str | None:
             return "dates"
         if purpose.lacks_client_auth(entry.value) or not purpose.is_authority(entry.value):
             return "purpose"
-    asked = {Revocation.NONE: 0, Revocation.LEAF: 1, Revocation.CHAIN: len(chain)}[trust.revocation]
-    if any(_crl_reason(entry, trust, now) for entry in chain[:asked]):
+    asked = chain if trust.revocation is Revocation.CHAIN else chain[:1]
+    if trust.checks_crls and any(_crl_reason(entry, trust, now) for entry in asked):
         return "revocation"
     return None
 
@@ -145,7 +147,7 @@ def _of_certificate(entry: Certificate, trust: Trust, severe: Level, now: dateti
         remedy = "Issue the authority's certificate again with clientAuth."
         yield _fact(entry, "authority_without_client_auth", severe, text, remedy)
     chain, anchored = build(entry, (), trust.authorities)
-    if not anchored and chain[-1] is entry:
+    if not anchored and chain[-1] is entry and trust.complete:
         issuer = written(certificate.issuer)
         text = f"The issuer of the authority `{name}` is missing: {issuer}. Its clients are refused."
         remedy = "Add the issuer's certificate: OpenSSL needs the chain up to the root."
@@ -180,7 +182,7 @@ def _fact(entry: Certificate | Crl, kind: str, level: Level, message: str, remed
 
 
 def _crls(authorities: Sequence[Certificate], trust: Trust, severe: Level, now: datetime) -> Iterator[Fact]:
-    checked = trust.revocation is not Revocation.NONE
+    checked = trust.checks_crls
     level = severe if checked else Level.NOTE
     without = [entry for entry in authorities if not any(revoked.is_of(one.value, entry.value) for one in trust.crls)]
     if checked and without and not trust.without_crl:

@@ -5,6 +5,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from cryptography.hazmat.primitives.serialization import Encoding
+
 from harness.pki.contents import Certificate, Contents, Crl
 from harness.pki.examination import Fact, Level
 from harness.pki.hashed import name_hash
@@ -34,11 +36,11 @@ def folder_facts(folder: Folder, *, crls: bool) -> Iterator[Fact]:
         text = f"No {kind} in {folder.name} has a hash for its name: OpenSSL finds none, and no client is admitted."
         yield Fact("not_hashed", Level.ERROR, text, remedy, folder.name, 1)
         return
-    known = {entry.value for one in found for entry in _entries(one, crls=crls)}
+    known = {_encoded(entry) for one in found for entry in _entries(one, crls=crls)}
     for one in holding:
         given, missing = (
             _given(one, crls=crls),
-            [entry for entry in _entries(one, crls=crls) if entry.value not in known],
+            [entry for entry in _entries(one, crls=crls) if _encoded(entry) not in known],
         )
         if given and given != _expected(one, crls=crls):
             text = f"This name is the hash of another {kind}: OpenSSL does not find it."
@@ -50,6 +52,10 @@ def folder_facts(folder: Folder, *, crls: bool) -> Iterator[Fact]:
 
 def _entries(one: Contents, *, crls: bool) -> Sequence[Certificate] | Sequence[Crl]:
     return one.crls if crls else one.certificates
+
+
+def _encoded(entry: Certificate | Crl) -> bytes:
+    return entry.value.public_bytes(Encoding.DER)
 
 
 def _given(one: Contents, *, crls: bool) -> str:

@@ -36,7 +36,8 @@ class Trust:
 
     `depth` is the number of certificates that a chain may have above the client's own, None for any. `level` is the
     security level of OpenSSL, None where it is not known (1 or 2); `sha1` is the strength of SHA-1 in bits. With
-    `without_crl` an authority without a CRL is accepted.
+    `without_crl` an authority without a CRL is accepted. `complete` says whether all authorities are known, and
+    `crls_known` the same of the CRLs. With `responder` an OCSP responder is asked as well.
     """
 
     authorities: tuple[Certificate, ...]
@@ -46,6 +47,14 @@ class Trust:
     without_crl: bool = False
     level: int | None = None
     sha1: int = 63
+    complete: bool = True
+    crls_known: bool = True
+    responder: bool = False
+
+    @property
+    def checks_crls(self) -> bool:
+        """Whether CRLs are asked, and known."""
+        return self.crls_known and self.revocation is not Revocation.NONE
 
 
 @dataclass(frozen=True)
@@ -91,6 +100,9 @@ def judge(leaf: Certificate, sent: Sequence[Certificate], trust: Trust, now: dat
     chain, anchored = build(leaf, sent, trust.authorities)
     first = (_trusted(chain, sent, trust, anchored=anchored),)
     usage = [*_usage(chain)]
+    if not anchored and not trust.complete:
+        text = "Not examined: the chain. Not all files of the trusted authorities are here."
+        return Judgement(tuple(chain), (Condition("trust", None, text, leaf.where),))
     if not anchored:
         return Judgement(tuple(chain), (*first, _dates(leaf, now, "the client's certificate")))
     return Judgement(
@@ -233,8 +245,13 @@ def _strength(chain: Sequence[Certificate], trust: Trust) -> Iterator[Condition]
 
 def _revocation(chain: Sequence[Certificate], trust: Trust, now: datetime) -> Iterator[Condition]:
     asked = {Revocation.NONE: 0, Revocation.LEAF: 1, Revocation.CHAIN: len(chain)}[trust.revocation]
+    if trust.responder:
+        yield Condition("ocsp", None, "Not examined: the answers of the OCSP responder.")
     if not asked:
         yield Condition("revocation", True, "Revocation is not checked.")
+    elif not trust.crls_known:
+        yield Condition("revocation", None, "Not examined: the CRLs, which are not here.")
+        return
     for number, entry in enumerate(chain[:asked]):
         issuer = chain[min(number + 1, len(chain) - 1)].value
         found: Answer = look_up(entry.value, issuer, trust.crls, now)

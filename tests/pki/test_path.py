@@ -231,7 +231,7 @@ CHANGES = st.sampled_from(
 LIMITS = st.sampled_from([None, 0, 1])
 
 
-@settings(max_examples=1500, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     top=CHANGES,
     limit=LIMITS,
