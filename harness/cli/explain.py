@@ -20,6 +20,7 @@ from harness.pki.profile import called
 
 _PATH = click.Path(path_type=Path)
 _REPORT = click.File("w", encoding="utf-8", lazy=False)
+_MODES = click.Choice([str(one) for one in Revocation])
 _EXIT = {True: 0, False: 1, None: 3}
 _MARKS = {True: "ok ", False: "NO ", None: "?  "}
 
@@ -32,9 +33,7 @@ _MARKS = {True: "ok ", False: "NO ", None: "?  "}
     "--ca", required=True, multiple=True, type=_PATH, metavar="FILE", help="File of SSLCACertificateFile (repeatable)."
 )
 @click.option("--crl", multiple=True, type=_PATH, metavar="FILE", help="File of SSLCARevocationFile (repeatable).")
-@click.option(
-    "--revocation", type=click.Choice([*Revocation]), help="SSLCARevocationCheck; by default chain if there is a --crl."
-)
+@click.option("--revocation", type=_MODES, help="SSLCARevocationCheck; by default chain if there is a --crl.")
 @click.option("--depth", type=click.IntRange(0, 100), default=1, show_default=True, help="SSLVerifyDepth.")
 @click.option("--server-version", metavar="TEXT", help="As in its header: Apache/2.4.62 (Debian) OpenSSL/3.0.15")
 @click.option("--json", "json_file", type=_REPORT, help="Write the result as JSON (- is stdout).")

@@ -128,9 +128,8 @@ def test_json_has_the_same_content(files: Files) -> None:
     data = json.loads(done.output)
     assert (data["version"], data["admitted"], data["client"], data["decided_by"]) == (1, True, "anna", None)
     assert {one["id"] for one in data["conditions"]} >= {"key", "trust", "usage", "strength", "depth", "dates"}
-    refused = json.loads(
-        files.explain(files.client(not_before=timedelta(-9), not_after=timedelta(-1)), "--json", "-").output
-    )
+    expired = files.client(not_before=timedelta(-9), not_after=timedelta(-1))
+    refused = json.loads(files.explain(expired, "--json", "-").output)
     assert (refused["admitted"], refused["decided_by"]["error"], refused["until"]) == (False, 10, None)
 
 
@@ -159,21 +158,10 @@ def test_a_version_is_read_from_the_server_header() -> None:
 
 
 def openssl_pfx(files: Files, name: str, *options: str) -> str:
-    client = files.root.client(subject="anna")
-    made = files.folder / name
-    command = [
-        "openssl",
-        "pkcs12",
-        "-export",
-        "-in",
-        files.pem(client),
-        "-out",
-        str(made),
-        "-passout",
-        f"pass:{PASSWORD}",
-    ]
+    made = str(files.folder / name)
+    command = ["openssl", "pkcs12", "-export", "-in", files.client(), "-out", made, "-passout", f"pass:{PASSWORD}"]
     subprocess.run([*command, *options], check=True, capture_output=True)
-    return str(made)
+    return made
 
 
 OLD = ("-certpbe", "PBE-SHA1-3DES", "-keypbe", "PBE-SHA1-3DES", "-macalg", "sha1")

@@ -31,8 +31,8 @@ def test_directives_keep_file_and_line(tmp_path: Path) -> None:
         ("Listen", "443", "httpd.conf", 3),
         ("VirtualHost", "*:443", "httpd.conf", 4),
     ]
-    (host,) = found.find("VirtualHost")
-    assert names(host) == [("SSLVerifyClient", "require", "httpd.conf", 5), ("SSLVerifyDepth", "2", "httpd.conf", 7)]
+    (section,) = found.find("VirtualHost")
+    assert names(section) == [("SSLVerifyClient", "require", "httpd.conf", 5), ("SSLVerifyDepth", "2", "httpd.conf", 7)]
 
 
 def test_includes_are_followed_in_their_order(tmp_path: Path) -> None:
