@@ -90,7 +90,7 @@ def _show(found: Checked, verdict: str, client: str, console: Console) -> None:
             said = f"`{client}` is accepted in the handshake{where}{admitted_until(one.judgement)}."
         if one.judgement.refused_by is None:
             console.print(escape(said), soft_wrap=True)
-    if found.admissions:
+    if any(one.judgement.refused_by is None for one in found.admissions):
         console.print("Rules (Require) are not examined here: `mtls-harness verify --client-like FILE`.")
     console.print(f"[{_VERDICTS[verdict]}]{verdict.upper()}[/]: {_summary(found)}", soft_wrap=True)
 
