@@ -64,10 +64,11 @@ def check(files: Sequence[Path], client: Credential | None, pki: Path | None, no
     found = Checked()
     loose: list[Contents] = []
     for file in files:
-        if is_configuration(file):
+        content = None if file.is_dir() else load(file)
+        if is_configuration(file, content):
             _configuration(file, client, pki, now, found)
         else:
-            loose += _loose(file, found)
+            loose += _folder(file, found) if content is None else [_file(file, content)]
     if loose:
         examined = _by_kind(loose)
         found.count(examined.trust)
@@ -80,11 +81,10 @@ def check(files: Sequence[Path], client: Credential | None, pki: Path | None, no
     return found
 
 
-def is_configuration(path: Path) -> bool:
-    """Whether a path is httpd's configuration, not certificates."""
-    if path.is_dir():
+def is_configuration(path: Path, content: bytes | None) -> bool:
+    """Whether a file with this content, or a folder (None), is httpd's configuration, not certificates."""
+    if content is None:
         return any((path / name).is_file() for name in MAIN_FILES)
-    content = load(path)
     return not holds_certificates(content) and b"\0" not in content
 
 
@@ -142,14 +142,15 @@ def admitted_until(judged: Judgement) -> str:
     return f" until {day(ends.until)}, the end of {ends.where}" if ends and ends.until else ""
 
 
-def _loose(path: Path, found: Checked) -> Iterator[Contents]:
-    """Read a file of certificates or CRLs, or all of them in a folder."""
-    if not path.is_dir():
-        contents = read(load(path), str(path))
-        if contents.form is Form.PKCS12:
-            raise PkiError(f"{path} is a .pfx: name it with --client.")
-        yield contents
-        return
+def _file(path: Path, content: bytes) -> Contents:
+    contents = read(content, str(path))
+    if contents.form is Form.PKCS12:
+        raise PkiError(f"{path} is a .pfx: name it with --client.")
+    return contents
+
+
+def _folder(path: Path, found: Checked) -> Iterator[Contents]:
+    """Read all certificates and CRLs of a folder; in one with hashes for names, those that OpenSSL finds."""
     files = [file for file in sorted(path.iterdir())[:_MOST_OF_A_FOLDER] if file.is_file() and file.stat().st_size]
     loaded = {str(file): load(file) for file in files}
     parts = [read(content, name) for name, content in loaded.items() if holds_certificates(content)]

@@ -73,8 +73,8 @@ def explain(credential: Credential, trust: Trust, version: ServerVersion, now: d
 
 def _of_the_file(credential: Credential) -> list[Condition]:
     found = []
-    if credential.has_key:
-        found.append(Condition("key", True, "The private key belongs to the certificate.", credential.file))
+    if credential.key_file:
+        found.append(Condition("key", True, "The private key belongs to the certificate.", credential.key_file))
     if credential.misplaced and "behind others" in credential.misplaced:
         remedy = "Write the client's certificate first, then its issuer, and so on up to the root."
         found.append(Condition("order", False, credential.misplaced, credential.certificate.where, remedy=remedy))
@@ -97,7 +97,7 @@ def _of_the_version(credential: Credential, version: ServerVersion) -> list[Cond
 def _notes(credential: Credential, judged: Judgement, version: ServerVersion) -> list[str]:
     certificate = credential.certificate.value
     found = [f"Serial number {serial(certificate)}, issued by {written(certificate.issuer)}."]
-    if not credential.has_key:
+    if not credential.key_file:
         found.append("The file has no private key: that the client has it is taken for granted.")
     if credential.misplaced and "behind others" not in credential.misplaced:
         found.append(f"{credential.misplaced} Write each certificate before its issuer.")

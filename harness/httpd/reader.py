@@ -9,6 +9,8 @@ import posixpath
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import reduce
+from itertools import takewhile
 from pathlib import Path
 
 from harness.httpd.arguments import words
@@ -19,6 +21,8 @@ _SECTION = re.compile(r"<(\w+)\s*(.*?)>?\s*$")
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 _CONDITIONS = {"ifdefine", "ifmodule", "ifversion", "iffile", "ifdirective", "ifsection"}
 _MOST_INCLUDES = 1000
+_DEEPEST = 50
+"""Includes and macros inside each other: more is a circle."""
 _BY_HTTPD = "Run `mtls-harness verify`: there httpd itself resolves the configuration."
 
 
@@ -44,13 +48,20 @@ class _Reader:
     layout: Layout
     defined: dict[str, str]
     uncertain: list[CoverageGap] = field(default_factory=list)
+    _macros: dict[str, tuple[list[str], list[tuple[int, str]], str]] = field(default_factory=dict)
+    """The parameters of each macro, its lines, and its file."""
     _includes: int = 0
+    _depth: int = 0
 
     def read(self, path: str, body: list[Directive]) -> None:
         """Append the directives of a file, by its path in the container, or on this machine."""
         content, name = self._content(path)
-        lines = _logical_lines(content)
-        self._section(lines, name, body, "")
+        self._nested(_logical_lines(content), name, body)
+
+    def _nested(self, lines: Iterator[tuple[int, str]], file: str, body: list[Directive]) -> None:
+        self._depth += 1
+        self._section(lines, file, body, "")
+        self._depth -= 1
 
     def _content(self, path: str) -> tuple[str, str]:
         content = self.layout.files.get(path)
@@ -74,11 +85,13 @@ class _Reader:
         self, name: str, arguments: str, lines: Iterator[tuple[int, str]], file: str, number: int, body: list[Directive]
     ) -> None:
         kind, inside = name.lower(), list[Directive]()
+        if kind == "macro":
+            self._define(arguments, lines, file)
+            return
         known = dict(self.defined)
         self._section(lines, file, inside, kind)
         if kind not in _CONDITIONS:
-            if kind != "macro":
-                body.append(Directive(name, arguments, file, number, tuple(inside)))
+            body.append(Directive(name, arguments, file, number, tuple(inside)))
             return
         holds = self._holds(kind, arguments, known, file, number)
         if holds:
@@ -107,18 +120,40 @@ class _Reader:
             self.defined[given[0]] = given[1] if len(given) > 1 else ""
         elif kind == "undefine" and given:
             self.defined.pop(given[0], None)
-        elif kind == "use":
-            self._doubt(f"the directives of the macro in `Use {entry.arguments}`", entry.file, entry.line)
+        elif kind == "use" and given:
+            self._use(given, entry, body)
         else:
             body.append(entry)
             if kind.startswith(("ssl", "auth")) and (unset := _VARIABLE.search(entry.arguments)):
                 self._doubt(f"`{entry.name} {entry.arguments}`: {unset[0]} is not set here", entry.file, entry.line)
 
+    def _define(self, arguments: str, lines: Iterator[tuple[int, str]], file: str) -> None:
+        name, *parameters = words(arguments) or [""]
+        inside = list(takewhile(lambda line: not re.match(r"</Macro\b", line[1], re.IGNORECASE), lines))
+        self._macros[name.lower()] = (parameters, inside, file)
+
+    def _use(self, given: list[str], entry: Directive, body: list[Directive]) -> None:
+        """Append the directives of a macro, with its arguments in the place of its parameters (mod_macro)."""
+        name, *values = given
+        self._includes += 1
+        if name.lower() not in self._macros or self._depth > _DEEPEST or self._includes > _MOST_INCLUDES:
+            self._doubt(f"the directives of the macro in `Use {entry.arguments}`", entry.file, entry.line)
+            return
+        parameters, lines, file = self._macros[name.lower()]
+        # A parameter may begin with the name of another one.
+        pairs = sorted(zip(parameters, values, strict=False), key=lambda pair: -len(pair[0]))
+
+        def replaced(text: str) -> str:
+            return reduce(lambda text, pair: text.replace(*pair), pairs, text)
+
+        self._nested(((number, replaced(text)) for number, text in lines), file, body)
+
     def _include(self, pattern: str, entry: Directive, body: list[Directive]) -> None:
         path = posixpath.normpath(posixpath.join(self.layout.root, pattern))
         found = _matching(path, self.layout.files, _on_disk)
         self._includes += len(found)
-        if self._includes > _MOST_INCLUDES:
+        if self._includes > _MOST_INCLUDES or self._depth > _DEEPEST:
+            self._doubt(f"`{entry.name} {entry.arguments}`: too many files, or a circle", entry.file, entry.line)
             return
         for one in found:
             self.read(one, body)

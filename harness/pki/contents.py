@@ -1,5 +1,6 @@
 """What stands in a file of certificates, CRLs and keys, and in which line?"""
 
+import codecs
 import re
 import warnings
 from collections.abc import Iterator
@@ -125,13 +126,18 @@ def _begins(content: bytes) -> Iterator[re.Match[bytes]]:
 
 def _pem(content: bytes, name: str, *, keys: bool) -> Contents:
     found = Contents(name, Form.PEM)
+    content = content.removeprefix(codecs.BOM_UTF8)
     whole = {block.start(): block for block in _BLOCK.finditer(content)}
     line, counted, end = 1, 0, 0
     for begin in _begins(content):
         line += content.count(b"\n", counted, begin.start())
         counted = begin.start()
         block = whole.get(begin.start())
-        if block:
+        if begin.start() and content[begin.start() - 1 : begin.start()] != b"\n":
+            text = "This block does not begin at the start of its line: OpenSSL does not see it."
+            found = replace(found, problems=(*found.problems, Located(text, name, line)))
+            end = block.end() if block else end
+        elif block:
             end = block.end()
             found = _with_block(found, block[1].decode(), block[0], line, keys=keys)
         elif begin.start() >= end:

@@ -25,15 +25,15 @@ Password = Callable[[Path], bytes]
 class Credential:
     """A client's certificate, those that it sends along, and its key as far as a file has it.
 
-    `misplaced` says what is wrong with the order of a PEM file. `password` says whether a password opened it, and was
-    not empty.
+    `key_file` is the file that holds its key, None if there is no key. `misplaced` says what is wrong with the order of
+    a PEM file. `password` says whether a password opened it, and was not empty.
     """
 
     file: str
     form: Form
     certificate: Certificate
     sent: tuple[Certificate, ...] = ()
-    has_key: bool = False
+    key_file: str | None = None
     protection: Protection | None = None
     password: bool = False
     misplaced: str | None = None
@@ -45,9 +45,10 @@ def credential(file: Path, key: Path | None, password: Password) -> Credential:
     Raises:
         PkiError: the files hold no such thing, do not belong together, or do not open with the password.
     """
-    contents = read(load(file), str(file), keys=True)
+    content = load(file)
+    contents = read(content, str(file), keys=True)
     if contents.form is Form.PKCS12:
-        return _from_pfx(file, load(file), password)
+        return _from_pfx(file, content, password)
     if contents.problems:
         raise PkiError(f"{contents.problems[0].where}: {contents.problems[0].value}")
     if not contents.certificates:
@@ -56,9 +57,8 @@ def credential(file: Path, key: Path | None, password: Password) -> Credential:
     public = _key_in(key or file, contents, password, apart=key is not None)
     own = _own(contents, public, key or file)
     rest = tuple(one for one in contents.certificates if one is not own)
-    return Credential(
-        str(file), contents.form, own, rest, public is not None, misplaced=_misplaced(own, contents.certificates)
-    )
+    key_file = None if public is None else str(key or file)
+    return Credential(str(file), contents.form, own, rest, key_file, misplaced=_misplaced(own, contents.certificates))
 
 
 def _own(contents: Contents, public: PublicKey | None, key: Path) -> Certificate:
@@ -131,7 +131,7 @@ def _from_pfx(file: Path, content: bytes, password: Password) -> Credential:
         raise PkiError(f"{file} has a key, but not the certificate of that key. Export it again.")
     sent = tuple(Located(one, str(file), 1) for one in others)
     own = Located(certificate, str(file), 1)
-    return Credential(str(file), Form.PKCS12, own, sent, True, found, password=bool(secret))
+    return Credential(str(file), Form.PKCS12, own, sent, str(file), found, password=bool(secret))
 
 
 def _opened(file: Path, content: bytes, secret: bytes, found: Protection | None) -> PKCS12KeyAndCertificates:

@@ -257,7 +257,9 @@ def _depth(authorities: Sequence[Certificate], trust: Trust) -> Iterator[Fact]:
                 f" allows {trust.depth}: they are refused."
             )
             yield _fact(entry, "depth_too_small", Level.WARNING, text, f"Write `SSLVerifyDepth {len(chain)}`.")
-    if 0 < needed < trust.depth:
+    # A CRL of an authority that is not here tells of intermediates that clients send.
+    sent = any(not any(revoked.is_of(crl.value, one.value) for one in trust.authorities) for crl in trust.crls)
+    if 0 < needed < trust.depth and not sent:
         text = f"The authorities need `SSLVerifyDepth {needed}`, and it is {trust.depth}."
         remedy = f"Write `SSLVerifyDepth {needed}`, unless clients send further intermediates."
         yield _fact(authorities[0], "depth_larger_than_needed", Level.NOTE, text, remedy)

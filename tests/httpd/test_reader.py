@@ -52,6 +52,11 @@ def test_a_missing_include_is_named(tmp_path: Path) -> None:
     assert "conf/tls.conf" in gap.what
 
 
+def test_a_circle_of_includes_ends(tmp_path: Path) -> None:
+    found = written(tmp_path, "Timeout 1\nInclude conf/httpd.conf\n")
+    assert "a circle" in found.uncertain[0].what
+
+
 def test_an_include_elsewhere_is_read_from_this_machine(tmp_path: Path) -> None:
     other = tmp_path.parent / f"{tmp_path.name}-other.conf"
     other.write_text("Timeout 3\n")
@@ -92,10 +97,15 @@ def test_what_a_condition_defines_counts_only_where_it_is_true(tmp_path: Path) -
     assert names(written(tmp_path, text).configuration)[-1][1] == "/ca.pem"
 
 
-def test_macros_are_named_as_not_read(tmp_path: Path) -> None:
-    found = written(tmp_path, "<Macro Site $name>\nTimeout 5\n</Macro>\nUse Site www\n")
-    assert found.configuration.body == ()
-    assert "Use Site www" in found.uncertain[0].what
+def test_macros_are_written_out_at_their_own_lines(tmp_path: Path) -> None:
+    text = "<Macro Site $n $name>\n<VirtualHost *:$n>\nServerName $name\n</VirtualHost>\n</Macro>\nUse site 443 www\n"
+    (host,) = written(tmp_path, text).configuration.body
+    assert (host.arguments, host.line, names(host)) == ("*:443", 2, [("ServerName", "www", "httpd.conf", 3)])
+
+
+def test_an_unknown_macro_is_named_and_a_circle_ends(tmp_path: Path) -> None:
+    assert "`Use Other 1`" in written(tmp_path, "Use Other 1\n").uncertain[0].what
+    assert written(tmp_path, "<Macro A>\nUse A\n</Macro>\nUse A\n").uncertain
 
 
 def the_references(tmp_path: Path, text: str) -> list[References]:
