@@ -21,7 +21,14 @@ _OPTIONS = (
     ),
     click.option("--server-ca", type=_FILE, help="With --url: the authority of the server's certificate (PEM)."),
 )
-_SPELLED = {"config": "CONFIG", "image": "--image", "compose_file": "--compose", "urls": "--site", "keep": "--keep"}
+_SPELLED = {
+    "config": "CONFIG",
+    "image": "--image",
+    "compose_file": "--compose",
+    "urls": "--site",
+    "keep": "--keep",
+    "pki": "--pki",
+}
 
 
 def options(command: Callable[..., Any]) -> Callable[..., Any]:

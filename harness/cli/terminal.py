@@ -3,11 +3,12 @@
 import contextlib
 import os
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from harness.verify.progress import Progress as Told
-from harness.verify.progress import quiet
+if TYPE_CHECKING:
+    from harness.verify.progress import Progress as Told
 
 
 def console_for(*, no_color: bool, silent: bool = False, aside: bool = False) -> Console:
@@ -17,8 +18,10 @@ def console_for(*, no_color: bool, silent: bool = False, aside: bool = False) ->
 
 
 @contextlib.contextmanager
-def progress_on(console: Console) -> Iterator[Told]:
+def progress_on(console: Console) -> Iterator["Told"]:
     """A bar that tells the step and how much of it is done, where colours and a terminal are."""
+    from harness.verify.progress import quiet
+
     if console.no_color or console.quiet or not console.is_terminal:
         yield quiet
         return

@@ -35,6 +35,7 @@ def run(
     sarif_file: TextIO | None,
     html_file: TextIO | None,
     like: Path | None,
+    pki: Path | None,
     record: Path | None,
     server: "Running | None",
     strict: bool,
@@ -63,7 +64,8 @@ def run(
             found = verify_running(server.places, server.lent, **common)
         else:
             known = client_like(like) if like else ()
-            own: dict[str, Any] = {"of_image": image, "urls": urls, "seed": seed, "keep": keep, "like": known}
+            own: dict[str, Any] = {"of_image": image, "urls": urls, "seed": seed, "keep": keep}
+            own |= {"like": known, "pki": pki}
             found = verify(_target(config, compose_file, service), **own, **common)
     show(found, console, strict=strict)
     for name, file in files.items():

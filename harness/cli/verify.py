@@ -12,6 +12,7 @@ from harness.cli.ending import no_traceback
 from harness.outcome import TLS_VERSIONS
 
 _FILE = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
+_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 _REPORT = click.File("w", encoding="utf-8", lazy=False)
 
 
@@ -46,6 +47,7 @@ _REPORT = click.File("w", encoding="utf-8", lazy=False)
     metavar="FILE",
     help="Use this certificate (PEM or DER, no key) as the model of the valid client.",
 )
+@click.option("--pki", type=_FOLDER, metavar="DIR", help="Examine the real files in this folder as well.")
 @record.option
 @click.option("--strict", is_flag=True, help="Count warnings as errors.")
 @click.option("--keep", is_flag=True, help="Keep the container; `make clean` removes it.")

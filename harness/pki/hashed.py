@@ -19,8 +19,8 @@ def hashed(
     found: dict[str, bytes] = {}
     count: Counter[str] = Counter()
     for name, content in (
-        *((_hash(entry.subject), entry.public_bytes(Encoding.PEM)) for entry in certificates),
-        *((f"{_hash(entry.issuer)}.r", entry.public_bytes(Encoding.PEM)) for entry in crls),
+        *((name_hash(entry.subject), entry.public_bytes(Encoding.PEM)) for entry in certificates),
+        *((f"{name_hash(entry.issuer)}.r", entry.public_bytes(Encoding.PEM)) for entry in crls),
     ):
         stem = name if name.endswith(".r") else f"{name}."
         found[f"{folder}/{stem}{count[stem]}"] = content
@@ -28,8 +28,8 @@ def hashed(
     return found
 
 
-def _hash(name: x509.Name) -> str:
-    """Let OpenSSL compute X509_NAME_hash, for which it wants a certificate of that name."""
+def name_hash(name: x509.Name) -> str:
+    """Return the name of a file without its number: OpenSSL computes X509_NAME_hash of a certificate of that name."""
     key = generate(KeyType.P_256)
     moment = datetime(2000, 1, 1, tzinfo=UTC)
     builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())

@@ -17,6 +17,13 @@ def render(run: Run, _strict: bool) -> str:
             if result.probe.site.id == site.id:
                 suite.add_testcase(_test(result))
         report.add_testsuite(suite)
+    if wrong := [one for one in run.findings if one.level == "error" and not one.cases]:
+        suite = TestSuite(run.target.name)
+        for finding in wrong:
+            test = TestCase(finding.id, run.target.locate(finding.file, finding.line))
+            test.result = [Failure(finding.message, finding.level)]
+            suite.add_testcase(test)
+        report.add_testsuite(suite)
     if run.trouble:
         suite = TestSuite(run.target.name)
         test = TestCase("the run as a whole")

@@ -1,5 +1,6 @@
 """Why does a kind of finding matter?"""
 
+from harness.check.meaning import FILES
 from harness.outcome import Verdict
 
 _INTRUDERS = {
@@ -34,5 +35,7 @@ _ANYTHING_ELSE = "The server does not do what it must."
 def why(finding: str) -> str:
     """Say in one sentence what a finding of this id means for the operator of the server."""
     family, _, kind = finding.partition(".")
+    if family == "files":
+        return FILES[kind]
     known = _INTRUDERS.get(family) if kind == Verdict.INTRUDER else _OTHERS.get(kind)
     return known or _ANYTHING_ELSE

@@ -2,14 +2,18 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
 
 from cryptography import x509
 
 from harness.cases import Case
+from harness.check.real_files import Sources, real_client_facts, real_files
 from harness.engine import image, sweep
 from harness.engine.images import given
 from harness.engine.sandbox import Sandbox, sandbox
 from harness.httpd.directive import Directive, Places
+from harness.httpd.layout import Layout
 from harness.httpd.layout import read as read_layout
 from harness.httpd.site import Site, Sites, sites
 from harness.outcome import TLS_VERSIONS, Tls, Verdict
@@ -72,11 +76,13 @@ def verify(
     keep: bool = False,
     like: Sequence[x509.Certificate] = (),
     progress: Progress = quiet,
+    pki: Path | None = None,
 ) -> Run:
     """Prove a configuration in a container of its own.
 
-    `like` is a certificate that the good client resembles, and its issuers. `seed` shuffles the probes: no result may
-    depend on earlier probes.
+    `like` is a certificate that the good client resembles, and its issuers. `pki` is a folder with the real files that
+    the configuration refers to; these, and those of CONFIG, are examined beside the run. `seed` shuffles the probes: no
+    result may depend on earlier probes.
 
     Raises:
         ServerError: no engine, no image, or httpd did not start.
@@ -133,6 +139,7 @@ def verify(
             log = run_log.whole(keep=keep)
     clock.lap("engine")
 
+    real = _real_files(target, layout, configuration, pki, like)
     traces = Traces(log.traces, places)
     results = run_results(schedule, observed, log, traces)
     shown = seen(results.judged, traces)
@@ -143,11 +150,23 @@ def verify(
         versions=log.versions,
         sites=schedule.sites,
         results=results.judged,
-        findings=run_findings(results, unproven, schedule, provisioner, found),
+        findings=(*run_findings(results, unproven, schedule, provisioner, found), *real),
         trouble=trouble(target, results, ended, log, unproven),
         timing_s=clock.times(),
         unauthenticated=results.unclaimed,
         coverage=coverage(shown, provisioner.query),
+    )
+
+
+def _real_files(
+    target: Target, layout: Layout, configuration: Directive, pki: Path | None, like: Sequence[x509.Certificate]
+) -> tuple[Finding, ...]:
+    """Examine the real files, which the run has its own in the place of."""
+    sources, now = Sources(layout, target.named, pki), datetime.now(UTC)
+    clients = real_client_facts(configuration, sources, like, now) if like else ()
+    return tuple(
+        Finding(f"files.{one.id}", str(one.level), "", (), one.message, one.remedy, one.file, one.line)
+        for one in (*real_files(configuration, sources, now), *clients)
     )
 
 

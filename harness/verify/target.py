@@ -48,9 +48,11 @@ class Target:
     def locate(self, file: str, line: int) -> str:
         """Name a line of the configuration by its file's path from the working directory; the target's name where there
         is no file."""
-        if not file:
-            return self.name
-        return f"{file}:{line}" if self.layout else f"{self.name}/{file}:{line}"
+        return f"{self.named(file)}:{line}" if file else self.name
+
+    def named(self, file: str) -> str:
+        """Name a file of the configuration by its path from the working directory."""
+        return file if self.layout else f"{self.name}/{file}"
 
     def path(self, file: str) -> Path:
         """The path of such a file on the user's disk, if it is there."""
