@@ -55,23 +55,24 @@ def _judged(planned: PlannedProbe, seen: Observation, logged: LogEntry, control:
     if seen.outcome is Outcome.NO_ANSWER or (planned.site.tls and not seen.server_proven):
         return Result(planned, seen, logged, Verdict.INCONCLUSIVE)
     seen = replace(seen, outcome=Outcome.ADMITTED if logged.received is not None else seen.outcome)
-    if wrong := _wrong_identity(planned, logged, control):
-        return Result(planned, replace(seen, error=wrong), logged, Verdict.INTRUDER)
-    return Result(planned, seen, logged, Verdict.AS_EXPECTED)
+    verdict, wrong = _compared(planned, logged, control)
+    return Result(planned, replace(seen, error=wrong or seen.error), logged, verdict)
 
 
-def _wrong_identity(planned: PlannedProbe, logged: LogEntry, control: LogEntry | None) -> str:
-    """What the backend received that is not the client's own identity; "" where all is well."""
+def _compared(planned: PlannedProbe, logged: LogEntry, control: LogEntry | None) -> tuple[Verdict, str]:
+    """Compare what the backend received with the client's own identity; returns what is wrong as well."""
     assert planned.identity is not None, "it is planned for one header"
     if logged.received is None:
-        return ""
+        return Verdict.AS_EXPECTED, ""
     means = planned.identity.is_meant_by
     found = [(name, value) for name, value in logged.received if means(name)]
     if forged := next((one for one in found if FORGED in one[1]), None):
-        return f"the backend received `{forged[0]}: {forged[1]}`"
+        return Verdict.INTRUDER, f"the backend received `{forged[0]}: {forged[1]}`"
     if planned.client.identity is None:
         unset = next((one for one in found if one[1] == _NO_VALUE), None)
-        return f"the backend received `{unset[0]}: {unset[1]}`" if unset else ""
+        told = f"the backend received `{unset[0]}: {unset[1]}`" if unset else ""
+        return Verdict.INTRUDER if unset else Verdict.AS_EXPECTED, told
     sent = [value for name, value in (control.received if control and control.received else ()) if means(name)]
     missing = any(sent) and not any(value for _, value in found)
-    return f"the backend received no `{planned.identity.name}`" if missing else ""
+    told = f"the backend received no `{planned.identity.name}`" if missing else ""
+    return Verdict.OTHERWISE if missing else Verdict.AS_EXPECTED, told

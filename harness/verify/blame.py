@@ -111,6 +111,8 @@ _BY_HTTP_2 = {"require": _REQUIRE_BY_HTTP_2, _WRITTEN: _WRITTEN_BY_HTTP_2}
 def blamed_directive(result: Result) -> tuple[str, Directive]:
     """Return the responsible directive and the line to change: the directive's own, or the section's that lacks it."""
     planned, guard, reason = result.probe, result.probe.site.guard, result.logged.reason
+    if planned.identity:
+        return _passed_on(planned, planned.identity)
     if not planned.site.tls:
         return _in_the_clear(guard)
     if planned.expected.anyhow and not planned.case.expected.anyhow:
@@ -168,8 +170,6 @@ def _by_case(result: Result) -> tuple[str, Directive] | None:
     """Return the responsible directive where the case alone determines it: the condition on the client's request, the
     directive by which httpd logs an unverified certificate as verified, or what denies HTTP/2 alone."""
     planned, guard = result.probe, result.probe.site.guard
-    if planned.identity:
-        return _passed_on(planned, planned.identity)
     if planned.triggered_by:
         decided = result.decided_by
         # An address is written into a header that httpd believes: the line that says so is to blame, not the rule.

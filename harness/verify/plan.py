@@ -129,9 +129,7 @@ class Planner:
                 headers.setdefault(backend(site.content), {}).setdefault(header.name, header)
         cases = [case for case in catalogue() if case.family == _IDENTITY and only(case)]
         return [
-            PlannedProbe(
-                case, site, tls, client, self._next_id(), not case.expected.admitted, case.expected, identity=one
-            )
+            PlannedProbe(case, site, tls, client, self._next_id(), _is_forged(client), case.expected, identity=one)
             for site in places
             if backend(site.content)
             for one in headers.get(backend(site.content), {}).values()
@@ -286,6 +284,11 @@ class Planner:
                 trust = (*other.guard.arguments(_TRUST[0]), *other.guard.arguments(_TRUST[1]))
                 kinds.setdefault((other.guard.handshake, *trust), other)
         return kinds.values()
+
+
+def _is_forged(client: Client) -> bool:
+    """Whether a client without a certificate writes itself an identity."""
+    return client.identity is None and bool(client.headers)
 
 
 def _kind(site: Site) -> str:
