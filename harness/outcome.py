@@ -57,6 +57,8 @@ class Expectation:
     reason: Reason = Reason()
     by_rule: bool = False
     anyhow: bool = False
+    own_identity: bool = False
+    """A backend must receive the client's own identity, and none that the client wrote."""
 
     def __str__(self) -> str:
         return "admitted" if self.admitted else "refused"
@@ -98,6 +100,11 @@ def refused_anyhow() -> Expectation:
     return Expectation(admitted=False, anyhow=True)
 
 
+def own_identity(*, admitted: bool = False) -> Expectation:
+    """Expect that a backend learns who the client is from httpd alone: `admitted` says whether it has an identity."""
+    return Expectation(admitted=admitted, own_identity=True)
+
+
 @dataclass(frozen=True)
 class Observation:
     """What the client's side saw of one probe; `status` is HTTP's, `duration_ms` from connect to the last byte.
@@ -129,6 +136,8 @@ class LogEntry:
     passed: bool = False
     file: str | None = None
     instead: str | None = None
+    received: tuple[tuple[str, str], ...] | None = None
+    """The request headers that a backend received; None where no request reached it."""
 
 
 def judge(

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 
-from harness.engine import observation
+from harness.engine import backend, observation
 from harness.engine.ahead import Starting, take
 from harness.engine.client import discard, owned
 from harness.engine.container import start
@@ -68,11 +68,14 @@ class Sandbox:
         return configuration
 
     @contextmanager
-    def running(self, files: Mapping[str, bytes], sites: Sites, *, answers: Mapping[str, bytes]) -> Iterator[Httpd]:
+    def running(
+        self, files: Mapping[str, bytes], sites: Sites, *, answers: Mapping[str, bytes], backends: bool = False
+    ) -> Iterator[Httpd]:
         """Start httpd so that it listens for all sites, and stop it at the end, unless it is to be kept.
 
         `files` replace those that the configuration names. `answers` are the files of the OCSP responder that httpd
-        asks; without any there is no responder.
+        asks; without any there is no responder. With `backends`, a second httpd takes the requests in place of the
+        configuration's backends.
 
         Raises:
             ServerError: the engine refused something.
@@ -86,6 +89,11 @@ class Sandbox:
             *(f"Listen {port}" for port in sites.to_open),
             *observation.directives(addresses=self._addresses),
         ]
+        if backends:
+            port = backend.free_port(sites.ports)
+            self._put(shell, {backend.FILE: backend.configuration(self._httpd_image, port)})
+            shell.background([self._httpd_image.binary, "-f", backend.FILE, "-D", "FOREGROUND"])
+            directives += backend.directives(port)
         output = shell.become(self._command(["-D", "FOREGROUND"], directives))
         httpd = Httpd(shell.container, output, ports, self.layout.named)
         if answers:

@@ -74,6 +74,10 @@ class Shell:
         )
         return CommandResult(int(code[1]), stdout, stderr)
 
+    def background(self, command: Sequence[str]) -> None:
+        """Start a command that runs beside the next ones. It ends with the container."""
+        self._send(f"{shlex.join(command)} </dev/null &")
+
     def become(self, command: Sequence[str]) -> "Output":
         """Put a command in the shell's place; returns its output."""
         self._send(f"exec {shlex.join(command)} </dev/null")

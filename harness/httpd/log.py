@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from urllib.parse import unquote
 
 from harness.httpd import log_line
 from harness.httpd.log_line import LogLine
@@ -34,6 +35,9 @@ _ACCESS = re.compile(
     rf"{ACCESS} (?P<client>\S+) (?P<mark>\S+) (?P<status>\d+) (?P<passed>\S+) (?P<verify>FAILED:.*?|\S+) "
     r"(?P<serial>\S+) \S+/(?P<httpd>\S+) \S+/(?P<openssl>\S+) (?P<instead>\S+) (?P<file>.*)$"
 )
+# mod_log_forensic's line of a request that ProxyRemote led to the backend: in absolute form.
+_BACKEND = re.compile(r"\+[^|]+\|\S+ \w+%3a//[^|]*\|(?P<headers>.*)$")
+_PROBE = "X-MTLS-Probe"
 _INSTEAD = re.compile(rf"{INSTEAD} (?P<mark>\S+) (?P<file>.*)$")
 
 
@@ -139,6 +143,7 @@ class LogReader:
     served: dict[str, Connection] = field(default_factory=dict)
     requests: dict[str, list[_Request]] = field(default_factory=dict)
     instead: dict[str, str] = field(default_factory=dict)
+    received: dict[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
     traces: dict[str, list[TraceEntry]] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=lambda: {"httpd": "unknown", "openssl": "unknown"})
 
@@ -167,6 +172,10 @@ class LogReader:
             self.versions = {name: found[name] for name in self.versions}
         elif found := _INSTEAD.match(line):
             self.instead[found["mark"]] = found["file"]
+        elif found := _BACKEND.match(line):
+            parts = (unquote(part).partition(":") for part in found["headers"].split("|"))
+            headers = tuple((name, value) for name, _, value in parts)
+            self.received[dict(headers).get(_PROBE, "")] = headers
 
     def _add_connection(self, line: LogLine) -> None:
         if line.client is None:
@@ -183,7 +192,9 @@ class LogReader:
         """Return the log of all lines so far. Of the two logs, either may be handed out first."""
         own = {mark: self._own(logged) for mark, logged in self.requests.items()}
         entries = {
-            mark: replace(one.entry, reason=self._reason(one), instead=self.instead.get(mark))
+            mark: replace(
+                one.entry, reason=self._reason(one), instead=self.instead.get(mark), received=self.received.get(mark)
+            )
             for mark, one in own.items()
         }
         traces = {

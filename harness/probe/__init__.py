@@ -26,6 +26,11 @@ PASSWORD = "password"  # noqa: S105 - the one that SSLOptions +FakeBasicAuth has
 SITE = "the site"
 NEIGHBOUR = "a neighbour"
 ALIAS = "an alias"
+IDENTITY_HEADER = "the identity header"
+"""Stands in a client's headers for the name of the header by which a backend learns the client's identity."""
+OTHER_SPELLINGS = "other spellings of the identity header"
+FORGED = "forged-by-the-client"
+"""The identity that a client writes itself."""
 HTTP_1_1 = "HTTP/1.1"
 HTTP_2 = "HTTP/2"
 NOT_HTTP_2 = "the server does not choose HTTP/2, so the request is made by HTTP/1.1"
@@ -275,6 +280,8 @@ def _of_status(status: int) -> Outcome:
 
 
 def _ask(connection: SSL.Connection, request: bytes) -> tuple[bytes, Exception | None]:
+    """Send a request and read one answer, to its end and no further (RFC 9112 section 6.3). After a failed write there
+    may still be an alert to read."""
     answer = b""
     failure: Exception | None = None
     try:
@@ -282,7 +289,7 @@ def _ask(connection: SSL.Connection, request: bytes) -> tuple[bytes, Exception |
     except (SSL.Error, OSError) as error:
         failure = error
     try:
-        while chunk := connection.recv(65536):
+        while not _is_whole(answer) and (chunk := connection.recv(65536)):
             answer += chunk
     except SSL.ZeroReturnError:
         pass
@@ -296,32 +303,21 @@ def _ask_twice(
 ) -> tuple[bytes, Exception | None]:
     """Ask once more on the same connection, unless the first request is admitted or the server closes: of a resumed
     session mod_ssl reads the certificate while it handles the first request, and `<If>` is evaluated before that."""
-    first, failure = _answer(connection, _request(endpoint, client, probe_id, connection="keep-alive"))
+    first, failure = _ask(connection, _request(endpoint, client, probe_id, connection="keep-alive"))
     if failure or (_status(first) or 0) < 300:
         return first, failure
     second, failure = _ask(connection, _request(endpoint, client, probe_id))
     return (second, failure) if second or alert_of(failure) else (first, None)
 
 
+_WITHOUT_BODY = {204, 304}
 _END = re.compile(rb"(?i)\r\n(?:content-length: *(\d+)|transfer-encoding: *(chunked)) *\r\n")
-
-
-def _answer(connection: SSL.Connection, request: bytes) -> tuple[bytes, Exception | None]:
-    """Send a request and read one answer, to its end and no further (RFC 9112 section 6.3)."""
-    answer = b""
-    try:
-        connection.sendall(request)
-        while not _is_whole(answer) and (chunk := connection.recv(65536)):
-            answer += chunk
-    except SSL.ZeroReturnError:
-        pass
-    except (SSL.Error, OSError) as error:
-        return answer, error
-    return answer, None
 
 
 def _is_whole(answer: bytes) -> bool:
     head, found, body = answer.partition(b"\r\n\r\n")
+    if found and _status(head) in _WITHOUT_BODY:
+        return True
     end = _END.search(head + b"\r\n") if found else None
     if end is None:
         return False

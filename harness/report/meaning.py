@@ -6,6 +6,7 @@ from harness.outcome import Verdict
 _INTRUDERS = {
     "absent": "The site is public to anyone who sends this request.",
     "chain": "Certificates of untrusted authorities are accepted: anyone can make one.",
+    "identity": "The application behind httpd believes an identity that the client wrote, or that says nothing.",
     "ocsp": "Certificates that the OCSP responder does not report good are accepted.",
     "protocol": "Connections use a version of TLS that must be off.",
     "proof": "A certificate is no secret: anyone who has seen it can pose as its owner.",

@@ -1,12 +1,15 @@
 """Which directive is responsible for a result that is not as expected, and what must be written there?"""
 
+import re
+
 from harness.httpd.directive import Directive
 from harness.httpd.formula import depends_on
 from harness.httpd.guard import Guard, uses_unset_variable
+from harness.httpd.identity import IdentityHeader
 from harness.httpd.variables import Origin
 from harness.outcome import Outcome, Verdict
 from harness.verify.judgement import Result
-from harness.verify.plan import OVER_HTTP2
+from harness.verify.plan import OVER_HTTP2, PlannedProbe
 from harness.verify.users import ANYBODY
 
 # What httpd's own reason for a refusal points at: its message number, or OpenSSL's X509_V_ERR number.
@@ -108,6 +111,8 @@ _BY_HTTP_2 = {"require": _REQUIRE_BY_HTTP_2, _WRITTEN: _WRITTEN_BY_HTTP_2}
 def blamed_directive(result: Result) -> tuple[str, Directive]:
     """Return the responsible directive and the line to change: the directive's own, or the section's that lacks it."""
     planned, guard, reason = result.probe, result.probe.site.guard, result.logged.reason
+    if planned.identity:
+        return _passed_on(planned, planned.identity)
     if not planned.site.tls:
         return _in_the_clear(guard)
     if planned.expected.anyhow and not planned.case.expected.anyhow:
@@ -177,6 +182,39 @@ def _by_case(result: Result) -> tuple[str, Directive] | None:
         locked_out = denying and result.verdict is Verdict.LOCKED_OUT
         return (_BY_CONNECTION, denying[-1]) if locked_out else ("Protocols", guard.responsible("Protocols"))
     return None
+
+
+def _passed_on(planned: PlannedProbe, header: IdentityHeader) -> tuple[str, Directive]:
+    """Return what is wrong with an identity header, and the directive that sets it; where a site does not set it, what
+    leads to the backend there."""
+    guard = planned.site.guard
+    is_set = any(entry is header.directive for entry in guard.directives)
+    return identity_remedy(planned, header), header.directive if is_set else guard.way or guard.section
+
+
+_MOST_LINES = 3
+"""How many `unset` lines a remedy writes out."""
+
+
+def identity_remedy(planned: PlannedProbe, header: IdentityHeader) -> str:
+    """Return what to write so that a backend learns who the client is from httpd alone."""
+    written = {name for name, _ in planned.client.headers}
+    if "Connection" in written:
+        return "Write `RequestHeader unset Connection` before this line."
+    if not written:
+        return (
+            f"Write `RequestHeader unset {header.name}` before this line, and let this line act for verified clients"
+            " only: `\"expr=%{SSL_CLIENT_VERIFY} == 'SUCCESS'\"`."
+        )
+    names = (header.name,) if header.name in written else header.other_spellings
+    if len(names) <= _MOST_LINES:
+        lines = ", ".join(f"`RequestHeader unset {name}`" for name in names)
+        return f"Write {lines} before this line, without a condition."
+    pattern = re.sub("[-_]", "[-_]", header.name)
+    return (
+        f"Write `SetEnvIfNoCase ^{pattern}$ . forged`, and `Require not env forged` in a <RequireAll>. httpd then"
+        " refuses every spelling of this header."
+    )
 
 
 def remedy(blamed: str, guard: Guard, depth: int | None) -> str:

@@ -58,6 +58,7 @@ def coverage_gaps(
     for site in schedule.examined:
         grants = provisioner.query(site).address_grants()
         yield from (_by_address(one.directive) for one in grants if one.directive not in tested)
+    yield from results.unrecorded
     yield from map(_refused_by_other_rule, results.refused_by_other_rule)
 
 

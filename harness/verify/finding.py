@@ -11,7 +11,7 @@ from harness.httpd.site import Site
 from harness.httpd.variables import OUTSIDE
 from harness.outcome import Verdict
 from harness.probe import HTTP_1_1, HTTP_2, SITE
-from harness.verify.blame import blamed_directive, remedy
+from harness.verify.blame import blamed_directive, identity_remedy, remedy
 from harness.verify.judgement import Result
 from harness.verify.plan import UNAUTHENTICATED, PlannedProbe
 
@@ -222,6 +222,7 @@ def _finding(results: list[Result], depth: int | None) -> Finding:
     cases = tuple(dict.fromkeys(entry.probe.case.id for entry in results))
     told = f"`mtls-harness cases {first.case.id}` shows what was expected."
     to_write = told if verdict is Verdict.OTHERWISE else remedy(blamed, first.site.guard, depth)
+    to_write = identity_remedy(first, first.identity) if first.identity else to_write
     unchecked = verdict is Verdict.INTRUDER and blamed in _CHECKS
     return Finding(
         "revocation.not_checked" if unchecked else f"{first.case.family}.{verdict}",
@@ -243,6 +244,10 @@ def _message(results: list[Result], more: int) -> str:
     others = f" (and {more} more {'cases' if more > 1 else 'case'})" if more else ""
     summary = f"{planned.case.id}: {planned.case.summary[0].lower()}{planned.case.summary[1:]}"
     request, special = _request(planned)
+    if planned.identity:
+        client = "another client" if planned.client.identity else "a client without a certificate"
+        prefix = _UNWANTED if first.level == "warning" else ""
+        return f"{prefix}{first.observed.error} from {client} ({over}): {request}{others}"
     if first.verdict is Verdict.INTRUDER:
         said = "admitted" if planned.client.identity else "admitted without a certificate"
         told = f" {first.evidence()}" if first.observed.alert else ""

@@ -6,10 +6,11 @@ from dataclasses import dataclass, field, replace
 from harness.cases import Case, catalogue
 from harness.httpd.directive import Directive
 from harness.httpd.guard import Guard
+from harness.httpd.identity import IdentityHeader, backend, identity_headers
 from harness.httpd.site import Site
 from harness.outcome import Expectation, Tls, admitted, refused_anyhow, refused_by_rule
 from harness.pki.testbed import TestPki
-from harness.probe import ALIAS, NEIGHBOUR, SITE, Client
+from harness.probe import ALIAS, IDENTITY_HEADER, NEIGHBOUR, OTHER_SPELLINGS, SITE, Client
 from harness.verify.client import Query
 from harness.verify.coverage_clients import Unseen
 from harness.verify.policy import NO_POLICY, Policy, Promise
@@ -33,6 +34,8 @@ _ANOTHER_HOST = "routing.another_host"
 _IN_THE_CLEAR = {UNAUTHENTICATED, "absent.with_post", _WRITTEN, _ANOTHER_HOST}
 """The clients sent without TLS where something is promised: a redirect may be for some of them only."""
 _CHECK = "SSLCARevocationCheck"
+_IDENTITY = "identity"
+"""The family that is about what a backend learns of the client."""
 _REVOKED = {"revocation", "ocsp"}
 """The families that are about who was revoked."""
 _TRUST = ("SSLCACertificateFile", "SSLCACertificatePath")
@@ -68,6 +71,8 @@ class PlannedProbe:
     expected: Expectation
     triggered_by: Directive | None = None
     handshake: Handshake | None = None
+    identity: IdentityHeader | None = None
+    """The header by which a backend learns the client's identity, where that is what is tested."""
 
     @property
     def server_name(self) -> str | None:
@@ -108,11 +113,42 @@ class Planner:
             planned
             for site in places
             for case in filter(only, catalogue())
-            if case.id != EACH_CONDITION
+            if case.id != EACH_CONDITION and case.family != _IDENTITY
             if _can_be_asked(case, self.pki(site), site) and _is_asked(case, self.policy.promise_for(site))
             for tls in self._over(case, site)
             for planned in self._probes(case, site, tls)
         ]
+
+    def forging(
+        self, places: Sequence[Site], *, only: Callable[[Case], bool] = lambda _case: True
+    ) -> list[PlannedProbe]:
+        """Plan the clients that forge the identity which httpd passes on, at every site that leads to the backend."""
+        headers: dict[str, dict[str, IdentityHeader]] = {}
+        for site in places:
+            for header in identity_headers(site.guard.directives):
+                headers.setdefault(backend(site.content), {}).setdefault(header.name, header)
+        cases = [case for case in catalogue() if case.family == _IDENTITY and only(case)]
+        return [
+            PlannedProbe(case, site, tls, client, self._next_id(), _is_forged(client), case.expected, identity=one)
+            for site in places
+            if backend(site.content)
+            for one in headers.get(backend(site.content), {}).values()
+            for case in cases
+            for tls in (self._over(case, site) if site.tls else self.versions[:1])
+            if (client := self._forging(case, site, one))
+        ]
+
+    def _forging(self, case: Case, site: Site, header: IdentityHeader) -> Client | None:
+        """Build a client that forges this header; None where it would not get as far as a request."""
+        if case.expected.admitted != site.guard.in_handshake and (site.guard.in_handshake or not site.tls):
+            return None
+        client = self._build(case, site)
+        if client is None:
+            return None
+        names = {IDENTITY_HEADER: (header.name,), OTHER_SPELLINGS: header.other_spellings}
+        written = [(names.get(name, (name,)), names.get(value, (value,))[0]) for name, value in client.headers]
+        own = tuple((name, value) for spelled, value in written for name in spelled)
+        return replace(client, headers=own) if own or not client.headers else None
 
     def controls(self, places: Iterable[Site]) -> list[PlannedProbe]:
         """Plan the control at every site over every version, except where the policy admits nobody."""
@@ -248,6 +284,11 @@ class Planner:
                 trust = (*other.guard.arguments(_TRUST[0]), *other.guard.arguments(_TRUST[1]))
                 kinds.setdefault((other.guard.handshake, *trust), other)
         return kinds.values()
+
+
+def _is_forged(client: Client) -> bool:
+    """Whether a client without a certificate writes itself an identity."""
+    return client.identity is None and bool(client.headers)
 
 
 def _kind(site: Site) -> str:

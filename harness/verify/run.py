@@ -120,7 +120,7 @@ def verify(
         clock.lap("pki")
 
         progress("server", 0, 1)
-        with bench.running(files, found, answers=answers) as httpd:
+        with bench.running(files, found, answers=answers, backends=bool(schedule.forging)) as httpd:
             prober = Prober(httpd, provisioner.servers(), jobs)
             observed = prober.wait(schedule.before or schedule.probes[:1])
             clock.lap("engine")

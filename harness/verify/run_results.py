@@ -5,8 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from harness.httpd.conditions import flags
+from harness.httpd.layout import CoverageGap
 from harness.httpd.log import Log
 from harness.outcome import Observation, Outcome, Verdict
+from harness.verify.backend_identity import judge_identities, unrecorded
 from harness.verify.judgement import Result, judge_all
 from harness.verify.plan import EACH_CONDITION
 from harness.verify.schedule import Schedule
@@ -31,6 +33,8 @@ class RunResults:
     redirected: tuple[Result, ...]
     refused_by_other_rule: tuple[Result, ...]
     unexplained: tuple[Result, ...]
+    unrecorded: tuple[CoverageGap, ...] = ()
+    """The backends of which it is not known what they received."""
 
     @property
     def admitted_otherwise(self) -> list[Result]:
@@ -51,9 +55,12 @@ def run_results(schedule: Schedule, observed: Mapping[str, Observation], log: Lo
     refused = judgements.controls_refused
     redirected = tuple(one for one in refused if _is_redirect(one))
     without_guard = {one.probe.control_key for one in redirected}
-    explained = traces.explained(judgements.results)
+    controls = (*schedule.before, *schedule.after)
+    forged = judge_identities(schedule.forging, controls, observed, log)
+    explained = traces.explained((*judgements.results, *forged))
     return RunResults(
         judged=tuple(one for one in explained if one.probe.control_key not in without_guard),
+        unrecorded=unrecorded(schedule.forging, observed, log),
         unclaimed=judge_all(schedule.unclaimed, (), observed, log).results,
         locked_out=tuple(one for one in refused if one.verdict is Verdict.LOCKED_OUT),
         redirected=redirected,

@@ -32,6 +32,8 @@ class Schedule:
     after: list[PlannedProbe]
     closed: list[PlannedProbe]
     unclaimed: list[PlannedProbe]
+    forging: list[PlannedProbe]
+    """The probes whose client forges its identity towards a backend."""
     chases: bool = True
     """Whether the conditions that these probes do not show are chased."""
     missed: list[PlannedProbe] = field(default_factory=list)
@@ -54,6 +56,7 @@ class Schedule:
             # A site that denies all clients has no control; without TLS, no client can be authenticated.
             closed=planner.unauthenticated(site for site in claimed if site.id not in ids),
             unclaimed=planner.unauthenticated(site for site in sites if not site.guard.requirement),
+            forging=planner.forging(sites, only=only),
             chases=any(only(case) for case in catalogue() if case.id == EACH_CONDITION),
         )
 
@@ -80,7 +83,7 @@ class Schedule:
         first: dict[object, PlannedProbe] = {}
         for one in self.probes:
             first.setdefault(one.handshake or one.probe_id, one)
-        return _shuffled([*first.values(), *self.closed, *self.unclaimed], seed)
+        return _shuffled([*first.values(), *self.closed, *self.unclaimed, *self.forging], seed)
 
     def resting_on(self, observed: Mapping[str, Observation]) -> Self:
         """Let a refusal in the handshake stand for every path of the virtual host: no path was named yet.

@@ -131,3 +131,21 @@ def test_of_a_refusal_the_log_tells_what_answered_in_its_place() -> None:
     for order in ([request, "mtls-instead a /srv/why.html"], ["mtls-instead a /srv/why.html", request]):
         assert read(order).requests["a"].instead == "/srv/why.html"
     assert read([request]).requests["a"].instead is None
+
+
+RECEIVED = "+93:6b0b:0|GET http%3a//app%3a8000/x HTTP/1.1|Host:app%3a8000|X_User:a%7cb|X-MTLS-Probe:{0}"
+
+
+def test_a_backend_says_what_it_received() -> None:
+    access = "mtls-probe 6H3K {0} 204 passed NONE - mod_ssl/2.4.71 OpenSSL/3.5.9 - proxy:x"
+    requests = read([RECEIVED.format("probe-1"), access.format("probe-1"), access.format("probe-2")]).requests
+    received = requests["probe-1"].received
+    assert received is not None
+    assert dict(received)["X_User"] == "a|b"
+    assert requests["probe-2"].received is None
+
+
+def test_a_request_to_the_configuration_itself_is_none_of_the_backend() -> None:
+    line = RECEIVED.format("probe-1").replace("http%3a//app%3a8000", "")
+    access = "mtls-probe 6H3K probe-1 204 passed NONE - mod_ssl/2.4.71 OpenSSL/3.5.9 - proxy:x"
+    assert read([line, access]).requests["probe-1"].received is None
