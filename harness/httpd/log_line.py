@@ -11,9 +11,11 @@ FORMAT = r"[%{u}t] [%-m:%l] [pid %P:tid %{g}T] [client\ %-{c}L] %7F: %E: %M"
 """The ErrorLogFormat. `%{c}L` is the connection's log id: httpd makes it, and no client knows or writes it. `%7F` is
 the source file, at the levels from `debug` on. `%E` is the operating system's error."""
 _LINE = re.compile(
-    r"\[[^\]]*\] \[(?P<module>[\w-]+):(?P<level>\w+)\] \[pid (?P<thread>[^\]]+)\] \[client (?P<client>\S+)\] "
+    r"\[[^\]]*\] \[(?P<module>[\w-]+):(?P<level>\w+)\] \[pid (?P<thread>[^\]]+)\] (?:\[client (?P<client>\S+)\] )?"
     r"(?P<rest>.*)"
 )
+_CLIENT = re.compile(r"\[(?:client|remote) (?P<client>[^\] ]+)\] ")
+"""Where httpd's default format has the client: behind the source file and the error."""
 _SOURCE = re.compile(r"(?P<source>\w+)\.c\(\d+\): ")
 _ERROR = re.compile(r"\(\d+\)[^:]*: ")
 _ROUTINE = re.compile(r"\[[^\]]*\] \[[\w-]+:(?:info|debug|trace\d)\] ")
@@ -34,7 +36,8 @@ class LogLine:
 
 
 def parse(line: str) -> LogLine | None:
-    """Read one line; None for a line that is not of this format from its first character on."""
+    """Read one line of `FORMAT` or of httpd's default format; None for a line that is neither from its first character
+    on. In the default format `client` is the address."""
     found = _LINE.match(line)
     if found is None:
         return None
@@ -43,7 +46,10 @@ def parse(line: str) -> LogLine | None:
         rest, source = rest[file.end() :], file["source"]
     if error := _ERROR.match(rest):
         rest = rest[error.end() :]
-    client = None if found["client"] == "-" else found["client"]
+    client = found["client"]
+    if client is None and (address := _CLIENT.match(rest)):
+        rest, client = rest[address.end() :], address["client"]
+    client = None if client == "-" else client
     return LogLine(found["module"], found["thread"], client, source, rest)
 
 
