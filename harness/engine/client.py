@@ -75,10 +75,10 @@ def owner() -> str:
 
 
 @contextlib.contextmanager
-def owned(label: str = "", *, keep: bool = False) -> Iterator[str]:
+def owned(label: str = "", *, keep: bool = False, in_background: bool = False) -> Iterator[str]:
     """Yield the label for the parts of one run, and remove them however it ends, unless they are to be kept.
 
-    After a run without an error a thread of its own removes them: the process does not end before that.
+    After a run without an error that may be done `in_background`: the process does not end before that.
 
     Raises:
         ServerError: the engine refused something, or could no longer be reached.
@@ -97,8 +97,10 @@ def owned(label: str = "", *, keep: bool = False) -> Iterator[str]:
             if not keep:
                 clear(label)
             raise
-        if not keep:
+        if in_background and not keep:
             threading.Thread(target=_clear_after, args=(label,)).start()
+        elif not keep:
+            clear(label)
 
 
 def sweep() -> int:

@@ -176,6 +176,6 @@ def sandbox(image: str, layout: Layout, *, keep: bool = False) -> Iterator[Sandb
         ServerError: the engine refused something, here or during the use of the sandbox.
     """
     first = take(image, layout, keep=keep)
-    with owned(first.label, keep=keep), ExitStack() as stack:
+    with owned(first.label, keep=keep, in_background=True), ExitStack() as stack:
         stack.callback(first.close)
         yield Sandbox(image, layout, first, keep, stack)

@@ -62,10 +62,10 @@ def compare(
         ConfigurationError: httpd refuses one of them.
     """
 
-    def tried(target: Target, everywhere: "_Everywhere") -> Run:
-        return verify(target, policy=everywhere, of_image=of_image, jobs=jobs, progress=progress)
+    def tried(target: Target, everywhere: "_Everywhere", following: Target | None = None) -> Run:
+        return verify(target, policy=everywhere, of_image=of_image, jobs=jobs, following=following, progress=progress)
 
-    before = tried(old, _Everywhere())
+    before = tried(old, _Everywhere(), following=new)
     after = tried(new, _Everywhere(places=before.sites, issuers=_issuers(before)))
     if {site.url for site in after.sites} - {site.url for site in before.sites}:
         before = tried(old, _Everywhere(places=after.sites, issuers=_issuers(before)))
@@ -78,7 +78,9 @@ def compare(
             everywhere = _Everywhere(
                 places=(*before.sites, *after.sites), issuers=_issuers(before), subjects=_merged(others, mine)
             )
-            seen.append(_Seen(tried(old, everywhere), tried(new, everywhere), f"as the {which} rules want it"))
+            seen.append(
+                _Seen(tried(old, everywhere, following=new), tried(new, everywhere), f"as the {which} rules want it")
+            )
     return _comparison(seen)
 
 

@@ -1,6 +1,7 @@
 """How is a configuration proved: resolved, planned, provisioned, started, probed, judged and reported?"""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,11 +10,11 @@ from cryptography import x509
 
 from harness.cases import Case
 from harness.check.real_files import Sources, real_client_facts, real_files
-from harness.engine import image, sweep
+from harness.engine import ahead, image, sweep
 from harness.engine.images import given
 from harness.engine.sandbox import Sandbox, sandbox
 from harness.httpd.directive import Directive, Places
-from harness.httpd.layout import Layout
+from harness.httpd.layout import ConfigurationError, Layout
 from harness.httpd.layout import read as read_layout
 from harness.httpd.site import Site, Sites, sites
 from harness.outcome import TLS_VERSIONS, Tls, Verdict
@@ -75,14 +76,16 @@ def verify(
     seed: int | None = None,
     keep: bool = False,
     like: Sequence[x509.Certificate] = (),
+    following: Target | None = None,
     progress: Progress = quiet,
     pki: Path | None = None,
 ) -> Run:
     """Prove a configuration in a container of its own.
 
     `like` is a certificate that the good client resembles, and its issuers. `pki` is a folder with the real files that
-    the configuration refers to; these, and those of CONFIG, are examined beside the run. `seed` shuffles the probes: no
-    result may depend on earlier probes.
+    the configuration refers to; these, and those of CONFIG, are examined beside the run. `following` is proved next, in
+    the same image: its container starts during the probes. `seed` shuffles the probes: no result may depend on earlier
+    probes.
 
     Raises:
         ServerError: no engine, no image, or httpd did not start.
@@ -121,6 +124,8 @@ def verify(
 
         progress("server", 0, 1)
         with bench.running(files, found, answers=answers, backends=bool(schedule.forging)) as httpd:
+            if following:
+                _begin(tag, following)
             prober = Prober(httpd, provisioner.servers(), jobs)
             observed = prober.wait(schedule.before or schedule.probes[:1])
             clock.lap("engine")
@@ -168,6 +173,12 @@ def _real_files(
         Finding(f"files.{one.id}", str(one.level), "", (), one.message, one.remedy, one.file, one.line)
         for one in (*real_files(configuration, sources, now), *clients)
     )
+
+
+def _begin(image: str, following: Target) -> None:
+    # What is wrong with it shows in its own run.
+    with suppress(ConfigurationError, OSError):
+        ahead.begin(image, following.layout or read_layout(following.configuration))
 
 
 def _sites(bench: Sandbox, configuration: Directive, policy: Policy) -> Sites:

@@ -64,6 +64,7 @@ def test_the_report_has_the_documented_shape(tmp_path: Path) -> None:
     assert guard["file"] == "httpd.conf"
     result = next(entry for entry in report["results"] if (entry["case"], entry["tls"]) == ("validity.expired", "1.3"))
     assert result.pop("duration_ms") > 0
+    assert result.pop("probe").startswith("probe-")
     assert result == {
         "case": "validity.expired",
         "site": "s1",

@@ -9,6 +9,7 @@ from harness.engine import LABEL, engine
 from harness.engine.client import owner
 from harness.outcome import Verdict
 from harness.verify import Target, verify
+from tests.waiting import until
 
 pytestmark = pytest.mark.engine
 
@@ -51,7 +52,7 @@ def test_the_responder_runs_beside_the_server_and_goes_with_the_run(site: Path) 
     run = verify(Target.from_path(site), only=lambda case: case.family == "ocsp", progress=look, jobs=1)
     assert (run.verdict(), run.findings) == ("pass", ())
     assert seen == [(0, b"")], "the responder was there, and no file of its own is readable by others"
-    assert {entry.id for entry in running()} <= before
+    until("the end of the run's containers", lambda: {entry.id for entry in running()} <= before)
 
 
 def test_a_responder_that_dies_proves_nothing(site: Path) -> None:
