@@ -210,9 +210,9 @@ class Reader:
         if "allowmethods" in by_name:
             found = replace(found, methods=Override(TRUE, _allowed(entries)))
         if section.kind == "server":
-            # The rules themselves are the server's, which come before any section; the engine is everybody's.
-            engines = _engines(section.body)
-            return replace(found, rewrites=((TRUE, RuleSet(engines[-1])),)) if engines else found
+            # The rules themselves are the server's, which come before any section; engine and options are everybody's.
+            rule_set = _rule_set(section)
+            return replace(found, rewrites=((TRUE, replace(rule_set, rules=())),)) if rule_set else found
         if "sslverifyclient" in by_name:
             must = by_name["sslverifyclient"].value == "require"
             found = replace(found, certificate=Override(TRUE, equals(variable(VERIFY), "SUCCESS") if must else TRUE))

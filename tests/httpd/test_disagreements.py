@@ -92,6 +92,18 @@ def test_rules_of_a_section_know_its_name_as_their_folder(rule: str, kind: str, 
     assert at(f"RewriteEngine on\n{rule}", kind, folder).formula == expected
 
 
+def test_options_of_the_server_are_those_of_its_sections_as_well() -> None:
+    def with_options(server: str) -> Decision:
+        found = [
+            Section(body("RewriteEngine on\nRewriteRule ^ - [F]"), "directory", "/srv"),
+            Section(body("RewriteEngine on\nRewriteRule nowhere - [F]"), "files", "x"),
+        ]
+        return decide(Place("/x", [body(server)], lambda *_: found, lambda url: f"/srv{url}", {}, lambda _: b""))
+
+    assert with_options("RewriteOptions Inherit").formula == FALSE
+    assert with_options("").formula == TRUE
+
+
 def test_a_rule_of_an_if_has_no_folder() -> None:
     text = '<If "true">\nRewriteEngine on\nRewriteRule ^ y\n</If>'
     assert at(text, "directory", "/srv/a").formula == FALSE, "a bad request"
