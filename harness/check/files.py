@@ -139,7 +139,8 @@ def _admit(client: Credential, trust: Trust, file: str, where: Directive | None,
 def admitted_until(judged: Judgement) -> str:
     """Say in a clause until when a client is admitted, and what ends then."""
     ends = judged.ends
-    return f" until {day(ends.until)}, the end of {ends.where}" if ends and ends.until else ""
+    until = f" until {day(ends.until)}, the end of {ends.where}" if ends and ends.until else ""
+    return f"{until}, with `SSLVerifyDepth {len(judged.chain) - 1}` at least"
 
 
 def _file(path: Path, content: bytes) -> Contents:

@@ -29,7 +29,7 @@ FILES = {
     "server_certificate": "The server's key can then make clients.",
     "ticket_key_committed": "A known ticket key admits anybody as any client.",
     "ticket_key_guessable": "A known ticket key admits anybody as any client.",
-    "ticket_key_length": "httpd does not start.",
+    "ticket_key_length": "httpd reads 48 bytes, and does not start with fewer.",
     "trusted_not_named": "Browsers offer only certificates of the authorities that the server names.",
     "uncertain": "Only httpd knows it.",
     "unreadable": "httpd does not start, or trusts less than is written.",

@@ -238,16 +238,19 @@ def _ticket_keys(configuration: Directive, sources: Sources) -> Iterator[Fact]:
 
 def _of_ticket_key(file: RealFile) -> Iterator[Fact]:
     remedy = f"Make a new one on the server: openssl rand -out FILE {_TICKET_KEY}"
-    size = len(file.content)
-    if size != _TICKET_KEY:
+    size, counts = len(file.content), file.content[:_TICKET_KEY]
+    if size < _TICKET_KEY:
         text = f"The ticket key has {size} bytes instead of {_TICKET_KEY}: httpd does not start."
         yield Fact("ticket_key_length", Level.ERROR, text, remedy, file.name, 1)
-    elif len(set(file.content)) < _TICKET_KEY // 4:
+    elif len(set(counts)) < _TICKET_KEY // 4:
         text = "The ticket key is no random number: anybody can make a session that is admitted without a certificate."
         yield Fact("ticket_key_guessable", Level.ERROR, text, remedy, file.name, 1)
     elif _is_committed(Path(file.name)):
         text = "The ticket key is in a git repository: whoever reads it can make a session of any client."
         yield Fact("ticket_key_committed", Level.WARNING, text, f"{remedy}. Do not commit it.", file.name, 1)
+    elif size > _TICKET_KEY:
+        text = f"The ticket key has {size} bytes. Only the first {_TICKET_KEY} count."
+        yield Fact("ticket_key_length", Level.NOTE, text, remedy, file.name, 1)
 
 
 def _is_committed(file: Path) -> bool:

@@ -78,7 +78,7 @@ def _contents(file: Path, kind: str) -> tuple[Any, ...]:
     if found.form is Form.PKCS12:
         raise PkiError(f"{file} is a .pfx, not the server's file of authorities.")
     if found.problems:
-        raise PkiError(f"{found.problems[0].where}: {found.problems[0].value}")
+        raise PkiError(f"{found.problems[0].where}: {found.problems[0].value.text}")
     entries = found.crls if kind == "CRL" else found.certificates
     if not entries:
         raise PkiError(f"{file} holds no {kind}.")

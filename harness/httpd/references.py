@@ -20,10 +20,11 @@ READ_PER_REQUEST = ("authuserfile", "authgroupfile", "authdigestfile", "authdbmu
 @dataclass(frozen=True)
 class References:
     """What a virtual host says of its clients' certificates: the directives in force by their names in lower case, and
-    those of its own certificates."""
+    those of its own certificates. `depth_by_path` says that a section has an SSLVerifyDepth of its own."""
 
     in_force: Mapping[str, Directive]
     servers: tuple[Directive, ...]
+    depth_by_path: bool = False
 
     def path(self, name: str) -> str | None:
         """The file or folder that a directive names; None if there is no such directive."""
@@ -36,8 +37,10 @@ class References:
         return next(self.in_force[name] for name in order if name in self.in_force)
 
     @property
-    def depth(self) -> int:
-        """`SSLVerifyDepth`, httpd's default where it is absent or no number."""
+    def depth(self) -> int | None:
+        """`SSLVerifyDepth`, httpd's default where it is absent or no number; None where it depends on the path."""
+        if self.depth_by_path:
+            return None
         text = self.path("sslverifydepth") or ""
         return int(text) if text.isdigit() else 1
 
@@ -83,4 +86,5 @@ def references(configuration: Directive) -> Iterator[References]:
         key = (*(in_force[name] for name in sorted(in_force) if name != "sslverifyclient"), *servers)
         if key not in seen and any(name in in_force for name in AUTHORITIES):
             seen.add(key)
-            yield References(in_force, servers)
+            inside = (entry for part in host.body if part.name.lower() != "virtualhost" for entry in walk(part))
+            yield References(in_force, servers, any(entry.name.lower() == "sslverifydepth" for entry in inside))

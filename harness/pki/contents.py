@@ -52,17 +52,28 @@ Crl = Located[x509.CertificateRevocationList]
 
 
 @dataclass(frozen=True)
+class Problem:
+    """What could not be read, in a sentence. httpd does not start with a `fatal` one, and does not see the others."""
+
+    text: str
+    fatal: bool
+
+
+@dataclass(frozen=True)
 class Contents:
-    """What a file holds. `keys` are the private keys of a PEM file, not decoded, and empty where only
-    their place was asked for; `problems` are sentences about what
-    could not be read."""
+    """What a file holds. `keys` are the private keys of a PEM file, not decoded, and empty where only their place was
+    asked for."""
 
     file: str
     form: Form
     certificates: tuple[Certificate, ...] = ()
     crls: tuple[Crl, ...] = ()
     keys: tuple[Located[bytes], ...] = field(default=(), repr=False)
-    problems: tuple[Located[str], ...] = ()
+    problems: tuple[Located[Problem], ...] = ()
+
+    def with_problem(self, text: str, line: int, *, fatal: bool = True) -> "Contents":
+        """The same with one more problem."""
+        return replace(self, problems=(*self.problems, Located(Problem(text, fatal), self.file, line)))
 
 
 def load(file: Path) -> bytes:
@@ -135,7 +146,7 @@ def _pem(content: bytes, name: str, *, keys: bool) -> Contents:
         block = whole.get(begin.start())
         if begin.start() and content[begin.start() - 1 : begin.start()] != b"\n":
             text = "This block does not begin at the start of its line: OpenSSL does not see it."
-            found = replace(found, problems=(*found.problems, Located(text, name, line)))
+            found = found.with_problem(text, line, fatal=False)
             end = block.end() if block else end
         elif block:
             end = block.end()
@@ -143,7 +154,8 @@ def _pem(content: bytes, name: str, *, keys: bool) -> Contents:
         elif begin.start() >= end:
             label = begin[1].decode()
             text = f"-----BEGIN {label}----- has no end line. Copy the whole block again."
-            found = replace(found, problems=(*found.problems, Located(text, name, line)))
+            # With another block behind it, OpenSSL takes both for one.
+            found = found.with_problem(text, line, fatal=b"-----END" not in content[begin.end() :])
     return found
 
 
@@ -159,12 +171,11 @@ def _with_block(found: Contents, label: str, block: bytes, line: int, *, keys: b
             return replace(found, crls=(*found.crls, Located(x509.load_pem_x509_crl(block), file, line)))
     except (ValueError, TypeError) as error:
         kind = "CRL" if "CRL" in label else "certificate"
-        problem = Located(f"The {kind} is damaged or not valid X.509: {_short(error)}.", file, line)
-        return replace(found, problems=(*found.problems, problem))
+        return found.with_problem(f"The {kind} is damaged or not valid X.509: {_short(error)}.", line)
     if label in {"PKCS7", "TRUSTED CERTIFICATE"}:
         way = "openssl pkcs7 -print_certs" if label == "PKCS7" else "openssl x509"
-        problem = Located(f"A {label} block is not a plain certificate. Convert it: {way} -in {file}", file, line)
-        return replace(found, problems=(*found.problems, problem))
+        text = f"A {label} block is not a plain certificate. Convert it: {way} -in {file}"
+        return found.with_problem(text, line, fatal=label != "PKCS7")
     return found
 
 

@@ -50,7 +50,7 @@ def credential(file: Path, key: Path | None, password: Password) -> Credential:
     if contents.form is Form.PKCS12:
         return _from_pfx(file, content, password)
     if contents.problems:
-        raise PkiError(f"{contents.problems[0].where}: {contents.problems[0].value}")
+        raise PkiError(f"{contents.problems[0].where}: {contents.problems[0].value.text}")
     if not contents.certificates:
         what = "a CRL" if contents.crls else "only a private key" if contents.keys else "no certificate"
         raise PkiError(f"{file} holds {what}: name the file with the client's certificate.")

@@ -83,8 +83,11 @@ def facts(examined: Examined, now: datetime) -> Iterator[Fact]:
 def unreadable(contents: Contents) -> Iterator[Fact]:
     """Yield what could not be read of a file, and whether httpd can read its form at all."""
     for problem in contents.problems:
-        remedy = "Take this block out, or put the right one in its place: httpd does not start with it."
-        yield Fact("unreadable", Level.ERROR, problem.value, remedy, problem.file, problem.line)
+        fatal = problem.value.fatal
+        effect = "httpd does not start with it" if fatal else "httpd does not see it"
+        remedy = f"Take this block out, or put the right one in its place: {effect}."
+        level = Level.ERROR if fatal else Level.WARNING
+        yield Fact("unreadable", level, problem.value.text, remedy, problem.file, problem.line)
     if contents.form is Form.DER:
         kind = "crl" if contents.crls else "x509"
         remedy = f"Convert it: openssl {kind} -inform DER -in {contents.file} -out {contents.file}.pem"

@@ -204,6 +204,7 @@ TICKET = SITE.replace("SSLEngine on", "SSLSessionTicketKeyFile {folder}/ticket.k
     [
         (os.urandom(48), None),
         (os.urandom(80), "ticket_key_length"),
+        (os.urandom(47), "ticket_key_length"),
         (bytes(48), "ticket_key_guessable"),
         (b"0123456701234567" * 3, "ticket_key_guessable"),
     ],

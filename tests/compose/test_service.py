@@ -6,11 +6,13 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from harness.engine import LABEL, engine, image
 from harness.engine.compose import service
@@ -165,6 +167,21 @@ def test_private_keys_stay_where_they_are_and_certificates_come_along(project: P
     laid_out = configuration(service(project.folder / "compose.yaml", None))
     assert "/etc/ssl/example/server.crt" in laid_out.files
     assert not any(b"PRIVATE KEY" in content for content in laid_out.files.values())
+
+
+def test_the_real_files_of_a_mount_are_examined(project: Project) -> None:
+    root = Authority.root(subject="Ours")
+    keys = project.folder / "keys"
+    keys.mkdir()
+    (keys / "ca.crt").write_bytes(root.certificate.public_bytes(Encoding.PEM))
+    stale = root.crl(last_update=timedelta(-9), next_update=timedelta(-1))
+    (keys / "crl.pem").write_bytes(stale.public_bytes(Encoding.PEM))
+    project.compose(volumes=[*project.web["volumes"], "./keys:/etc/ssl/example:ro"])
+    line = 1 + next(n for n, text in enumerate(project.site.read_text().splitlines()) if "SSLCARevocationFile" in text)
+    code, printed, report = project.verify()
+    (found,) = (entry for entry in report["findings"] if entry["id"] == "files.crl_expired")
+    assert (code, found["level"], found["file"], found["line"]) == (1, "error", "sites/site.conf", line), printed
+    assert found["message"].startswith("keys/crl.pem:1: The CRL of CN=Ours is out of date since ")
 
 
 def test_a_volume_over_the_configuration_is_said_not_to_have_been_examined(project: Project) -> None:

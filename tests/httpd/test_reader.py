@@ -142,6 +142,14 @@ SSLVerifyClient optional_no_ca
     assert first.responsible("sslcarevocationcheck").line == 5
 
 
+def test_a_depth_of_a_section_is_not_taken_for_the_virtual_hosts(tmp_path: Path) -> None:
+    text = "<VirtualHost *:443>\nSSLVerifyClient require\nSSLCACertificateFile /ca.pem\n{}</VirtualHost>\n"
+    (apart,) = the_references(tmp_path, text.format("<Location /a>\nSSLVerifyDepth 3\n</Location>\n"))
+    (whole,) = the_references(tmp_path, text.format("SSLVerifyDepth 3\n"))
+    (default,) = the_references(tmp_path, text.format(""))
+    assert (apart.depth, whole.depth, default.depth) == (None, 3, 1)
+
+
 def test_virtual_hosts_with_the_same_files_count_once(tmp_path: Path) -> None:
     host = "<VirtualHost *:44{}>\nSSLVerifyClient require\n</VirtualHost>\n"
     text = "SSLCACertificateFile /ca.pem\n" + host.format(3) + host.format(4)

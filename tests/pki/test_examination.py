@@ -223,6 +223,11 @@ def test_damaged_blocks_and_der_are_named_at_their_line(root: Authority) -> None
     found = [*unreadable(read(whole + cut + b"# comment\n" + spoilt, "ca.pem"))]
     lines = whole.count(b"\n")
     assert [one.line for one in found] == [lines + 1, lines + cut.count(b"\n") + 2]
+    assert [one.level for one in found] == [Level.WARNING, Level.ERROR]
+    (indented,) = unreadable(read(whole + b" " + whole, "ca.pem"))
+    assert (indented.line, indented.level) == (lines + 1, Level.WARNING)
+    (last,) = unreadable(read(whole + cut, "ca.pem"))
+    assert (last.line, last.level) == (lines + 1, Level.ERROR)
     der = [*unreadable(read(root.certificate.public_bytes(Encoding.DER), "ca.der"))]
     assert [one.id for one in der] == ["not_pem"]
     assert [*unreadable(read(whole, "ca.pem"))] == []
