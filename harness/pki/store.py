@@ -119,6 +119,10 @@ class Store:
             raise PkiError(f"There is no authority in {self.folder}. `mtls-harness pki init` makes one.")
         return load_certificates(file)[0]
 
+    def has_key(self, level: str) -> bool:
+        """Whether an authority's key is in this folder, not offline."""
+        return self._key_file(level).exists()
+
     def authority(self, level: str | None = None) -> Authority:
         """Load an authority with its key: the one that issues, unless a level is named.
 
@@ -275,16 +279,19 @@ class Store:
     def renew_crls(self, valid_for: timedelta) -> list[str]:
         """Renew the CRL of each authority whose key is here; returns their levels.
 
+        The CRL of a root above an intermediate is valid for a year at least.
+
         Raises:
             PkiError: none is.
         """
-        here = {level: self.authority(level) for level in self.levels() if self._key_file(level).exists()}
+        here = {level: self.authority(level) for level in self.levels() if self.has_key(level)}
         if not here:
             raise PkiError(f"No authority's key is in {self.folder / 'private'}, so no CRL can be signed.")
         with locked(self.folder):
             entries = self.entries()
             for level, authority in here.items():
-                self._write_crl(level, authority, entries, valid_for)
+                above = level != self.levels()[-1]
+                self._write_crl(level, authority, entries, max(valid_for, _ROOT_CRL_DAYS) if above else valid_for)
             self._publish()
         return list(here)
 
@@ -329,7 +336,9 @@ class Store:
 
     def _publish(self) -> None:
         """Put what the web server trusts into `server/`: the root's certificate, and every authority's CRL."""
-        write_public(_closed(self.folder / "server" / "ca.crt"), self._certificate_file("ca").read_bytes())
+        root, published = self._certificate_file("ca").read_bytes(), _closed(self.folder / "server" / "ca.crt")
+        if not published.exists() or published.read_bytes() != root:  # A new time would say that httpd must reload it.
+            write_public(published, root)
         crls = [(self.folder / f"{level}.crl").read_bytes() for level in self.levels()]
         write_public(self.folder / "server" / "crl.pem", b"".join(crls))
 

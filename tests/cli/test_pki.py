@@ -410,6 +410,53 @@ def test_a_revoked_client_is_on_the_crl_and_shown(folder: Path) -> None:
     assert "valid until" in pki("crl", "--days", "7").output
 
 
+def test_a_crl_whose_key_is_offline_is_named_and_turns_the_exit_code_before_it_expires(folder: Path) -> None:
+    pki("init", "--intermediate")
+    assert "key is offline" not in pki("crl").stderr
+    (folder / "private" / "ca.key").rename(folder / "offline.key")
+    done = pki("crl")
+    assert "CRL of intermediate: valid until" in done.stdout
+    assert "CRL of ca" not in done.stdout
+    assert "Not renewed: the CRL of ca (valid until" in done.stderr
+    assert "private/ca.key" in done.stderr
+    # The root's CRL, valid for a year, now ends before the renewed one.
+    done = CliRunner().invoke(main, ["pki", "crl", "--days", "400"])
+    assert (done.exit_code, "Not renewed: the CRL of ca" in done.stderr) == (1, True)
+    (folder / "offline.key").rename(folder / "private" / "ca.key")
+    assert pki("crl", "--days", "400").stderr == ""
+
+
+def test_the_list_of_certificates_says_what_renews_each_crl(folder: Path) -> None:
+    pki("init", "--intermediate")
+    assert pki("show").output.count("`mtls-harness pki crl` renews it.") == 2
+    (folder / "private" / "ca.key").unlink()
+    lines = [line for line in pki("show").output.splitlines() if line.startswith("CRL of ")]
+    assert [line.rpartition("; ")[2] for line in lines] == [
+        "to renew it, put back its key.",
+        "`mtls-harness pki crl` renews it.",
+    ]
+
+
+def test_a_server_is_named_by_an_argument_or_by_an_option(folder: Path) -> None:
+    pki("init")
+    for arguments in (["www.example.test", "example.test"], ["--name", "www.example.test", "--name", "example.test"]):
+        pki("server", *arguments)
+        names = certificate(folder / "server" / "server.crt").extensions.get_extension_for_class(
+            x509.SubjectAlternativeName
+        )
+        assert names.value.get_values_for_type(x509.DNSName) == ["www.example.test", "example.test"]
+
+
+def test_a_new_crl_leaves_the_published_root_as_it_is(folder: Path) -> None:
+    """The health check names the files that changed after the last reload."""
+    pki("init")
+    before = {name: (folder / "server" / name).stat().st_ctime_ns for name in ("ca.crt", "crl.pem")}
+    pki("crl")
+    after = {name: (folder / "server" / name).stat().st_ctime_ns for name in before}
+    assert after["ca.crt"] == before["ca.crt"]
+    assert after["crl.pem"] > before["crl.pem"]
+
+
 # --- Wrong input
 
 
