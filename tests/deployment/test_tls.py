@@ -140,6 +140,8 @@ def test_the_answer_says_nothing_of_the_server_and_protects_the_visitor(site: Si
     assert missing.status_code == 404
     assert "Apache" not in missing.text
     assert missing.headers["X-Content-Type-Options"] == "nosniff"
+    assert missing.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert '<link rel="stylesheet" href="/identity.css">' in missing.text
 
 
 def test_under_its_real_name_hsts_lasts(site: Site, alice: Files) -> None:
