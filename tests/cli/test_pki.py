@@ -10,6 +10,7 @@ import select
 import signal
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -191,7 +192,7 @@ def test_a_pfx_goes_where_it_is_wanted_and_over_nothing(folder: Path, tmp_path: 
 def test_a_key_that_no_pfx_can_hold_is_said(folder: Path) -> None:
     pki("init")
     pki("client", "alice", "--key-type", "ml-dsa-65")
-    assert "a .pfx cannot hold" in pki("export", "alice", code=2).stderr
+    assert "A .pfx cannot contain" in pki("export", "alice", code=2).stderr
     assert exported(folder) == set()
 
 
@@ -199,14 +200,15 @@ def test_a_key_that_no_pfx_can_hold_is_said(folder: Path) -> None:
 
 
 def exported(folder: Path) -> set[str]:
-    """What is in alice's folder beside her certificate and her key; nothing half-written may be."""
+    """The files of alice's folder without its certificate and key; no file may be incomplete."""
     return {path.name for path in (folder / "clients" / "alice").iterdir()} - {"client.crt", "client.key"}
 
 
 ALL = {
     "alice.pfx", "alice-compatible.pfx", "alice.mobileconfig", "alice-ca.crt", "alice-truststore.p12", "alice.html",
+    "alice.zip",
 }  # fmt: skip
-MACHINES = ["Windows", "macOS", "iOS", "Android", "Chrome on Linux", "Firefox on Linux", "curl", "Python", "Java"]
+MACHINES = ["Windows", "macOS", "iOS", "Android", "Chrome on Linux", "Firefox", "curl", "Python", "Java"]
 
 
 @pytest.fixture
@@ -222,20 +224,29 @@ def test_an_export_names_the_file_of_each_machine(issued: Path) -> None:
     assert "alice.html shows how to import it" in output
     files = {words[0]: words[1] for line in output.splitlines() if (words := re.split(r" {2,}", line.strip()))[1:]}
     assert files == {
-        "alice.pfx": "Windows, Chrome on Linux, Firefox on Linux, curl, Python, Java",
+        "alice.pfx": "Windows, Chrome on Linux, Firefox, curl, Python, Java",
         "alice.mobileconfig": "macOS, iOS",
         "alice-compatible.pfx": "Android",
     }
     page = (issued / "clients/alice/alice.html").read_text()
     assert re.findall("<h2>(.*?)</h2>", page) == MACHINES
     named = re.findall(r'<code class="file">(.*?)</code>', page)
-    assert set(named) == ALL - {"alice.html"}
+    assert set(named) == ALL - {"alice.html", "alice.zip"}
+    assert output.endswith("alice.zip contains all files: send it to a phone or another machine.\n")
+
+
+def test_the_archive_holds_all_files(issued: Path) -> None:
+    pki("export", "alice", MTLS_EXPORT_PASSWORD="secret")
+    with zipfile.ZipFile(issued / "clients/alice/alice.zip") as archive:
+        assert set(archive.namelist()) == ALL - {"alice.zip"}
+        assert load_pkcs12(archive.read("alice-compatible.pfx"), b"secret").cert
+        assert archive.read("alice-ca.crt") == (issued / "ca.crt").read_bytes()
 
 
 def test_what_holds_the_key_is_its_owners_alone(issued: Path) -> None:
     pki("export", "alice", MTLS_EXPORT_PASSWORD="secret")
     modes = {name: (issued / "clients/alice" / name).stat().st_mode & 0o777 for name in ALL}
-    secret = {"alice.pfx", "alice-compatible.pfx", "alice.mobileconfig"}
+    secret = {"alice.pfx", "alice-compatible.pfx", "alice.mobileconfig", "alice.zip"}
     assert {name for name, mode in modes.items() if mode == 0o600} == secret
     assert {mode for name, mode in modes.items() if name not in secret} == {0o644}
 
@@ -315,7 +326,7 @@ def test_no_file_of_an_export_goes_over_another(issued: Path, tmp_path: Path) ->
     assert "stick/a.html exists and is not overwritten" in failed.stderr
     assert [path.name for path in (tmp_path / "stick").iterdir()] == ["a.html"]
     failed = pki("export", "alice", "--out", "stick/b.html", code=2, MTLS_EXPORT_PASSWORD="secret")
-    assert "what another file of the export is called" in failed.stderr
+    assert "is the name of another file of the export" in failed.stderr
     (tmp_path / "stick" / "b-compatible.pfx").write_text("mine")
     pki("export", "alice", "--compatible", "--out", "stick/b.p12", MTLS_EXPORT_PASSWORD="secret")
     assert (tmp_path / "stick" / "b-compatible.pfx").read_text() == "mine"
@@ -345,7 +356,7 @@ def test_a_folder_in_the_way_of_a_file_stops_the_export_before_it_begins(issued:
 
 @pytest.mark.parametrize("password", ["pässword", "tab\tbed", "\N{GRINNING FACE}"])
 def test_a_password_that_not_every_machine_understands_is_refused(issued: Path, password: str) -> None:
-    assert "must open the files everywhere" in pki("export", "alice", code=2, MTLS_EXPORT_PASSWORD=password).stderr
+    assert "must work on every system" in pki("export", "alice", code=2, MTLS_EXPORT_PASSWORD=password).stderr
     assert exported(issued) == set()
 
 

@@ -260,8 +260,8 @@ def export(
     """Export a client's key and certificates for installation, with a page of steps.
 
     It writes a .pfx (PKCS#12), a second .pfx for older systems, a .mobileconfig for macOS and iOS, the root's
-    certificate, a truststore for Java, and an .html page. The page shows how to install, test and remove them. Without
-    a password, a strong one is generated and shown once. All files use the same password.
+    certificate, a truststore for Java, an .html page, and a .zip of them for a phone. The page shows how to install,
+    test and remove them. Without a password, a strong one is generated and shown once. All files use the same password.
     """
     with _plainly():
         store = opened(folder, None)
@@ -291,6 +291,7 @@ def export(
         width = max(len(file) for file, _ in made.by_file())
         for file, machines in made.by_file():
             click.echo(f"  {file:<{width}}  {machines}")
+        click.echo(f"{made.names.bundle} contains all files: send it to a phone or another machine.")
 
 
 @pki.command()
