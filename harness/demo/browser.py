@@ -59,7 +59,7 @@ class BrowserSession:
         """
         self.close()
         files = {f"{name}.pfx": content for name, content in certificates.items()}
-        self._put({"ca.crt": authority, "password": password.encode()} | files)
+        self.put({"ca.crt": authority, "password": password.encode()} | files)
         command = ["sh", "-c", 'exec visit "$@" >visit.log 2>&1', "sh", self.name, url, *files]
         self._visit = engine().api.exec_create(self.container.id, command)["Id"]
         engine().api.exec_start(self._visit, detach=True)
@@ -114,7 +114,8 @@ class BrowserSession:
         """Take a picture of the whole screen (PNG)."""
         return self._run("picture")
 
-    def _put(self, files: Mapping[str, bytes]) -> None:
+    def put(self, files: Mapping[str, bytes]) -> None:
+        """Write files into the visitor's home folder, readable only by the visitor."""
         stream = io.BytesIO()
         with tarfile.open(fileobj=stream, mode="w") as archive:
             for name, content in files.items():
