@@ -80,8 +80,8 @@ class Store:
             for file in (self._certificate_file("ca"), *map(self._key_file, LEVELS)):
                 if file.exists():
                     raise PkiError(
-                        f"{file} is there already, and an authority is never overwritten.\n"
-                        "Choose another folder with --dir, or move the old one away."
+                        f"{file} exists, and an authority is never overwritten.\n"
+                        "Choose another folder with --dir, or move the old one."
                     )
             top = Authority.root(**vars(root))
             made = {"ca": top} | ({"intermediate": top.subauthority(**vars(intermediate))} if intermediate else {})
@@ -164,7 +164,7 @@ class Store:
         with locked(self.folder):
             if (folder / "client.crt").exists() and not renew:
                 raise PkiError(
-                    f"{folder} holds a certificate already. --renew makes a new one in its place; the old one stays "
+                    f"{folder} contains a certificate already. --renew issues a new one; the old one stays "
                     "valid until it is revoked."
                 )
             certificate = self._issue(issuer, profile, key.public_key(), "client", name)
@@ -190,7 +190,7 @@ class Store:
         for level in self.levels():
             own = self.certificate(level)
             if request.subject == own.subject or request.key == own.public_key():
-                raise PkiError(f"{request.file} comes with the name or the key of the authority itself.")
+                raise PkiError(f"{request.file} has the name or the key of the authority.")
         with locked(self.folder):
             if out.exists():
                 raise PkiError(f"{out} exists, and is not overwritten. Name another file with --out.")
@@ -249,7 +249,7 @@ class Store:
             or named[-1:]
         )
         if not found:
-            raise PkiError(f"{which} was never issued here. `mtls-harness pki show` lists what was.")
+            raise PkiError(f"{which} was never issued here. `mtls-harness pki show` lists all certificates.")
         if len(found) > 1:
             listed = ", ".join(f"{entry.serial} ({entry.state})" for entry in found)
             raise PkiError(f"{which} has several certificates. Name one by its serial number: {listed}.")
@@ -351,7 +351,7 @@ class Store:
     def _client_folder(self, name: str) -> Path:
         if not re.fullmatch(r"[\w@][\w@.+-]{0,59}", name):
             raise PkiError(
-                f"A client's name {name!r} must do for a folder: up to 60 letters, digits and @ . _ + -.\n"
+                f"The client's name {name!r} cannot name a folder: use up to 60 letters, digits and @ . _ + -.\n"
                 "Any other text can be the common name (--common-name)."
             )
         return self.folder / "clients" / name
@@ -375,7 +375,7 @@ def load_certificates(file: Path) -> list[x509.Certificate]:
     try:
         return x509.load_pem_x509_certificates(file.read_bytes())
     except ValueError as error:
-        raise PkiError(f"{file} holds no certificate in PEM form.") from error
+        raise PkiError(f"{file} contains no certificate in PEM form.") from error
 
 
 def _closed(file: Path) -> Path:

@@ -69,7 +69,7 @@ def test_a_revoked_pfx_is_locked_out_and_the_words_say_why(pki: Path) -> None:
         (["--port", "6080"], "", "--port is the port of --watch"),
     ],
 )  # fmt: skip
-def test_wrong_input_is_said_plainly_before_anything_starts(
+def test_wrong_input_is_a_message_before_anything_starts(
     pki: Path, arguments: list[str], password: str, words: str
 ) -> None:
     (pki / "empty").write_text("\n")
@@ -77,14 +77,14 @@ def test_wrong_input_is_said_plainly_before_anything_starts(
     assert (done.returncode, words in done.stderr, "Traceback" in done.stderr) == (2, True, False), done.stderr
 
 
-def test_a_port_in_use_is_said_plainly(pki: Path) -> None:
+def test_a_taken_port_is_a_message(pki: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         done = run("demo", "--watch", "--port", str(port), folder=pki)
     assert (done.returncode, f"Port {port} of 127.0.0.1 is taken" in done.stderr) == (3, True), done.stderr
 
 
-def test_a_person_watches_and_steers_from_his_own_browser() -> None:
+def test_a_person_controls_the_browser_from_another_one() -> None:
     with started("demo", "--watch") as running:
         assert running.stdout is not None
         # It prints the address when display and site are up.

@@ -84,7 +84,7 @@ def checkout(tmp_path: Path, compose: list[str]) -> Iterator[Checkout]:
     made.type("down", "--volumes", "--rmi", "local")
 
 
-def test_on_a_fresh_clone_a_bare_up_says_in_one_line_what_to_type(checkout: Checkout) -> None:
+def test_on_a_fresh_clone_a_bare_up_says_what_to_type(checkout: Checkout) -> None:
     done = checkout.type("up", "--build", "--abort-on-container-exit", "--no-color")
     said = [line for line in (done.stdout + done.stderr).splitlines() if "PKI" in line]
     assert said, done.stdout + done.stderr
@@ -94,7 +94,7 @@ def test_on_a_fresh_clone_a_bare_up_says_in_one_line_what_to_type(checkout: Chec
     assert not [file for file in (checkout.folder / "pki").rglob("*") if file.is_file() and file.name != ".gitignore"]
 
 
-def test_up_lets_in_with_the_certificate_and_not_without_it_and_down_leaves_nothing(checkout: Checkout) -> None:
+def test_up_admits_only_with_a_certificate_and_down_leaves_nothing(checkout: Checkout) -> None:
     checkout.make_pki()
     done = checkout.type("up", "--detach", "--no-build", MTLS_HTTPD_IMAGE=image("httpd"))
     assert done.returncode == 0, done.stderr

@@ -167,7 +167,7 @@ def test_private_keys_stay_where_they_are_and_certificates_come_along(project: P
     assert not any(b"PRIVATE KEY" in content for content in laid_out.files.values())
 
 
-def test_a_volume_over_the_configuration_is_said_not_to_have_been_examined(project: Project) -> None:
+def test_a_volume_over_the_configuration_is_reported_as_not_tested(project: Project) -> None:
     volumes = [*project.web["volumes"], "conf:/etc/apache2/conf-enabled", "data:/var/lib/data"]
     project.compose(volumes=volumes, more={"volumes": {"conf": {}, "data": {}}})
     code, printed, report = project.verify()
@@ -185,7 +185,7 @@ def test_a_volume_over_the_configuration_is_said_not_to_have_been_examined(proje
         ("services: {a: {image: x}}", ["--image", "y"], "leave --image out"),
     ],
 )
-def test_what_the_user_can_mend_is_said_without_a_traceback(
+def test_a_users_mistake_is_a_message_without_a_traceback(
     project: Project, text: str, arguments: list[str], said: str
 ) -> None:
     (project.folder / "compose.yaml").write_text(text)

@@ -92,7 +92,7 @@ def test_a_variable_of_the_users_own_stays_in_the_environment_file(folder: Folde
     assert "MTLS_HTTPD_IMAGE=mtls-harness/httpd:" in text
 
 
-def test_a_port_that_is_taken_is_said_with_the_way_out(folder: Folder) -> None:
+def test_a_taken_port_is_a_message_with_the_remedy(folder: Folder) -> None:
     with socket.create_server(("127.0.0.1", folder.port)):
         done = folder.type("up")
     assert done.returncode == 3
@@ -153,7 +153,7 @@ def test_a_crl_that_cannot_be_renewed_is_announced(folder: Folder) -> None:
 
 
 @pytest.mark.parametrize("port", ["http", "0", "65536", "-1"])
-def test_a_port_that_is_none_is_said(folder: Folder, port: str) -> None:
+def test_a_wrong_port_number_is_a_message(folder: Folder, port: str) -> None:
     done = folder.type("up", MTLS_PORT=port)
     assert (done.returncode, done.stdout) == (2, "")
     assert f"MTLS_PORT is '{port}'" in done.stderr
@@ -165,7 +165,7 @@ def test_without_compose_it_says_which_package_to_install(folder: Folder, tmp_pa
     assert "apt-get install docker-compose" in done.stderr
 
 
-def test_an_encrypted_key_that_is_needed_is_said(folder: Folder) -> None:
+def test_an_encrypted_key_is_a_message(folder: Folder) -> None:
     environment = {"MTLS_CA_PASSPHRASE": "correct horse"}
     tool = str(Path(sys.executable).with_name("mtls-harness"))
     subprocess.run(

@@ -96,7 +96,7 @@ def test_a_certificate_of_another_authority_is_hidden_and_the_words_say_why() ->
     assert "CN=Someone else" in visit.words
 
 
-def test_a_site_that_lets_a_stranger_in_is_caught() -> None:
+def test_a_site_that_admits_an_unauthenticated_client_is_caught() -> None:
     text = (REFERENCE.configuration / "httpd.conf").read_text()
     with reference_container(image("httpd")) as on, browser_session(on.label) as at:
         weak = text.replace("SSLVerifyClient require", "SSLVerifyClient none").encode()

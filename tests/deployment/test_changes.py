@@ -81,7 +81,7 @@ def begun(site: Site, client: Files) -> ssl.SSLSocket:
     return connection
 
 
-def test_a_reload_drops_nobody(tmp_path: Path) -> None:
+def test_a_reload_drops_no_connection(tmp_path: Path) -> None:
     with deployment(Pki(tmp_path / "server", tmp_path / "clients"), *SLOW_HEADERS) as site:
         bob = site.pki.files(site.pki.root.client(subject="bob"))
         session = requests.Session()
@@ -181,7 +181,7 @@ def test_an_httpd_that_does_not_answer_is_unhealthy(changing: Site) -> None:
         changing.container.kill("SIGCONT")
 
 
-def test_an_httpd_that_lets_everybody_in_is_unhealthy(tmp_path: Path) -> None:
+def test_an_httpd_that_admits_every_client_is_unhealthy(tmp_path: Path) -> None:
     pki = Pki(tmp_path / "server", tmp_path / "clients")
     weaker = "sed 's/SSLVerifyClient require/SSLVerifyClient none/' /etc/httpd/conf/httpd.conf > /run/httpd.conf"
     command = ["sh", "-c", f"{weaker} && exec apache2 -D FOREGROUND -f /run/httpd.conf"]
@@ -209,7 +209,7 @@ def test_a_request_under_way_is_answered_before_the_end(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("missing", ["server.crt", "server.key", "ca.crt", "crl.pem"])
-def test_without_a_pki_it_says_in_one_line_what_to_type(tmp_path: Path, missing: str) -> None:
+def test_without_a_pki_one_line_says_what_to_type(tmp_path: Path, missing: str) -> None:
     pki = Pki(tmp_path / "server", tmp_path / "clients")
     (pki.server / missing).unlink()
     with container(pki.server) as started:
@@ -221,7 +221,7 @@ def test_without_a_pki_it_says_in_one_line_what_to_type(tmp_path: Path, missing:
     assert "`make up` makes a PKI" in said
 
 
-def test_a_key_that_it_may_not_read_is_said_in_one_line(tmp_path: Path) -> None:
+def test_an_unreadable_key_is_named_in_one_line(tmp_path: Path) -> None:
     pki = Pki(tmp_path / "server", tmp_path / "clients")
     pki.server.chmod(0o755)
     with container(pki.server, user="4242:4242") as started:

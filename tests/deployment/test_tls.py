@@ -92,7 +92,7 @@ def test_a_session_that_is_resumed_would_be_noticed(site: Site, alice: Files) ->
 
 
 @pytest.mark.parametrize("name", [None, "elsewhere.test", "127.0.0.1"])
-def test_who_asks_for_another_server_gets_nothing(site: Site, alice: Files, name: str | None) -> None:
+def test_a_request_for_another_server_is_refused(site: Site, alice: Files, name: str | None) -> None:
     context = site.context(alice)
     context.check_hostname = False
     with site.connect(context, name) as connection:

@@ -113,7 +113,7 @@ def server(
         store = opened(folder, passphrase_file)
         identity = store.issue_server(_timed(profile, days, key_type, store))
         _warn_when_cut(identity.certificate, days)
-        click.echo(f"{folder / 'server'} holds what the web server needs, for {', '.join(names)}.")
+        click.echo(f"{folder / 'server'} contains the web server's files, for {', '.join(names)}.")
 
 
 @pki.command()
@@ -149,7 +149,7 @@ def client(
         store = opened(folder, passphrase_file)
         identity, made = store.issue_client(name, _timed(profile, days, key_type, store), renew=renew)
         _warn_when_cut(identity.certificate, days)
-        click.echo(f"{made} holds the certificate and the key of {written(identity.certificate.subject)}.")
+        click.echo(f"{made} contains the certificate and the key of {written(identity.certificate.subject)}.")
         click.echo(f"`mtls-harness pki export {name}` makes the .pfx for a browser.")
 
 
