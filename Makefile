@@ -1,4 +1,4 @@
-# `make` or `make help` lists the verbs. Each does all the set-up that it needs, once.
+# `make` or `make help` lists the verbs. Each sets up what it needs, once.
 SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
@@ -8,47 +8,47 @@ READY := .venv/ready
 help: ## List the verbs
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-verify: $(READY) ## Prove who gets in at the reference deployment, and who does not
+verify: $(READY) ## Prove which clients the reference deployment admits
 	@$(BIN)/mtls-harness verify $(ARGS)
 
-up: $(READY) ## Start the reference deployment, with a PKI of its own in pki/
+up: $(READY) ## Start the reference deployment, with its own PKI in pki/
 	@$(BIN)/python -m harness.deployment up
 
-down: $(READY) ## Stop it; pki/ stays
+down: $(READY) ## Stop the deployment; pki/ stays
 	@$(BIN)/python -m harness.deployment down
 
-demo: $(READY) ## Visit the site with a real browser; build/demo.html shows what it saw
+demo: $(READY) ## Visit the deployment with a real browser; build/demo.html has the pictures
 	@mkdir -p build && $(BIN)/mtls-harness demo --html build/demo.html $(ARGS)
 
 test: $(READY) ## Run all tests
-	@# Instead of a --dist, tests/conftest.py divides the corpus and keeps together what shares a fixture.
+	@# Instead of --dist, tests/conftest.py divides the corpus and keeps together the tests that share a fixture.
 	@$(BIN)/pytest --numprocesses 2 --durations 10 $(ARGS)
 
-docs: $(READY) ## Build the documents, with pictures of real runs, to build/docs/index.html
+docs: $(READY) ## Build the documents with pictures of real runs: build/docs/index.html
 	@$(BIN)/python -m docs.made.pictures
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 	@echo "build/docs/index.html is the first page."
 
-bench: $(READY) ## Measure speed, side by side with what others use
+bench: $(READY) ## Measure the speed, next to comparable tools
 	@$(BIN)/python -m harness.bench $(ARGS)
 
-mutants: $(READY) ## Weaken every correct configuration of the corpus, one directive at a time, and see who notices
+mutants: $(READY) ## Weaken every correct configuration, one directive at a time: each must be noticed
 	@$(BIN)/python -m tests.configurations.mutants $(ARGS)
 
-differential: $(READY) ## Compare thousands of generated access rules with what httpd answers
+differential: $(READY) ## Compare generated access rules with the answers of httpd
 	@$(BIN)/python -m tests.httpd.differential $(ARGS)
 
 lint: $(READY) ## Check style and types
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
-clean: ## Remove all that the project made on this machine: containers, images, caches; not pki/
+clean: ## Remove the project's containers, images and caches; pki/ stays
 	@! test -f $(READY) || $(BIN)/python -m harness.deployment clean
 	@rm -rf .env .venv build .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info
 
 # The versions are pinned with hashes, so that two machines test the same thing.
 $(READY): requirements.txt pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || { \
-	  echo "No virtual environment could be made. Install Python 3.11 or later with venv (Debian: sudo apt-get install python3-venv)." >&2; exit 2; }
+	  echo "The virtual environment could not be made. Install Python 3.11 or later with venv (Debian: sudo apt-get install python3-venv)." >&2; exit 2; }
 	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "Python 3.11 or later is needed: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" >&2; rm -rf .venv; exit 2; }
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt

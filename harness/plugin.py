@@ -1,7 +1,7 @@
-"""How do a project's own tests ask who gets in at its httpd?
+"""How do a project's own tests check which clients its httpd admits?
 
-The configuration is verified once, when the first test that asks for it is collected; the workers of pytest-xdist share
-that. Whoever asks for none of the fixtures pays nothing: all of the project is imported only then.
+The configuration is verified once, when the first test with such a fixture is collected. The workers of pytest-xdist
+share the result. Without the fixtures, nothing of the project is imported.
 """
 
 import json
@@ -36,7 +36,7 @@ class MtlsResult:
 
 @dataclass(frozen=True)
 class MtlsSite:
-    """A place where every kind of client has knocked: its guard as the report has it, and its results by case id."""
+    """One tested site: its guard in the report's form, and its results by case id."""
 
     url: str
     guard: Mapping[str, Any]
@@ -46,10 +46,10 @@ class MtlsSite:
         return self.url
 
     def admits(self, case: "str | Case", tls: str | None = None) -> bool:
-        """Whether this kind of client gets in, over the TLS version or over each that was tried.
+        """Whether this kind of client is admitted, over one TLS version or over all tested versions.
 
-        The test fails at once where that cannot be told: no such case was asked here, the probe was inconclusive, or
-        one version lets in whom another keeps out.
+        The test fails at once without a clear answer: the case was not tested here, the probe was inconclusive, or the
+        versions differ.
         """
         asked = self._asked(case, tls)
         outcomes = {one.tls: one.outcome == "admitted" for one in asked}

@@ -27,5 +27,5 @@ ALERT = Observation(Outcome.REFUSED_IN_HANDSHAKE, True, 1.0, alert="certificate_
         pytest.param(http(403), LogEntry("1B", None, 403), False, Verdict.INCONCLUSIVE, id="as the control was"),
     ],
 )
-def test_what_counts_as_kept_out(observed: Observation, said: LogEntry, control: bool, verdict: Verdict) -> None:
+def test_what_counts_as_refused(observed: Observation, said: LogEntry, control: bool, verdict: Verdict) -> None:
     assert judge(refused_anyhow(), "1.3", observed, said, serial="1B", control_admitted=control) is verdict

@@ -1,8 +1,10 @@
-"""What of the documents is made when they are built? The catalogue's page, and the pictures of real runs.
+"""Which parts of the documents are generated? The page of the cases, and the pictures of real runs.
 
 A hook of mkdocs.
 """
 
+import itertools
+import re
 import sys
 from collections.abc import Iterator
 from itertools import groupby
@@ -18,18 +20,29 @@ PICTURES = Path("build/pictures")
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add them to the files of the site."""
+    """Add the generated files to the site."""
     files.append(File.generated(config, "cases.md", content="\n".join(_lines())))
     for picture in sorted(PICTURES.glob("*.png")):
         files.append(File.generated(config, f"pictures/{picture.name}", abs_src_path=str(picture.resolve())))
     return files
 
 
+def on_page_content(html: str, **_page: object) -> str:
+    """Repeat each column's title at its cells: on a narrow screen a row is a list (`docs/look.css`)."""
+    return re.sub(r"<table>.*?</table>", lambda table: _labelled(table[0]), html, flags=re.DOTALL)
+
+
+def _labelled(table: str) -> str:
+    titles = [re.sub(r"<[^>]*>", "", title) for title in re.findall(r"<th[^>]*>(.*?)</th>", table)]
+    cells = itertools.cycle(titles)
+    return re.sub(r"<td(?=[ >])", lambda _cell: f'<td data-title="{next(cells)}"', table)
+
+
 def _lines() -> Iterator[str]:
     cases = catalogue()
     yield "# The cases"
-    yield f"{len(cases)} kinds of client, and what must become of each. Which of them knock at a site follows from its "
-    yield "guard. `mtls-harness cases` prints the same list; `-k` of `mtls-harness verify` chooses from it."
+    yield f"{len(cases)} kinds of client, and the expected result of each. The guard of a site decides which of them "
+    yield "are sent to it. `mtls-harness cases` prints the same list; `mtls-harness verify -k` selects from it."
     for family, members in groupby(cases, lambda case: case.family):
         yield f"\n## {family}\n{_question(family)}"
         for case in members:
@@ -37,7 +50,7 @@ def _lines() -> Iterator[str]:
 
 
 def _question(family: str) -> str:
-    """What the family is about: the first sentence of its module."""
+    """The family's question: the first sentence of its module."""
     return (sys.modules[f"harness.cases.{family}"].__doc__ or "").partition("\n\n")[0]
 
 

@@ -61,7 +61,7 @@ def _password(file: Path | None) -> bytes | None:
 def _site(number: int, url: str) -> Site:
     found = _URL.fullmatch(url)
     if not found or int(found["port"] or 443) > 65535:
-        raise click.UsageError(f"--url {url} is no address of a server with TLS. Example: https://localhost:8443/")
+        raise click.UsageError(f"--url {url} is not an https:// URL. Example: https://localhost:8443/")
     return site_at(number, found["name"], int(found["port"] or 443), found["path"] or "/")
 
 
@@ -73,7 +73,9 @@ def _identity(file: Path, key: Path | None, password: bytes | None) -> Identity:
     try:
         packed = pkcs12.load_pkcs12(content, password)
     except ValueError:
-        raise click.UsageError(f"{file} is no .pfx with this password (--password-file), and no PEM file.") from None
+        raise click.UsageError(
+            f"{file} is neither PEM nor a .pfx that opens with this password (--password-file)."
+        ) from None
     if packed.cert is None or packed.key is None:
         raise click.UsageError(f"{file} must contain a certificate and its key.")
     chain = tuple(entry.certificate for entry in packed.additional_certs)
@@ -85,13 +87,13 @@ def _certificates(file: Path) -> list[x509.Certificate]:
     try:
         return x509.load_pem_x509_certificates(file.read_bytes())
     except ValueError:
-        raise click.UsageError(f"{file} holds no certificate in PEM format.") from None
+        raise click.UsageError(f"{file} contains no certificate in PEM format.") from None
 
 
 def _key(file: Path, of: Path, certificate: x509.Certificate, password: bytes | None) -> PrivateKey:
     content = file.read_bytes()
     if b"PRIVATE KEY-----" not in content:
-        raise click.UsageError(f"{file} holds no private key in PEM format: name the key file with --key.")
+        raise click.UsageError(f"{file} contains no private key in PEM format. Name the key file with --key.")
     try:
         # An unneeded password is not an error: it may be for another file.
         key = load_pem_private_key(content, password if b"ENCRYPTED" in content else None)
@@ -100,5 +102,5 @@ def _key(file: Path, of: Path, certificate: x509.Certificate, password: bytes | 
             f"The key in {file} cannot be read. Is the password correct (--password-file)?"
         ) from None
     if key.public_key() != certificate.public_key():
-        raise click.UsageError(f"The key in {file} is not that of the certificate in {of}.")
+        raise click.UsageError(f"The key in {file} does not belong to the certificate in {of}.")
     return key  # type: ignore[return-value]

@@ -39,9 +39,9 @@ def options(command: Callable[..., Any]) -> Callable[..., Any]:
         mine = {option: given.pop(option) for option in ("client", "key", "ca", "ca_key", "password_file", "server_ca")}
         running = given.pop("running")
         if not running and (said := [name for name, file in mine.items() if file]):
-            raise click.UsageError(f"--{said[0].replace('_', '-')} is about a server that is running: add --url URL.")
+            raise click.UsageError(f"--{said[0].replace('_', '-')} is for a running server: add --url URL.")
         if running and (said := [name for name in _SPELLED if given.get(name)]):
-            raise click.UsageError(f"--url replaces the configuration: leave out {_SPELLED[said[0]]}.")
+            raise click.UsageError(f"--url replaces the configuration: do not add {_SPELLED[said[0]]}.")
         return command(**given, server=_server(running, mine))
 
     for option in reversed(_OPTIONS):

@@ -1,4 +1,4 @@
-"""What does a person see who visits the reference deployment with a browser, and is it what he must see?"""
+"""What does a browser show at the reference deployment, and is that correct?"""
 
 from harness.demo.tour import Told, Tour, own_certificate, tour
 from harness.demo.visit import Tell

@@ -1,4 +1,4 @@
-"""What stands on a browser's screen, as a screen reader would read it?"""
+"""What does a browser's screen show, as a screen reader reads it?"""
 
 import json
 import re
@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 _DIALOGS = ("Select a certificate", "User Identification Request")
-"""What Chromium and Firefox call the dialog in which they ask for a certificate."""
+"""The certificate dialog's name in Chromium and in Firefox."""
 _FIREFOX_OFFER = re.compile(r"(?P<subject>.*) \[(?P<serial>[0-9A-F:]+)\]")
 
 
 @dataclass(frozen=True)
 class Element:
-    """Something that is shown, and what is in it."""
+    """One element of the screen, with the elements inside it."""
 
     role: str
     name: str
@@ -23,26 +23,26 @@ class Element:
 
     @classmethod
     def of(cls, found: dict[str, Any]) -> Self:
-        """Read what `look` says of it."""
+        """Read an entry of `look`'s output."""
         elements = tuple(cls.of(entry) for entry in found["elements"])
         return cls(found["role"], found["name"], found["text"], frozenset(found["states"]), elements)
 
     def all(self, role: str | None = None) -> Iterator["Element"]:
-        """It and every element in it, or those that have this role."""
+        """Yield the element and all elements inside it, or those with this role."""
         if role in (None, self.role):
             yield self
         for element in self.elements:
             yield from element.all(role)
 
     def words(self) -> str:
-        """What can be read in it, a piece a line."""
+        """The text of the element, one piece per line."""
         leaves = (leaf.name or leaf.text for leaf in self.all() if not leaf.elements)
         return "\n".join(words.strip() for words in leaves if words.strip(" \n￼"))
 
 
 @dataclass(frozen=True)
 class Offer:
-    """A certificate that the browser offers; its serial number in upper-case hex."""
+    """A certificate in the browser's dialog; its serial number in upper-case hex."""
 
     subject: str
     serial: str
@@ -50,7 +50,7 @@ class Offer:
 
 @dataclass(frozen=True)
 class Dialog:
-    """The browser's question which certificate to send. `chosen` is the one that OK would send."""
+    """The certificate dialog. `chosen` is the certificate that OK sends."""
 
     offers: tuple[Offer, ...]
     chosen: Offer | None
@@ -58,7 +58,7 @@ class Dialog:
 
 @dataclass(frozen=True)
 class Page:
-    """What a tab shows: a site's page, or the browser's own message that there is none."""
+    """The content of a tab: a site's page, or the browser's error page."""
 
     title: str
     text: str
@@ -72,25 +72,25 @@ class Screen:
 
     @property
     def dialog(self) -> Dialog | None:
-        """The question which certificate to send, if it is asked."""
-        # Firefox's is a dialog at one time, a panel at another.
+        """The certificate dialog, if it is open."""
+        # In Firefox it is sometimes a dialog, sometimes a panel.
         elements = (element for window in self.windows for element in window.all())
         dialogs = (found for found in elements if found.role in ("dialog", "panel") and found.name in _DIALOGS)
         return next((_dialog(element) for element in dialogs), None)
 
     @property
     def page(self) -> Page | None:
-        """The page that the tab shows, if there is one."""
+        """The tab's page, if there is one."""
         documents = (document for window in self.windows if window.name for document in window.all("document web"))
         pages = (Page(document.name, document.words()) for document in documents)
         return next((page for page in pages if page.text), None)
 
 
 def read(text: str) -> Screen:
-    """Read what `look` wrote.
+    """Read the output of `look`.
 
     Raises:
-        ValueError: it is not that.
+        ValueError: the text is not such output.
     """
     return Screen(tuple(Element.of(entry) for entry in json.loads(text)))
 
@@ -113,5 +113,5 @@ def _dialog(element: Element) -> Dialog:
 
 
 def _serial(text: str) -> str:
-    """As httpd writes it: without the byte that keeps a number from being negative (X.690 section 8.3)."""
+    """The serial number in httpd's form: without the leading byte of a positive integer (X.690 section 8.3)."""
     return text.replace(":", "").removeprefix("00")

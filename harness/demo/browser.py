@@ -1,4 +1,4 @@
-"""How does a person visit a site: with which certificates, what does he see, and which keys does he press?"""
+"""How is a browser operated as a person does it: certificates imported, screen read, keys pressed?"""
 
 import io
 import secrets
@@ -18,32 +18,32 @@ Name = Literal["chromium", "firefox"]
 _HOME = "/home/visitor"
 _USER = 1000
 _WATCH = 6080
-_READY = b"The desk is ready."
+_READY = b"The display is ready."
 _START = 20
-"""Seconds that the display may take."""
+"""Seconds until the display must run."""
 _SHOWN = 45
-"""Seconds that a browser may take to show what is waited for: on a busy machine it starts slowly."""
+"""Seconds until a browser must show the expected content: on a busy machine it starts slowly."""
 _Found = TypeVar("_Found")
 
 
 @dataclass
 class BrowserSession:
-    """A virtual display with a browser's keyboard; one browser at a time is open on it."""
+    """A virtual display with keyboard; one browser at a time is open on it."""
 
     container: Container
     name: Name
     password: str = field(default="", repr=False)
-    """What the page asks for on which the display can be watched; nothing where it cannot."""
+    """Password of the page that shows the display to a person; empty without that page."""
     _visit: str = ""
 
     @property
     def network(self) -> str:
-        """Where a site must run so that it is `localhost` here."""
+        """The network in which a site must run, so that it is `localhost` for the browser."""
         return f"container:{self.container.id}"
 
     @property
     def address(self) -> str:
-        """The page on which a person watches and steers this display, its password included."""
+        """URL of the page that shows and controls this display, with its password."""
         self.container.reload()
         (binding,) = self.container.attrs["NetworkSettings"]["Ports"][f"{_WATCH}/tcp"]
         return (
@@ -59,7 +59,7 @@ class BrowserSession:
         """
         self.close()
         files = {f"{name}.pfx": content for name, content in certificates.items()}
-        self._put({"ca.crt": authority, "password": password.encode()} | files)
+        self.put({"ca.crt": authority, "password": password.encode()} | files)
         command = ["sh", "-c", 'exec visit "$@" >visit.log 2>&1', "sh", self.name, url, *files]
         self._visit = engine().api.exec_create(self.container.id, command)["Id"]
         engine().api.exec_start(self._visit, detach=True)
@@ -77,10 +77,10 @@ class BrowserSession:
             self._visit = ""
 
     def screen(self) -> Screen:
-        """Read what is shown.
+        """Read the screen.
 
         Raises:
-            ServerError: there is no display, or the browser has ended; the message says why.
+            ServerError: there is no display, or the browser has ended; the message gives the reason.
         """
         try:
             return read(self._run("look").decode())
@@ -88,10 +88,10 @@ class BrowserSession:
             raise ServerError(f"The screen cannot be read: {error}") from error
 
     def wait(self, what: str, find: Callable[[Screen], _Found | None], seconds: float = _SHOWN) -> _Found:
-        """Look until something is found on the screen; `what` it is, for the message.
+        """Read the screen until `find` finds something; `what` names it in the message.
 
         Raises:
-            ServerError: it did not appear; that is no verdict, for nobody knows what a person would have seen.
+            ServerError: it did not appear. Then there is no verdict.
         """
         deadline = time.monotonic() + seconds
         while True:
@@ -99,7 +99,7 @@ class BrowserSession:
             if found := find(screen):
                 return found
             if not self.is_open():
-                raise ServerError(f"{self.name} has ended, and {what} was never seen.{self._why()}")
+                raise ServerError(f"{self.name} has ended before it showed {what}.{self._why()}")
             if time.monotonic() > deadline:
                 page = screen.page
                 shown = f"\nIt shows: {page.title!r}\n{page.text}" if page else ""
@@ -107,14 +107,15 @@ class BrowserSession:
             time.sleep(0.1)
 
     def press(self, *keys: str) -> None:
-        """Press keys, one after the other (names as xdotool has them)."""
+        """Press keys one after the other (xdotool's names)."""
         self._run("xdotool", "key", "--delay", "80", *keys)
 
     def picture(self) -> bytes:
-        """Take a picture of the whole screen, as PNG."""
+        """Take a picture of the whole screen (PNG)."""
         return self._run("picture")
 
-    def _put(self, files: Mapping[str, bytes]) -> None:
+    def put(self, files: Mapping[str, bytes]) -> None:
+        """Write files into the visitor's home folder, readable only by the visitor."""
         stream = io.BytesIO()
         with tarfile.open(fileobj=stream, mode="w") as archive:
             for name, content in files.items():
@@ -127,34 +128,34 @@ class BrowserSession:
         try:
             done = self.container.exec_run([*command], demux=True)
         except APIError as error:
-            raise ServerError(f"The browser's container is gone.{self._why()}") from error
+            raise ServerError(f"The browser's container has ended.{self._why()}") from error
         output, errors = cast("tuple[bytes | None, bytes | None]", done.output)
         if check and done.exit_code:
             words = (errors or output or b"").decode(errors="replace").strip()
-            raise ServerError(f"`{command[0]}` finds no display in the browser's container.{self._why()}\n{words}")
+            raise ServerError(f"`{command[0]}` found no display in the browser's container.{self._why()}\n{words}")
         return output or b""
 
     def _why(self) -> str:
-        """Say what is known of the reason that a browser shows nothing."""
+        """Return the known reason why a browser shows nothing, in words."""
         deadline = time.monotonic() + _START
-        # A container that is about to stop runs no command any more; what the engine says of that is not the reason.
+        # A container that is about to stop runs no command; the engine's error about that is not the reason.
         while self._runs() and b"OCI runtime" in self._run("true", check=False) and time.monotonic() < deadline:
             time.sleep(0.05)
         state = self.container.attrs["State"]
         if state["OOMKilled"] or (state["Running"] and self._killed_for_memory()):
-            return " There was not enough memory for it: a browser needs about 1 GB."
+            return " Out of memory: a browser needs about 1 GB."
         if not state["Running"]:
             words = self.container.logs(tail=5).decode(errors="replace").strip()
-            return f" Its container stopped. Its last words:\n{words}"
+            return f" Its container has stopped. End of its log:\n{words}"
         words = self._run("tail", "-n", "5", "visit.log", check=False).decode(errors="replace").strip()
-        return f" Its last words:\n{words}" if words and not self.is_open() else ""
+        return f" End of its log:\n{words}" if words and not self.is_open() else ""
 
     def _runs(self) -> bool:
         self.container.reload()
         return bool(self.container.attrs["State"]["Running"])
 
     def _killed_for_memory(self) -> bool:
-        """Whether the kernel ended a process of this container for want of memory (cgroups, version 2 and 1)."""
+        """Whether the kernel ended a process of this container because memory ran out (cgroups, version 2 and 1)."""
         counts = ("/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control")
         text = self._run("cat", *counts, check=False).decode(errors="replace")
         return any(line.startswith("oom_kill ") and not line.endswith(" 0") for line in text.splitlines())
@@ -164,10 +165,10 @@ class BrowserSession:
 def browser_session(
     label: str, name: Name = "chromium", *, watch: int | None = None, memory: int = 0
 ) -> Iterator[BrowserSession]:
-    """Set up a desk; whoever owns the label removes it.
+    """Start a display with its browser. The owner of the label removes the container.
 
-    `watch` is the port of 127.0.0.1 at which a person can see and steer it, 0 for any that is free; without it, the
-    desk reaches nothing but what runs in its own network. `memory` is the most that it may use, in bytes; 0 for all.
+    `watch` is the port of 127.0.0.1 where a person can see and control it, 0 for any free port. Without `watch`, the
+    browser reaches only its own network. `memory` is its limit in bytes; 0 for none.
 
     Raises:
         ServerError: no image, the port is in use, or the display did not start.
@@ -193,12 +194,12 @@ def browser_session(
         container.start()
     except APIError as error:
         if (watch and "port is already allocated" in str(error)) or "address already in use" in str(error):
-            raise ServerError(f"The port {watch} of 127.0.0.1 is in use. Choose another, or 0 for any.") from error
+            raise ServerError(f"Port {watch} of 127.0.0.1 is taken. Choose another, or 0 for any free port.") from error
         raise
     made = BrowserSession(container, name, password)
     deadline = time.monotonic() + _START
     while _READY not in container.logs():
         if not made._runs() or time.monotonic() > deadline:
-            raise ServerError(f"There is no display for the browser.{made._why()}")
+            raise ServerError(f"The browser's display did not start.{made._why()}")
         time.sleep(0.05)
     yield made

@@ -1,4 +1,4 @@
-"""Who visits the site, and with which .pfx?"""
+"""Which clients visit the site, and with which .pfx?"""
 
 import secrets
 from collections.abc import Mapping
@@ -17,8 +17,8 @@ NAMES = ("anna", "bert")
 
 @dataclass(frozen=True)
 class Clients:
-    """The authorities that the site trusts, and their CRLs (PEM); each client's .pfx and serial number, by his name;
-    one password for all of them."""
+    """The authorities that the site trusts, and their CRLs (PEM); each client's .pfx and serial number by name; one
+    password for all of them."""
 
     authorities: bytes
     crls: bytes
@@ -28,7 +28,7 @@ class Clients:
 
 
 def made_up() -> Clients:
-    """Make an authority, and clients of it. The first one's certificate is older: Chromium offers it last."""
+    """Make an authority with clients. The first one's certificate is older: Chromium offers it last."""
     root = Authority.root(subject="Demo authority", not_before=-3 * DAY)
     made = {name: root.client(subject=name, not_before=-DAY * (2 - age)) for age, name in enumerate(NAMES)}
     password = secrets.token_urlsafe(12)
@@ -42,28 +42,32 @@ def made_up() -> Clients:
 
 
 def from_file(pfx: Path, password: bytes, folder: Path) -> Clients:
-    """Take a user's .pfx, and the authority's folder that `mtls-harness pki` made: what its web server is given.
+    """Read a user's .pfx, and the web server's files in the folder of `mtls-harness pki`.
 
     Raises:
-        PkiError: the password is wrong or empty, the file is no .pfx or holds no certificate with its key, or the
-            folder lacks something.
+        PkiError: the password is wrong or empty, the file is not a .pfx or contains no certificate with its key, or a
+            file is missing in the folder.
     """
     if not password:
-        raise PkiError(f"{pfx} needs a password, and it is empty: Firefox and Android refuse such a file.")
+        raise PkiError(
+            f"The password of {pfx} is empty: Firefox and Android refuse such a file. Export it again with one."
+        )
     content = pfx.read_bytes()
     try:
         key, certificate, _ = pkcs12.load_key_and_certificates(content, password)
     except ValueError as error:
-        raise PkiError(f"{pfx} cannot be opened: the password is wrong, or it is no .pfx (PKCS#12).") from error
+        raise PkiError(
+            f"{pfx} cannot be opened: the password is wrong, or the file is not a .pfx (PKCS#12)."
+        ) from error
     if key is None or certificate is None:
         raise PkiError(
-            f"{pfx} holds no certificate with its private key. `mtls-harness pki export` makes one that does."
+            f"{pfx} contains no certificate with its private key. `mtls-harness pki export` makes such a file."
         )
     files = [folder / "server" / name for name in ("ca.crt", "crl.pem")]
     for file in files:
         if not file.is_file():
             raise PkiError(
-                f"There is no {file}: name the authority's folder with --dir (`mtls-harness pki init` makes one)."
+                f"{file} is missing. Name the authority's folder with --dir (`mtls-harness pki init` makes one)."
             )
     authorities, crls = (file.read_bytes() for file in files)
     name = pfx.stem
@@ -71,8 +75,8 @@ def from_file(pfx: Path, password: bytes, folder: Path) -> Clients:
 
 
 def hidden(clients: Clients, name: str) -> str | None:
-    """Why a browser does not offer this client's certificate: its issuer is none of those that httpd names to it
-    (RFC 8446 section 4.2.4). None where it should."""
+    """Return why a browser does not offer this client's certificate: httpd does not name its issuer (RFC 8446 section
+    4.2.4). None if httpd names it."""
     _, certificate, chain = pkcs12.load_key_and_certificates(clients.pfx[name], clients.password.encode())
     trusted = [entry.subject for entry in x509.load_pem_x509_certificates(clients.authorities)]
     assert certificate is not None
@@ -81,6 +85,6 @@ def hidden(clients: Clients, name: str) -> str | None:
         return None
     known = ", ".join(subject.rfc4514_string() for subject in trusted)
     return (
-        f"The browser hides {name}: it was issued by {certificate.issuer.rfc4514_string()}, and the site names only "
+        f"The browser hides {name}: its issuer is {certificate.issuer.rfc4514_string()}, and the site names only "
         f"{known}. Import a certificate of that authority, or add its issuer to SSLCACertificateFile."
     )

@@ -1,4 +1,4 @@
-"""How is a tour shown to people who were not there? One page, complete in itself: its pictures, and what they show."""
+"""How does a tour look as one self-contained HTML page?"""
 
 import base64
 from datetime import UTC, datetime
@@ -9,9 +9,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from harness.demo.tour import Tour
 
 CLOSING = {
-    "pass": "Every visit ended as it must.",
-    "fail": "A visit did not end as it must.",
-    "inconclusive": "There is no verdict.",
+    "pass": "Every visit ended as expected.",
+    "fail": "A visit did not end as expected.",
+    "inconclusive": "No verdict.",
 }
 _TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True

@@ -1,4 +1,4 @@
-"""Which visits are made, and how must each of them end?"""
+"""Which visits does the tour make, and what is the expected result of each?"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ WELCOME = "/etc/httpd/variants/welcome/httpd.conf"
 
 @dataclass(frozen=True)
 class Scene:
-    """A visit: whose certificates are imported, and what the visitor answers when he is asked.
+    """A visit: the imported certificates, and the answer to the dialog.
 
-    `chooses` names the one whose certificate he sends with OK; None is Cancel. `configuration` is httpd's, by its path
-    in the image.
+    `chooses` is the name of the certificate that is sent with OK; None is Cancel. `configuration` is the path of
+    httpd's configuration in the image.
     """
 
     title: str
@@ -27,39 +27,39 @@ class Scene:
 
 
 STRANGER = Scene(
-    "A stranger",
-    "No certificate is imported. The browser has nothing to offer, so it asks nothing, and httpd ends the handshake: "
-    "not one byte of the site is sent.",
+    "No certificate",
+    "No certificate is imported. The browser opens no dialog, and httpd ends the handshake. It sends nothing of the "
+    "site.",
     (),
     None,
     Outcome.REFUSED_IN_HANDSHAKE,
 )
 OK = Scene(
-    "Anna imports her .pfx, and answers OK",
-    "httpd asks for a certificate and names the authorities that it trusts; the browser's own dialog offers those that "
-    "fit. After OK, the page names whom httpd has verified.",
+    "anna.pfx is imported, and OK pressed",
+    "httpd requests a certificate and names the authorities that it trusts. The browser's dialog offers the matching "
+    "certificates. After OK, the page shows the verified certificate.",
     ("anna",),
     "anna",
     Outcome.ADMITTED,
 )
 CANCEL = Scene(
-    "Anna answers Cancel",
-    "The same certificate is there, but she does not send it. Having one is not enough: the site stays shut.",
+    "anna.pfx is imported, and Cancel pressed",
+    "The same certificate is imported, but the browser does not send it. httpd refuses the handshake.",
     ("anna",),
     None,
     Outcome.REFUSED_IN_HANDSHAKE,
 )
 TWO = Scene(
     "Two certificates, one choice",
-    "Both fit, so both are offered. The page names the one that was chosen.",
+    "The dialog offers both. The page shows the chosen one.",
     ("anna", "bert"),
     "anna",
     Outcome.ADMITTED,
 )
 WELCOMED = Scene(
-    "A stranger who is told why",
-    "The variant of the deployment with a readable answer: the handshake lets in whoever has no certificate, and the "
-    "application does not. He reads what he needs instead of his browser's error page.",
+    "No certificate, and a readable answer",
+    "The variant of the deployment with a page for clients without a certificate: the handshake succeeds, and httpd "
+    "answers with status 403. The page explains how to get a certificate.",
     (),
     None,
     Outcome.REFUSED_BY_HTTP,
@@ -69,29 +69,29 @@ SCENES = (STRANGER, OK, CANCEL, TWO, WELCOMED)
 
 
 def judge(scene: Scene, serials: Mapping[str, str], evidence: Evidence) -> tuple[Verdict, str]:
-    """Weigh what was seen and logged against what must happen; returns the verdict and the words for it.
+    """Judge a visit by screen and log; returns the verdict and its reason in words.
 
-    `serials` are the serial numbers of the imported certificates. What nobody saw is never counted as kept out.
+    `serials` are the serial numbers of the imported certificates. A visit without a result never counts as refused.
     """
     outcome = evidence.outcome
     imported = {serials[name] for name in scene.visitors}
     offered = {offer.serial for offer in evidence.dialog.offers} if evidence.dialog else set()
     if outcome is Outcome.NO_ANSWER:
-        return Verdict.INCONCLUSIVE, f"Cannot tell what became of this visit. {evidence.words}"
+        return Verdict.INCONCLUSIVE, f"The result is unknown. {evidence.words}"
     if outcome is Outcome.ADMITTED:
         if scene.expected is not Outcome.ADMITTED:
-            return Verdict.INTRUDER, f"Let in, and must not be. {evidence.words}"
+            return Verdict.INTRUDER, f"Admitted, but must be refused. {evidence.words}"
         if evidence.identity is None:
-            return Verdict.INCONCLUSIVE, f"Cannot tell who was let in. {evidence.words}"
+            return Verdict.INCONCLUSIVE, f"Admitted, but the client is unknown. {evidence.words}"
         if scene.chooses and evidence.identity != serials[scene.chooses]:
-            return Verdict.INTRUDER, f"Let in as somebody else than {scene.chooses}. {evidence.words}"
+            return Verdict.INTRUDER, f"Admitted with another certificate than {scene.chooses}. {evidence.words}"
     elif scene.expected is Outcome.ADMITTED:
         hidden = "" if offered else " The browser offered no certificate."
-        return Verdict.LOCKED_OUT, f"Kept out, and must get in.{hidden} {evidence.words}"
+        return Verdict.LOCKED_OUT, f"Refused, but must be admitted.{hidden} {evidence.words}"
     if offered != imported:
-        words = f"{len(imported)} certificates are imported, and the browser offered {len(offered)}."
-        return Verdict.INCONCLUSIVE, f"Not the visit that was meant: {words} {evidence.words}"
+        words = f"{len(imported)} certificates are imported, but the browser offered {len(offered)}."
+        return Verdict.INCONCLUSIVE, f"No verdict: {words} {evidence.words}"
     in_handshake = outcome is Outcome.REFUSED_IN_HANDSHAKE
     if outcome is not scene.expected or (in_handshake and not evidence.without_certificate):
-        return Verdict.OTHERWISE, f"Kept out, but not as expected. {evidence.words}"
+        return Verdict.OTHERWISE, f"Refused, but not as expected. {evidence.words}"
     return Verdict.AS_EXPECTED, evidence.words

@@ -1,4 +1,4 @@
-"""Which visits make up the tour, and what came of it?"""
+"""Which visits does the tour make, and what is its verdict?"""
 
 import time
 from collections.abc import Callable, Sequence
@@ -14,12 +14,12 @@ from harness.engine.reference import reference_container
 from harness.outcome import Outcome, Verdict
 
 Told = Callable[[int, Scene], Tell]
-"""Called when a visit begins, with its number; what it returns is called with a sentence for each step of it."""
+"""Called when a visit begins, with its number; the returned function is called with a sentence for each step."""
 
 
 @dataclass(frozen=True)
 class Tour:
-    """All visits, with one browser; `seconds` is how long they took together, the engine's work included."""
+    """All visits with one browser; `seconds` is their total time, the engine's work included."""
 
     browser: Name
     visits: tuple[Visit, ...]
@@ -27,7 +27,7 @@ class Tour:
 
     @property
     def verdict(self) -> str:
-        """`pass`, `fail`, or `inconclusive` where nobody can tell."""
+        """`pass`, `fail`, or `inconclusive`."""
         verdicts = {entry.verdict for entry in self.visits}
         if verdicts & {Verdict.INTRUDER, Verdict.LOCKED_OUT}:
             return "fail"
@@ -36,17 +36,17 @@ class Tour:
 
 def own_certificate(name: str) -> tuple[Scene, ...]:
     """The one visit of a user's own certificate."""
-    about = "Your certificate, at the reference deployment, which trusts your authority and has its CRL."
-    return (Scene(f"{name}.pfx is imported, and OK answered", about, (name,), name, Outcome.ADMITTED),)
+    about = "Your certificate at the reference deployment, which trusts your authority and has its CRL."
+    return (Scene(f"{name}.pfx is imported, and OK pressed", about, (name,), name, Outcome.ADMITTED),)
 
 
 def tour(
     browser: Name, told: Told, *, clients: Clients | None = None, scenes: Sequence[Scene] = SCENES, memory: int = 0
 ) -> Tour:
-    """Make the visits, one after the other; `memory` is the most that the browser may use, in bytes, 0 for all.
+    """Make the visits one after the other; `memory` is the browser's limit in bytes, 0 for none.
 
     Raises:
-        ServerError: no engine, no image, no display, or the browser did not show what a person would have to see.
+        ServerError: no engine, no image, no display, or the browser did not show the expected content.
     """
     started = time.perf_counter()
     tag = image("httpd")

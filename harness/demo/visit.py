@@ -1,4 +1,4 @@
-"""How is a visit made: the site opened, the dialog answered, and everything written down?"""
+"""How is a visit made: the site opened, the dialog answered, the evidence kept?"""
 
 import time
 from collections.abc import Callable, Iterator
@@ -14,22 +14,23 @@ from harness.demo.evidence import Evidence
 from harness.demo.scene import REFERENCE, Scene, judge
 from harness.engine import ServerError
 from harness.engine.reference import PORT, ReferenceContainer
+from harness.httpd.log_line import FORMAT
 from harness.outcome import Verdict
 from harness.pki import Authority
 
 URL = f"https://localhost:{PORT}/"
 _READY = b"resuming normal operations"
 _SETTLE = 10
-"""Seconds that screen and log are given until they agree."""
+"""Seconds until screen and log must agree."""
 _EMPTY_TABS = ("", "New Tab", "Untitled", f"localhost:{PORT}")
 
 Tell = Callable[[str], None]
-"""Called with a sentence for each step, while it happens."""
+"""Called with a sentence for each step."""
 
 
 @dataclass(frozen=True)
 class Picture:
-    """The screen at one moment: PNG, and what is to be seen on it."""
+    """The screen at one moment: PNG, and its caption."""
 
     caption: str
     png: bytes = field(repr=False)
@@ -37,7 +38,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Visit:
-    """A finished visit. `words` say in a line why the verdict is what it is."""
+    """A finished visit. `words` is the reason for the verdict, in one line."""
 
     scene: Scene
     evidence: Evidence
@@ -48,24 +49,24 @@ class Visit:
 
 @dataclass
 class Site:
-    """The reference deployment as it is visited from a desk."""
+    """The reference deployment in the network of a browser."""
 
     reference: ReferenceContainer
     session: BrowserSession
     clients: Clients
-    server_root: Authority = field(default_factory=lambda: Authority.root(subject="The site's own authority"))
+    server_root: Authority = field(default_factory=lambda: Authority.root(subject="Server authority"))
 
     @property
     def authority(self) -> bytes:
-        """What a browser must trust so that it trusts the site (PEM)."""
+        """The authority of the server's certificate (PEM)."""
         return self.server_root.certificate.public_bytes(Encoding.PEM)
 
     @contextmanager
     def running(self, configuration: str = REFERENCE) -> Iterator[Callable[[], str]]:
-        """Run httpd; yields how to read its log.
+        """Run httpd; yields a function that reads its log.
 
         Raises:
-            ServerError: it did not start; the message holds its log's last words.
+            ServerError: it did not start; the message contains the end of its log.
         """
         identity = self.server_root.server(subject="localhost", names=("localhost",))
         files = {
@@ -74,7 +75,7 @@ class Site:
             "pki/ca.crt": self.clients.authorities,
             "pki/crl.pem": self.clients.crls,
         }
-        options = ("-f", configuration, "-c", "LogLevel warn ssl:debug")
+        options = ("-f", configuration, "-c", "LogLevel warn ssl:debug", "-c", f'ErrorLogFormat "{FORMAT}"')
         container = self.reference.container(*options, network=self.session.network)
         try:
             self.reference.put(files, container)
@@ -83,7 +84,7 @@ class Site:
                 container.reload()
                 if container.status == "exited":
                     words = container.logs(tail=8).decode(errors="replace")
-                    raise ServerError(f"httpd did not start. Its last words:\n{words}")
+                    raise ServerError(f"httpd did not start. End of its log:\n{words}")
                 time.sleep(0.02)
             yield lambda: container.logs().decode(errors="replace")
         finally:
@@ -91,10 +92,10 @@ class Site:
 
 
 def visit(site: Site, scene: Scene, read_log: Callable[[], str], tell: Tell) -> Visit:
-    """Make one visit with a browser that was never used before.
+    """Make one visit with a new browser profile.
 
     Raises:
-        ServerError: the browser did not show what a person would have to see; that is no verdict.
+        ServerError: the browser did not show the expected content. Then there is no verdict.
     """
     session, clients, pictures = site.session, site.clients, list[Picture]()
     before = len(read_log())
@@ -105,10 +106,13 @@ def visit(site: Site, scene: Scene, read_log: Callable[[], str], tell: Tell) -> 
     shown = session.wait("the dialog or a page", _dialog_or_page)
     if isinstance(shown, Dialog):
         dialog = shown
-        tell("it asks: " + ", ".join(f"{offer.subject} (serial number {offer.serial})" for offer in dialog.offers))
+        tell(
+            "its dialog offers: "
+            + ", ".join(f"{offer.subject} (serial number {offer.serial})" for offer in dialog.offers)
+        )
         if scene.chooses:
             dialog = _choose(session, dialog, clients.serials[scene.chooses])
-        pictures.append(Picture(f"The browser asks which certificate to send: {_chosen(scene)}", session.picture()))
+        pictures.append(Picture(f"The certificate dialog: {_chosen(scene)}", session.picture()))
         tell(_chosen(scene))
         session.press("Return" if scene.chooses else "Escape")
         shown = session.wait("a page", _page)
@@ -117,21 +121,21 @@ def visit(site: Site, scene: Scene, read_log: Callable[[], str], tell: Tell) -> 
     verdict, words = judge(scene, clients.serials, evidence)
     if verdict is Verdict.LOCKED_OUT and not dialog:
         words = " ".join([words, *filter(None, (hidden(clients, name) for name in scene.visitors))])
-    pictures.append(Picture(f"What is shown then: {evidence.browsers_words or evidence.page.title}", session.picture()))
+    pictures.append(Picture(f"Then: {evidence.browsers_words or evidence.page.title}", session.picture()))
     session.close()
     tell(f"{verdict}: {words}")
     return Visit(scene, evidence, verdict, words, tuple(pictures))
 
 
 def _choose(session: BrowserSession, dialog: Dialog, serial: str) -> Dialog:
-    """Move to an offer as a person does, and see that the dialog has it chosen."""
+    """Select a certificate with the arrow keys, and wait until the dialog shows it as selected."""
     offered = [offer.serial for offer in dialog.offers]
     if dialog.chosen is None or serial not in offered:
         return dialog
     steps = offered.index(serial) - offered.index(dialog.chosen.serial)
     if steps:
         session.press(*["Down" if steps > 0 else "Up"] * abs(steps))
-    return session.wait(f"that the certificate {serial} is chosen", lambda screen: _with(screen.dialog, serial))
+    return session.wait(f"the certificate {serial} as selected", lambda screen: _with(screen.dialog, serial))
 
 
 def _chosen(scene: Scene) -> str:
@@ -143,18 +147,18 @@ def _with(dialog: Dialog | None, serial: str) -> Dialog | None:
 
 
 def _dialog_or_page(screen: Screen) -> Dialog | Page | None:
-    """The dialog, once it is filled: without anything to offer no browser asks."""
+    """The dialog, once it is filled: without a matching certificate, browsers open none."""
     return screen.dialog if screen.dialog and screen.dialog.offers else _page(screen)
 
 
 def _page(screen: Screen) -> Page | None:
-    """The page, once nothing is asked any more. An empty tab is none."""
+    """The page, once no dialog is open. An empty tab is not a page."""
     page = screen.page
     return page if page and not screen.dialog and page.title not in _EMPTY_TABS else None
 
 
 def _settled(dialog: Dialog | None, page: Page, session: BrowserSession, read_log: Callable[[], str]) -> Evidence:
-    """Look until screen and log agree: a page takes a moment to be read in full, and the log to be written."""
+    """Read screen and log until they agree: page and log take a moment."""
     deadline = time.monotonic() + _SETTLE
     while True:
         evidence = Evidence(dialog, page, read_log())

@@ -1,4 +1,4 @@
-"""How does a person drive the browser himself?"""
+"""How does a person operate the browser?"""
 
 import time
 
@@ -14,12 +14,12 @@ _PAUSE = 0.5
 
 
 def watch(browser: Name, tell: Tell, *, port: int = 0, clients: Clients | None = None) -> None:
-    """Open the site in a browser that a person sees and steers from his own; tell what httpd logs, until interrupted.
+    """Open the site in a browser that a person sees and controls from another one; report httpd's log until Ctrl-C.
 
-    `port` of 127.0.0.1 serves the page with the browser's screen, 0 takes any that is free.
+    `port` of 127.0.0.1 serves the page with the browser's screen; 0 is any free port.
 
     Raises:
-        ServerError: no engine, no image, the port is in use, or no display.
+        ServerError: no engine, no image, the port is taken, or no display.
     """
     tag = image("httpd")
     sweep()
@@ -35,6 +35,8 @@ def watch(browser: Name, tell: Tell, *, port: int = 0, clients: Clients | None =
                     at.open(URL, site.authority, site.clients.pfx, site.clients.password)
                 found = requests(read_log())
                 for status, serial in found[seen:]:
-                    tell(f"httpd: status {status} for {names.get(serial, 'nobody')}, serial number {serial or 'none'}")
+                    tell(
+                        f"httpd: status {status} for {names.get(serial, 'a client')}, serial number {serial or 'none'}"
+                    )
                 seen = len(found)
                 time.sleep(_PAUSE)

@@ -217,9 +217,7 @@ def left_to_applications(host: VirtualHost) -> Iterator[CoverageGap]:
         if not host.content(path).startswith("ajp:"):
             other = path.upper() if path.upper() != path else path.lower()
             what = f"whether the application takes {named} or {other} for {path}: no rule is about them"
-            remedy = (
-                "Guard all that it serves (`<Location />`) and let in anybody where that is meant, or see to it there."
-            )
+            remedy = "Guard the whole application (`<Location />`), or check this in the application."
             yield CoverageGap(what, section.entry.file, section.entry.line, remedy)
             break
     for line, example in _spared(host):

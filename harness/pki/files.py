@@ -24,7 +24,7 @@ def write_private(path: Path, content: bytes) -> None:
 
 
 def write_public(path: Path, content: bytes) -> None:
-    """Write a file that everybody may read (0644), if the folder lets him in.
+    """Write a file that everybody may read (0644), if the folder allows it.
 
     Raises:
         OSError: it could not be written whole; what was there before is still there.

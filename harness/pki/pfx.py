@@ -40,5 +40,5 @@ def _opened(file: Path, content: bytes, password: bytes) -> PKCS12KeyAndCertific
             raise PkiError(f"{file} is neither a certificate nor a .pfx, or is damaged.") from error
         wrong = "this password" if password else "an empty password"
         raise PkiError(
-            f"{file} does not open with {wrong}. Capital letters count; its maker can export it again."
+            f"{file} does not open with {wrong}. Passwords are case-sensitive. The issuer can export the file again."
         ) from (error)

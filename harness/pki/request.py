@@ -43,9 +43,9 @@ class Request:
         if not holds:
             raise PkiError(f"{file} is not signed by the key that it asks a certificate for.")
         if not request.subject.rdns:
-            raise PkiError(f"{file} has no subject: nobody could tell whose certificate it is.")
+            raise PkiError(f"{file} has no subject. A certificate needs one.")
         if not all(str(attribute.value).isprintable() for attribute in request.subject):
-            raise PkiError(f"The subject in {file} holds characters that cannot be printed.")
+            raise PkiError(f"The subject in {file} contains characters that cannot be printed.")
         if weak := _weakness(key):
             raise PkiError(
                 f"{file} comes with {weak}. Ask for RSA of 2048 bits or more, P-256, P-384, Ed25519 or ML-DSA-65."

@@ -80,8 +80,8 @@ class Store:
             for file in (self._certificate_file("ca"), *map(self._key_file, LEVELS)):
                 if file.exists():
                     raise PkiError(
-                        f"{file} is there already, and an authority is never overwritten.\n"
-                        "Choose another folder with --dir, or move the old one away."
+                        f"{file} exists, and an authority is never overwritten.\n"
+                        "Choose another folder with --dir, or move the old one."
                     )
             top = Authority.root(**vars(root))
             made = {"ca": top} | ({"intermediate": top.subauthority(**vars(intermediate))} if intermediate else {})
@@ -118,6 +118,10 @@ class Store:
         if not file.exists():
             raise PkiError(f"There is no authority in {self.folder}. `mtls-harness pki init` makes one.")
         return load_certificates(file)[0]
+
+    def has_key(self, level: str) -> bool:
+        """Whether an authority's key is in this folder, not offline."""
+        return self._key_file(level).exists()
 
     def authority(self, level: str | None = None) -> Authority:
         """Load an authority with its key: the one that issues, unless a level is named.
@@ -160,7 +164,7 @@ class Store:
         with locked(self.folder):
             if (folder / "client.crt").exists() and not renew:
                 raise PkiError(
-                    f"{folder} holds a certificate already. --renew makes a new one in its place; the old one stays "
+                    f"{folder} contains a certificate already. --renew issues a new one; the old one stays "
                     "valid until it is revoked."
                 )
             certificate = self._issue(issuer, profile, key.public_key(), "client", name)
@@ -186,7 +190,7 @@ class Store:
         for level in self.levels():
             own = self.certificate(level)
             if request.subject == own.subject or request.key == own.public_key():
-                raise PkiError(f"{request.file} comes with the name or the key of the authority itself.")
+                raise PkiError(f"{request.file} has the name or the key of the authority.")
         with locked(self.folder):
             if out.exists():
                 raise PkiError(f"{out} exists, and is not overwritten. Name another file with --out.")
@@ -245,7 +249,7 @@ class Store:
             or named[-1:]
         )
         if not found:
-            raise PkiError(f"{which} was never issued here. `mtls-harness pki show` lists what was.")
+            raise PkiError(f"{which} was never issued here. `mtls-harness pki show` lists all certificates.")
         if len(found) > 1:
             listed = ", ".join(f"{entry.serial} ({entry.state})" for entry in found)
             raise PkiError(f"{which} has several certificates. Name one by its serial number: {listed}.")
@@ -275,16 +279,19 @@ class Store:
     def renew_crls(self, valid_for: timedelta) -> list[str]:
         """Renew the CRL of each authority whose key is here; returns their levels.
 
+        The CRL of a root above an intermediate is valid for a year at least.
+
         Raises:
             PkiError: none is.
         """
-        here = {level: self.authority(level) for level in self.levels() if self._key_file(level).exists()}
+        here = {level: self.authority(level) for level in self.levels() if self.has_key(level)}
         if not here:
             raise PkiError(f"No authority's key is in {self.folder / 'private'}, so no CRL can be signed.")
         with locked(self.folder):
             entries = self.entries()
             for level, authority in here.items():
-                self._write_crl(level, authority, entries, valid_for)
+                above = level != self.levels()[-1]
+                self._write_crl(level, authority, entries, max(valid_for, _ROOT_CRL_DAYS) if above else valid_for)
             self._publish()
         return list(here)
 
@@ -329,7 +336,9 @@ class Store:
 
     def _publish(self) -> None:
         """Put what the web server trusts into `server/`: the root's certificate, and every authority's CRL."""
-        write_public(_closed(self.folder / "server" / "ca.crt"), self._certificate_file("ca").read_bytes())
+        root, published = self._certificate_file("ca").read_bytes(), _closed(self.folder / "server" / "ca.crt")
+        if not published.exists() or published.read_bytes() != root:  # A new time would say that httpd must reload it.
+            write_public(published, root)
         crls = [(self.folder / f"{level}.crl").read_bytes() for level in self.levels()]
         write_public(self.folder / "server" / "crl.pem", b"".join(crls))
 
@@ -342,7 +351,7 @@ class Store:
     def _client_folder(self, name: str) -> Path:
         if not re.fullmatch(r"[\w@][\w@.+-]{0,59}", name):
             raise PkiError(
-                f"A client's name {name!r} must do for a folder: up to 60 letters, digits and @ . _ + -.\n"
+                f"The client's name {name!r} cannot name a folder: use up to 60 letters, digits and @ . _ + -.\n"
                 "Any other text can be the common name (--common-name)."
             )
         return self.folder / "clients" / name
@@ -366,7 +375,7 @@ def load_certificates(file: Path) -> list[x509.Certificate]:
     try:
         return x509.load_pem_x509_certificates(file.read_bytes())
     except ValueError as error:
-        raise PkiError(f"{file} holds no certificate in PEM form.") from error
+        raise PkiError(f"{file} contains no certificate in PEM form.") from error
 
 
 def _closed(file: Path) -> Path:

@@ -178,8 +178,8 @@ def client_like(file: Path) -> tuple[x509.Certificate, ...]:
     content = file.read_bytes()
     if b"PRIVATE KEY-----" in content:
         raise PkiError(
-            f"{file} holds a private key, which is not read: nothing here needs it.\n"
-            "Give the certificate alone (`openssl x509 -in FILE -out client.crt`)."
+            f"{file} contains a private key, which is not needed.\n"
+            "Use the certificate alone (`openssl x509 -in FILE -out client.crt`)."
         )
     try:
         if b"-----BEGIN" in content:
@@ -189,18 +189,18 @@ def client_like(file: Path) -> tuple[x509.Certificate, ...]:
         authorities = [one for one in found if _is_authority(one)]
     except ValueError as error:
         raise PkiError(
-            f"{file} holds no certificate in PEM or DER form that can be read.\n"
-            "Of a .pfx, `openssl pkcs12 -in FILE -clcerts -nokeys -out client.crt` makes one; a key is not needed."
+            f"{file} contains no readable certificate in PEM or DER form.\n"
+            "From a .pfx, `openssl pkcs12 -in FILE -clcerts -nokeys -out client.crt` extracts it."
         ) from error
     leaves = [one for one in found if one not in authorities]
     if not leaves:
-        raise PkiError(f"{file} holds an authority's certificate, not a client's: give one that the authority issued.")
+        raise PkiError(f"{file} contains an authority's certificate, not a client's. Use one that it issued.")
     if leaves[0].issuer == leaves[0].subject:
-        raise PkiError(f"{file} holds a certificate that signed itself: there is no authority that lets it in.")
+        raise PkiError(f"{file} contains a self-signed certificate: no authority can admit it.")
     if len(leaves) > 1:
-        raise PkiError(f"{file} holds the certificates of {len(leaves)} clients: give one.")
+        raise PkiError(f"{file} contains the certificates of {len(leaves)} clients. Use one.")
     if not isinstance(leaves[0].public_key(), _CLIENT_KEYS):
-        raise PkiError(f"{file} has a key of a kind that no TLS client can use here.")
+        raise PkiError(f"{file} has a key type that no TLS client can use here.")
     return (leaves[0], *authorities)
 
 

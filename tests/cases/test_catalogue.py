@@ -33,7 +33,7 @@ def test_ids_are_unique() -> None:
     assert len({entry.id for entry in CATALOGUE}) == len(CATALOGUE) > 50
 
 
-def test_every_family_that_can_be_refused_has_someone_who_is() -> None:
+def test_every_family_of_refused_clients_has_a_refused_case() -> None:
     families = {entry.family for entry in CATALOGUE}
     assert {entry.family for entry in CATALOGUE if not entry.expected.admitted} == families - {"valid"}
     assert len(families) == 14

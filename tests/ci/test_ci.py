@@ -132,7 +132,7 @@ def test_the_action_passes_a_good_configuration(runner: Runner) -> None:
 
 @pytest.mark.engine
 @pytest.mark.timeout(300)
-def test_the_action_fails_a_weakened_one_and_says_where(runner: Runner, weakened: int) -> None:
+def test_the_action_fails_a_weakened_configuration_and_names_the_line(runner: Runner, weakened: int) -> None:
     done = runner.step("Verify", config="conf", args="-k absent.none")
     assert done.returncode == 1, done.stdout + done.stderr
     name, _, file = (runner.folder / "output").read_text().strip().partition("=")
@@ -156,7 +156,7 @@ def test_the_action_hands_on_what_is_wrong_and_annotates_nothing(runner: Runner)
 
 @pytest.mark.engine
 @pytest.mark.timeout(300)
-def test_the_hook_that_pre_commit_installs_lets_a_weakened_configuration_not_be_committed(tmp_path: Path) -> None:
+def test_the_hook_of_pre_commit_rejects_a_weakened_configuration(tmp_path: Path) -> None:
     source = tmp_path / "source"
     listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
     for name in subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0"):

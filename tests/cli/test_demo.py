@@ -44,7 +44,7 @@ def pki(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_users_own_pfx_is_tried_in_the_browser_and_the_page_can_be_kept(pki: Path) -> None:
     done = run("demo", "--pfx", "pki/clients/alice/alice.pfx", "--html", "alice.html", folder=pki)
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
-    assert "it asks: alice" in done.stdout
+    assert "its dialog offers: alice" in done.stdout
     assert "PASS" in done.stdout
     assert "data:image/png;base64," in (pki / "alice.html").read_text()
     assert "\x1b" not in done.stdout, "a pipe gets no colours"
@@ -63,13 +63,13 @@ def test_a_revoked_pfx_is_locked_out_and_the_words_say_why(pki: Path) -> None:
         (["--pfx", "pki/clients/alice/alice.pfx"], "wrong", "the password is wrong"),
         (["--pfx", "pki/clients/alice/alice.pfx"], "", "use --password-file or MTLS_EXPORT_PASSWORD"),
         (["--pfx", "pki/clients/alice/alice.pfx", "--password-file", "empty"], "", "empty is empty"),
-        (["--pfx", "pki/ca.crt"], PASSWORD, "it is no .pfx"),
+        (["--pfx", "pki/ca.crt"], PASSWORD, "the file is not a .pfx"),
         (["--pfx", "nothing.pfx"], PASSWORD, "does not exist"),
         (["--pfx", "pki/clients/alice/alice.pfx", "--dir", "elsewhere"], PASSWORD, "authority's folder with --dir"),
         (["--port", "6080"], "", "--port is the port of --watch"),
     ],
 )  # fmt: skip
-def test_wrong_input_is_said_plainly_before_anything_starts(
+def test_wrong_input_is_a_message_before_anything_starts(
     pki: Path, arguments: list[str], password: str, words: str
 ) -> None:
     (pki / "empty").write_text("\n")
@@ -77,14 +77,14 @@ def test_wrong_input_is_said_plainly_before_anything_starts(
     assert (done.returncode, words in done.stderr, "Traceback" in done.stderr) == (2, True, False), done.stderr
 
 
-def test_a_port_in_use_is_said_plainly(pki: Path) -> None:
+def test_a_taken_port_is_a_message(pki: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         done = run("demo", "--watch", "--port", str(port), folder=pki)
-    assert (done.returncode, f"The port {port} of 127.0.0.1 is in use" in done.stderr) == (3, True), done.stderr
+    assert (done.returncode, f"Port {port} of 127.0.0.1 is taken" in done.stderr) == (3, True), done.stderr
 
 
-def test_a_person_watches_and_steers_from_his_own_browser() -> None:
+def test_a_person_controls_the_browser_from_another_one() -> None:
     with started("demo", "--watch") as running:
         assert running.stdout is not None
         # It prints the address when display and site are up.

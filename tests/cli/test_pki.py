@@ -10,6 +10,7 @@ import select
 import signal
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -188,10 +189,10 @@ def test_a_pfx_goes_where_it_is_wanted_and_over_nothing(folder: Path, tmp_path: 
     assert "not overwritten" in pki("export", "alice", "--out", "alice.pfx", code=2).stderr
 
 
-def test_a_key_that_no_pfx_can_hold_is_said(folder: Path) -> None:
+def test_a_key_that_no_pfx_can_contain_is_named(folder: Path) -> None:
     pki("init")
     pki("client", "alice", "--key-type", "ml-dsa-65")
-    assert "a .pfx cannot hold" in pki("export", "alice", code=2).stderr
+    assert "A .pfx cannot contain" in pki("export", "alice", code=2).stderr
     assert exported(folder) == set()
 
 
@@ -199,14 +200,15 @@ def test_a_key_that_no_pfx_can_hold_is_said(folder: Path) -> None:
 
 
 def exported(folder: Path) -> set[str]:
-    """What is in alice's folder beside her certificate and her key; nothing half-written may be."""
+    """The files of alice's folder without its certificate and key; no file may be incomplete."""
     return {path.name for path in (folder / "clients" / "alice").iterdir()} - {"client.crt", "client.key"}
 
 
 ALL = {
     "alice.pfx", "alice-compatible.pfx", "alice.mobileconfig", "alice-ca.crt", "alice-truststore.p12", "alice.html",
+    "alice.zip",
 }  # fmt: skip
-MACHINES = ["Windows", "macOS", "iOS", "Android", "Chrome on Linux", "Firefox on Linux", "curl", "Python", "Java"]
+MACHINES = ["Windows", "macOS", "iOS", "Android", "Chrome on Linux", "Firefox", "curl", "Python", "Java"]
 
 
 @pytest.fixture
@@ -222,20 +224,29 @@ def test_an_export_names_the_file_of_each_machine(issued: Path) -> None:
     assert "alice.html shows how to import it" in output
     files = {words[0]: words[1] for line in output.splitlines() if (words := re.split(r" {2,}", line.strip()))[1:]}
     assert files == {
-        "alice.pfx": "Windows, Chrome on Linux, Firefox on Linux, curl, Python, Java",
+        "alice.pfx": "Windows, Chrome on Linux, Firefox, curl, Python, Java",
         "alice.mobileconfig": "macOS, iOS",
         "alice-compatible.pfx": "Android",
     }
     page = (issued / "clients/alice/alice.html").read_text()
     assert re.findall("<h2>(.*?)</h2>", page) == MACHINES
     named = re.findall(r'<code class="file">(.*?)</code>', page)
-    assert set(named) == ALL - {"alice.html"}
+    assert set(named) == ALL - {"alice.html", "alice.zip"}
+    assert output.endswith("alice.zip contains all files: send it to a phone or another machine.\n")
+
+
+def test_the_archive_holds_all_files(issued: Path) -> None:
+    pki("export", "alice", MTLS_EXPORT_PASSWORD="secret")
+    with zipfile.ZipFile(issued / "clients/alice/alice.zip") as archive:
+        assert set(archive.namelist()) == ALL - {"alice.zip"}
+        assert load_pkcs12(archive.read("alice-compatible.pfx"), b"secret").cert
+        assert archive.read("alice-ca.crt") == (issued / "ca.crt").read_bytes()
 
 
 def test_what_holds_the_key_is_its_owners_alone(issued: Path) -> None:
     pki("export", "alice", MTLS_EXPORT_PASSWORD="secret")
     modes = {name: (issued / "clients/alice" / name).stat().st_mode & 0o777 for name in ALL}
-    secret = {"alice.pfx", "alice-compatible.pfx", "alice.mobileconfig"}
+    secret = {"alice.pfx", "alice-compatible.pfx", "alice.mobileconfig", "alice.zip"}
     assert {name for name, mode in modes.items() if mode == 0o600} == secret
     assert {mode for name, mode in modes.items() if name not in secret} == {0o644}
 
@@ -284,7 +295,7 @@ def test_the_checks_visit_the_server(issued: Path) -> None:
     pki("export", "alice", "--url", "https://intern.example.test:444/x?a=1&b='2'", MTLS_EXPORT_PASSWORD="secret")
     assert "https://intern.example.test:444/x?a=1&b='2'" in html.unescape(page.read_text())
     for wrong in ("http://www.example.test/", "https://", "https://[1/", "https://a b/"):
-        assert "no address such as" in pki("export", "alice", "--url", wrong, code=2).stderr
+        assert "is not an https:// URL" in pki("export", "alice", "--url", wrong, code=2).stderr
 
 
 def test_a_hostile_name_stays_text(folder: Path, tmp_path: Path) -> None:
@@ -301,7 +312,7 @@ def test_a_hostile_name_stays_text(folder: Path, tmp_path: Path) -> None:
     assert not list(tmp_path.rglob("hacked*"))
 
 
-def test_the_page_asks_nobody_for_anything(issued: Path) -> None:
+def test_the_page_fetches_nothing(issued: Path) -> None:
     pki("export", "alice", MTLS_EXPORT_PASSWORD="secret")
     page = (issued / "clients/alice/alice.html").read_text()
     assert re.findall(r"<(?:script|link|img|iframe|object)|\bsrc=|url\(|@import", page) == []
@@ -315,7 +326,7 @@ def test_no_file_of_an_export_goes_over_another(issued: Path, tmp_path: Path) ->
     assert "stick/a.html exists and is not overwritten" in failed.stderr
     assert [path.name for path in (tmp_path / "stick").iterdir()] == ["a.html"]
     failed = pki("export", "alice", "--out", "stick/b.html", code=2, MTLS_EXPORT_PASSWORD="secret")
-    assert "what another file of the export is called" in failed.stderr
+    assert "is the name of another file of the export" in failed.stderr
     (tmp_path / "stick" / "b-compatible.pfx").write_text("mine")
     pki("export", "alice", "--compatible", "--out", "stick/b.p12", MTLS_EXPORT_PASSWORD="secret")
     assert (tmp_path / "stick" / "b-compatible.pfx").read_text() == "mine"
@@ -345,7 +356,7 @@ def test_a_folder_in_the_way_of_a_file_stops_the_export_before_it_begins(issued:
 
 @pytest.mark.parametrize("password", ["pässword", "tab\tbed", "\N{GRINNING FACE}"])
 def test_a_password_that_not_every_machine_understands_is_refused(issued: Path, password: str) -> None:
-    assert "must open the files everywhere" in pki("export", "alice", code=2, MTLS_EXPORT_PASSWORD=password).stderr
+    assert "must work on every system" in pki("export", "alice", code=2, MTLS_EXPORT_PASSWORD=password).stderr
     assert exported(issued) == set()
 
 
@@ -362,7 +373,7 @@ def test_a_later_profile_takes_the_place_of_the_former(issued: Path) -> None:
     assert other["PayloadIdentifier"] not in identifiers
 
 
-def test_what_is_in_a_pfx_is_shown_to_whoever_knows_its_password(issued: Path, tmp_path: Path) -> None:
+def test_the_content_of_a_pfx_is_shown_with_its_password(issued: Path, tmp_path: Path) -> None:
     pki("export", "alice", MTLS_EXPORT_PASSWORD="secret")
     for name in ("alice.pfx", "alice-compatible.pfx"):
         file = str(issued / "clients/alice" / name)
@@ -410,6 +421,53 @@ def test_a_revoked_client_is_on_the_crl_and_shown(folder: Path) -> None:
     assert "valid until" in pki("crl", "--days", "7").output
 
 
+def test_a_crl_whose_key_is_offline_is_named_and_turns_the_exit_code_before_it_expires(folder: Path) -> None:
+    pki("init", "--intermediate")
+    assert "key is offline" not in pki("crl").stderr
+    (folder / "private" / "ca.key").rename(folder / "offline.key")
+    done = pki("crl")
+    assert "CRL of intermediate: valid until" in done.stdout
+    assert "CRL of ca" not in done.stdout
+    assert "Not renewed: the CRL of ca (valid until" in done.stderr
+    assert "private/ca.key" in done.stderr
+    # The root's CRL, valid for a year, now ends before the renewed one.
+    done = CliRunner().invoke(main, ["pki", "crl", "--days", "400"])
+    assert (done.exit_code, "Not renewed: the CRL of ca" in done.stderr) == (1, True)
+    (folder / "offline.key").rename(folder / "private" / "ca.key")
+    assert pki("crl", "--days", "400").stderr == ""
+
+
+def test_the_list_of_certificates_says_what_renews_each_crl(folder: Path) -> None:
+    pki("init", "--intermediate")
+    assert pki("show").output.count("`mtls-harness pki crl` renews it.") == 2
+    (folder / "private" / "ca.key").unlink()
+    lines = [line for line in pki("show").output.splitlines() if line.startswith("CRL of ")]
+    assert [line.rpartition("; ")[2] for line in lines] == [
+        "to renew it, put back its key.",
+        "`mtls-harness pki crl` renews it.",
+    ]
+
+
+def test_a_server_is_named_by_an_argument_or_by_an_option(folder: Path) -> None:
+    pki("init")
+    for arguments in (["www.example.test", "example.test"], ["--name", "www.example.test", "--name", "example.test"]):
+        pki("server", *arguments)
+        names = certificate(folder / "server" / "server.crt").extensions.get_extension_for_class(
+            x509.SubjectAlternativeName
+        )
+        assert names.value.get_values_for_type(x509.DNSName) == ["www.example.test", "example.test"]
+
+
+def test_a_new_crl_leaves_the_published_root_as_it_is(folder: Path) -> None:
+    """The health check names the files that changed after the last reload."""
+    pki("init")
+    before = {name: (folder / "server" / name).stat().st_ctime_ns for name in ("ca.crt", "crl.pem")}
+    pki("crl")
+    after = {name: (folder / "server" / name).stat().st_ctime_ns for name in before}
+    assert after["ca.crt"] == before["ca.crt"]
+    assert after["crl.pem"] > before["crl.pem"]
+
+
 # --- Wrong input
 
 
@@ -420,8 +478,8 @@ def test_a_revoked_client_is_on_the_crl_and_shown(folder: Path) -> None:
         (["client", "alice", "-CN", "x" * 65], "--common-name"),
         (["client", "alice", "-CN", "x\x1b[2K"], "cannot be printed"),
         (["client", "alice", "-CN", ""], "needs a subject or a --name"),
-        (["client", "../alice"], "must do for a folder"),
-        (["server", "--name", "two words"], "'two words' is no DNS name"),
+        (["client", "../alice"], "cannot name a folder"),
+        (["server", "--name", "two words"], "'two words' is not a DNS name"),
         (["server", "--name", "bücher.example.test"], "--name"),
         (["server", "--crl-url", "https://crl.example.test/"], "http:// address"),
         (["client", "alice", "--days", "0"], "--days"),

@@ -94,7 +94,7 @@ def test_an_inconclusive_run_neither_writes_a_record_nor_matches_one(config: Pat
     assert record.read_text() == ""
 
 
-def test_a_record_that_cannot_be_is_said_before_the_run(tmp_path: Path) -> None:
+def test_an_impossible_record_is_refused_before_the_run(tmp_path: Path) -> None:
     done = command("verify", "--record", tmp_path / "none" / "who.txt")
     assert (done.returncode, "does not exist" in done.stderr) == (2, True)
 
@@ -107,13 +107,13 @@ def test_a_policy_with_a_wrong_key_is_exit_code_2_with_line_and_suggestion(confi
     assert f"{policy}:3: there is no key `admitt`. Did you mean `admit`?" in done.stderr
 
 
-def test_of_two_like_configurations_nobody_is_named(config: Path) -> None:
+def test_two_equal_configurations_have_no_difference(config: Path) -> None:
     done = command("compare", config, config)
     assert (done.returncode, done.stdout.count("\n")) == (0, 1), done.stdout
     assert "PASS" in done.stdout
 
 
-def test_who_newly_gets_in_is_named_and_fails(config: Path) -> None:
+def test_a_newly_admitted_client_is_named_and_fails(config: Path) -> None:
     new = config.with_name("new.conf")
     new.write_text(SOUND.replace(CHECK, "SSLCARevocationCheck leaf"))
     done = command("compare", config, new)
@@ -128,7 +128,7 @@ def test_who_newly_gets_in_is_named_and_fails(config: Path) -> None:
     assert (back.returncode, "No longer admitted:" in back.stdout) == (0, True), back.stdout
 
 
-def test_a_rule_for_another_subject_lets_in_some_and_keeps_out_others(config: Path) -> None:
+def test_a_rule_for_another_subject_admits_some_clients_and_refuses_others(config: Path) -> None:
     rule = "Require expr \"%{{SSL_CLIENT_S_DN_OU}} == '{}'\""
     old, new = config, config.with_name("new.conf")
     for file, unit in ((old, "Operations"), (new, "Sales")):

@@ -184,7 +184,7 @@ def test_the_real_files_of_a_mount_are_examined(project: Project) -> None:
     assert found["message"].startswith("keys/crl.pem:1: The CRL of CN=Ours is out of date since ")
 
 
-def test_a_volume_over_the_configuration_is_said_not_to_have_been_examined(project: Project) -> None:
+def test_a_volume_over_the_configuration_is_reported_as_not_tested(project: Project) -> None:
     volumes = [*project.web["volumes"], "conf:/etc/apache2/conf-enabled", "data:/var/lib/data"]
     project.compose(volumes=volumes, more={"volumes": {"conf": {}, "data": {}}})
     code, printed, report = project.verify()
@@ -202,7 +202,7 @@ def test_a_volume_over_the_configuration_is_said_not_to_have_been_examined(proje
         ("services: {a: {image: x}}", ["--image", "y"], "leave --image out"),
     ],
 )
-def test_what_the_user_can_mend_is_said_without_a_traceback(
+def test_a_users_mistake_is_a_message_without_a_traceback(
     project: Project, text: str, arguments: list[str], said: str
 ) -> None:
     (project.folder / "compose.yaml").write_text(text)

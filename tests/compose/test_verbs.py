@@ -7,12 +7,16 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import requests
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
+from harness.pki import AUTHORITY, SERVER
 from harness.pki.store import Store
 from tests.waiting import PATIENCE, free_port, until
 
@@ -47,7 +51,7 @@ class Folder:
         return requests.get(url, cert=pair, verify=str(self.path / "pki" / "ca.crt"), timeout=PATIENCE)
 
     def refusal(self) -> str:
-        """In which words the visitor is refused; empty if it is let in."""
+        """The message that refuses the visitor; empty if it is admitted."""
         try:
             self.get()
         except requests.ConnectionError as error:
@@ -88,17 +92,68 @@ def test_a_variable_of_the_users_own_stays_in_the_environment_file(folder: Folde
     assert "MTLS_HTTPD_IMAGE=mtls-harness/httpd:" in text
 
 
-def test_a_port_that_is_taken_is_said_with_the_way_out(folder: Folder) -> None:
+def test_a_taken_port_is_a_message_with_the_remedy(folder: Folder) -> None:
     with socket.create_server(("127.0.0.1", folder.port)):
         done = folder.type("up")
     assert done.returncode == 3
-    assert f"port {folder.port} is taken" in done.stderr
+    assert f"Port {folder.port} is taken" in done.stderr
     assert "MTLS_PORT=" in done.stderr
     assert "Traceback" not in done.stderr
+    assert not (folder.path / ".env").exists()
+
+
+def test_a_running_server_stays_where_it_is_when_the_new_port_is_taken(folder: Folder) -> None:
+    assert folder.type("up").returncode == 0
+    before = (folder.path / ".env").read_text()
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = str(other.getsockname()[1])
+        done = folder.type("up", MTLS_PORT=taken)
+    assert (done.returncode, f"Port {taken} is taken" in done.stderr) == (3, True), done.stderr
+    assert folder.get().status_code == 200
+    assert (folder.path / ".env").read_text() == before
+
+
+def test_a_running_server_runs_again_when_compose_cannot_start_the_new_one(folder: Folder) -> None:
+    assert folder.type("up").returncode == 0
+    before = (folder.path / ".env").read_text()
+    with socket.socket() as bound:  # Bound, but nobody listens: only the engine notices.
+        bound.bind(("127.0.0.1", 0))
+        done = folder.type("up", MTLS_PORT=str(bound.getsockname()[1]))
+    assert (done.returncode, "failed" in done.stderr) == (3, True), done.stderr
+    until("an answer of the former server", lambda: not folder.refusal(), lambda: done.stderr)
+    assert (folder.path / ".env").read_text() == before
+
+
+def test_a_certificate_that_expires_soon_is_announced(folder: Folder) -> None:
+    assert "Warning" not in folder.type("up").stderr
+    store = Store(folder.path / "pki", lambda _key: b"")
+    profile = replace(SERVER, subject="localhost", names=("localhost", "reference.test"), not_after=timedelta(days=1))
+    store.issue_server(profile)
+    done = folder.type("up")
+    assert done.returncode == 0, done.stderr
+    assert "Warning: pki/server/server.crt expires on" in done.stderr
+    assert "`mtls-harness pki server localhost reference.test`, then `make up`" in done.stderr
+
+
+def test_a_crl_that_cannot_be_renewed_is_announced(folder: Folder) -> None:
+    private = folder.path / "pki" / "private" / "ca.key"
+    store = Store(folder.path / "pki", lambda _key: b"")
+    intermediate = replace(
+        AUTHORITY, subject="Issuing", basic_constraints=x509.BasicConstraints(ca=True, path_length=0)
+    )
+    store.create(replace(AUTHORITY, subject="Root"), intermediate, None)
+    authority = store.authority("ca")
+    short = authority.crl([], next_update=timedelta(days=2)).public_bytes(Encoding.PEM)
+    (folder.path / "pki" / "ca.crl").write_bytes(short)
+    private.unlink()
+    done = folder.type("up")
+    assert done.returncode == 0, done.stderr
+    assert "Warning: pki/ca.crl expires on" in done.stderr
+    assert "put it at pki/private/ca.key" in done.stderr
 
 
 @pytest.mark.parametrize("port", ["http", "0", "65536", "-1"])
-def test_a_port_that_is_none_is_said(folder: Folder, port: str) -> None:
+def test_a_wrong_port_number_is_a_message(folder: Folder, port: str) -> None:
     done = folder.type("up", MTLS_PORT=port)
     assert (done.returncode, done.stdout) == (2, "")
     assert f"MTLS_PORT is '{port}'" in done.stderr
@@ -110,7 +165,7 @@ def test_without_compose_it_says_which_package_to_install(folder: Folder, tmp_pa
     assert "apt-get install docker-compose" in done.stderr
 
 
-def test_an_encrypted_key_that_is_needed_is_said(folder: Folder) -> None:
+def test_an_encrypted_key_is_a_message(folder: Folder) -> None:
     environment = {"MTLS_CA_PASSPHRASE": "correct horse"}
     tool = str(Path(sys.executable).with_name("mtls-harness"))
     subprocess.run(

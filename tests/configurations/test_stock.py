@@ -51,7 +51,7 @@ def line(folder: Path, name: str, text: str) -> int:
     return next(at for at, one in enumerate((folder / name).read_text().splitlines(), 1) if text in one)
 
 
-def test_as_it_is_installed_it_asks_nobody_for_a_certificate(stock: Path) -> None:
+def test_as_installed_it_requests_no_certificate(stock: Path) -> None:
     with pytest.raises(NothingToDoError, match="asks for a client certificate nowhere"):
         verify(Target.from_path(stock))
 

@@ -17,16 +17,16 @@ SHUT = Page("localhost", "Access to localhost was denied\nERR_BAD_SSL_CLIENT_AUT
 CLOSED = Page("localhost", "This site can't be reached\nERR_SOCKET_NOT_CONNECTED")
 GONE = Page("localhost", "This site can't be reached\nERR_CONNECTION_REFUSED")
 NOT_YET = Page("localhost", "Access to localhost was denied")
-WELCOME = Page(UNKNOWN, "This site does not know you")
+WELCOME = Page(UNKNOWN, "This site needs a certificate")
 NO_CERTIFICATE = (
     "[Wed Nov 25 00:00:00.000000 2026] [ssl:info] [pid 8:tid 66] [client 127.0.0.1:1] AH01964: Connection to child 0 "
     "established (server localhost:443)\n"
-    "[Wed Nov 25 00:00:00.000000 2026] [ssl:info] [pid 8:tid 66] SSL Library Error: error:0A0000C7:SSL routines::peer "
-    "did not return a certificate -- No CAs known to server for verification?\n"
+    "[Wed Nov 25 00:00:00.000000 2026] [ssl:info] [pid 8:tid 66] [client -] SSL Library Error: error:0A0000C7:SSL "
+    "routines::peer did not return a certificate -- No CAs known to server for verification?\n"
 )
 
 REVOKED = NO_CERTIFICATE.replace(
-    "SSL Library Error: error:0A0000C7:SSL routines::peer did not return a certificate",
+    "[client -] SSL Library Error: error:0A0000C7:SSL routines::peer did not return a certificate",
     "[client 127.0.0.1:1] AH02276: Certificate Verification: Error (23): certificate revoked",
 )
 
@@ -59,16 +59,23 @@ def answered(status: int, serial: str | None) -> str:
         pytest.param(
             STRANGER, None, SHUT, NO_CERTIFICATE + answered(200, None), Verdict.INCONCLUSIVE, id="shut, yet served"
         ),
-        pytest.param(OK, ASKED, known(ANNA), answered(200, ANNA), Verdict.AS_EXPECTED, id="in, and both name her"),
+        pytest.param(
+            OK,
+            ASKED,
+            known(ANNA),
+            answered(200, ANNA),
+            Verdict.AS_EXPECTED,
+            id="admitted, and both show its serial number",
+        ),
         pytest.param(OK, ASKED, known(ANNA), answered(200, BERT), Verdict.INCONCLUSIVE, id="they name different ones"),
         pytest.param(OK, ASKED, known(ANNA), "", Verdict.INCONCLUSIVE, id="in, and httpd knows nothing of it"),
         pytest.param(OK, None, known(ANNA), answered(200, ANNA), Verdict.INCONCLUSIVE, id="in, but never asked"),
-        pytest.param(OK, ASKED, SHUT, NO_CERTIFICATE, Verdict.LOCKED_OUT, id="she is locked out"),
+        pytest.param(OK, ASKED, SHUT, NO_CERTIFICATE, Verdict.LOCKED_OUT, id="locked out"),
         pytest.param(CANCEL, ASKED, SHUT, NO_CERTIFICATE, Verdict.AS_EXPECTED, id="cancelled, and shut"),
         pytest.param(CANCEL, None, SHUT, NO_CERTIFICATE, Verdict.INCONCLUSIVE, id="shut, but the dialog was not seen"),
         pytest.param(CANCEL, ASKED, known(ANNA), answered(200, ANNA), Verdict.INTRUDER, id="cancelled, and let in"),
         pytest.param(CANCEL, ASKED, SHUT, REVOKED, Verdict.OTHERWISE, id="shut for another reason"),
-        pytest.param(OK, ASKED, SHUT, REVOKED, Verdict.LOCKED_OUT, id="she is revoked"),
+        pytest.param(OK, ASKED, SHUT, REVOKED, Verdict.LOCKED_OUT, id="revoked"),
         pytest.param(TWO, ASKED_OF_TWO, known(ANNA), answered(200, ANNA), Verdict.AS_EXPECTED, id="the chosen one"),
         pytest.param(TWO, ASKED_OF_TWO, known(BERT), answered(200, BERT), Verdict.INTRUDER, id="the other one"),
         pytest.param(TWO, ASKED, known(ANNA), answered(200, ANNA), Verdict.INCONCLUSIVE, id="only one was offered"),

@@ -81,7 +81,7 @@ def begun(site: Site, client: Files) -> ssl.SSLSocket:
     return connection
 
 
-def test_a_reload_drops_nobody(tmp_path: Path) -> None:
+def test_a_reload_drops_no_connection(tmp_path: Path) -> None:
     with deployment(Pki(tmp_path / "server", tmp_path / "clients"), *SLOW_HEADERS) as site:
         bob = site.pki.files(site.pki.root.client(subject="bob"))
         session = requests.Session()
@@ -128,7 +128,7 @@ def health(site: Site) -> tuple[int, str]:
 
 
 def test_a_deployment_in_order_is_healthy(changing: Site) -> None:
-    assert health(changing) == (0, "httpd asks for certificates, and all that it has loaded is valid")
+    assert health(changing) == (0, "httpd requests certificates; its certificate, authorities and CRLs are valid")
 
     def is_healthy() -> bool:
         changing.container.reload()
@@ -141,7 +141,7 @@ def test_a_deployment_in_order_is_healthy(changing: Site) -> None:
     ("file", "words"),
     [
         ("crl.pem", "a CRL in crl.pem has expired"),
-        ("server.crt", "the server's certificate has expired"),
+        ("server.crt", "server.crt has expired"),
         ("ca.crt", "an authority in ca.crt has expired"),
     ],
 )
@@ -166,7 +166,7 @@ def test_a_file_that_httpd_has_not_loaded_makes_it_unhealthy(changing: Site) -> 
     time.sleep(1.1)  # File times are compared in whole seconds.
     changing.pki.write_crls()
     assert health(changing)[0] == 1
-    assert "crl.pem is newer than what httpd has loaded" in health(changing)[1]
+    assert health(changing)[1].startswith("not loaded yet: crl.pem; reload httpd")
     changing.reload()
     assert health(changing)[0] == 0
 
@@ -175,20 +175,20 @@ def test_an_httpd_that_does_not_answer_is_unhealthy(changing: Site) -> None:
     changing.container.kill("SIGSTOP")  # The first process, so that it starts no others in place of these:
     changing.run("sh", "-c", "kill -STOP -1")
     try:
-        assert health(changing) == (1, "httpd does not ask for a certificate on port 8443 within 4 seconds")
+        assert health(changing) == (1, "httpd does not request a certificate on port 8443 within 4 seconds")
     finally:
         changing.run("sh", "-c", "kill -CONT -1")
         changing.container.kill("SIGCONT")
 
 
-def test_an_httpd_that_lets_everybody_in_is_unhealthy(tmp_path: Path) -> None:
+def test_an_httpd_that_admits_every_client_is_unhealthy(tmp_path: Path) -> None:
     pki = Pki(tmp_path / "server", tmp_path / "clients")
     weaker = "sed 's/SSLVerifyClient require/SSLVerifyClient none/' /etc/httpd/conf/httpd.conf > /run/httpd.conf"
     command = ["sh", "-c", f"{weaker} && exec apache2 -D FOREGROUND -f /run/httpd.conf"]
     with container(pki.server, entrypoint=command) as started:
         wait_for(started, READY)
         said = Site(started, pki, port_of(started)).run("health")
-    assert said == (1, "httpd does not ask for a certificate on port 8443 within 4 seconds")
+    assert said == (1, "httpd does not request a certificate on port 8443 within 4 seconds")
 
 
 # --- The start and the end
@@ -209,7 +209,7 @@ def test_a_request_under_way_is_answered_before_the_end(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("missing", ["server.crt", "server.key", "ca.crt", "crl.pem"])
-def test_without_a_pki_it_says_in_one_line_what_to_type(tmp_path: Path, missing: str) -> None:
+def test_without_a_pki_one_line_says_what_to_type(tmp_path: Path, missing: str) -> None:
     pki = Pki(tmp_path / "server", tmp_path / "clients")
     (pki.server / missing).unlink()
     with container(pki.server) as started:
@@ -218,10 +218,10 @@ def test_without_a_pki_it_says_in_one_line_what_to_type(tmp_path: Path, missing:
     assert code == 78
     assert said.count("\n") == 1
     assert f"/{missing} is missing" in said
-    assert "type `make up`" in said
+    assert "`make up` makes a PKI" in said
 
 
-def test_a_key_that_it_may_not_read_is_said_in_one_line(tmp_path: Path) -> None:
+def test_an_unreadable_key_is_named_in_one_line(tmp_path: Path) -> None:
     pki = Pki(tmp_path / "server", tmp_path / "clients")
     pki.server.chmod(0o755)
     with container(pki.server, user="4242:4242") as started:

@@ -70,7 +70,7 @@ def authority(site: Site, tmp_path: Path) -> tuple[str, ...]:
     )
 
 
-def test_with_a_client_strangers_and_thieves_are_proved_to_be_kept_out(site: Site, alice: Files) -> None:
+def test_with_a_client_refusals_of_other_clients_are_proved(site: Site, alice: Files) -> None:
     seen = verify(*lent(site, alice), "--server-ca", site.pki.authority)
     assert (seen.code, seen.report["verdict"]) == (0, "pass"), seen.said
     verdicts = seen.verdicts()
@@ -149,7 +149,7 @@ def test_an_intruder_is_proved_with_a_client_and_without(weakened: Site) -> None
         assert seen.verdicts()["absent.none"] == {"intruder"}
 
 
-def test_a_server_that_is_not_vouched_for_gets_no_verdict(site: Site, alice: Files, tmp_path: Path) -> None:
+def test_a_server_of_another_authority_gets_no_verdict(site: Site, alice: Files, tmp_path: Path) -> None:
     other = Authority.root(subject="Somebody else").certificate.public_bytes(Encoding.PEM)
     (tmp_path / "other.crt").write_bytes(other)
     seen = verify(*lent(site, alice), "--server-ca", str(tmp_path / "other.crt"))
@@ -191,7 +191,7 @@ def _relay(near: socket.socket, far: socket.socket) -> None:
                 (far if source is near else near).sendall(data)
 
 
-def test_nobody_who_answers_is_no_verdict() -> None:
+def test_without_an_answer_there_is_no_verdict() -> None:
     with socket.socket() as silent:  # As long as it has the port, nobody else listens there.
         silent.bind(("127.0.0.1", 0))
         seen = verify("--url", f"https://localhost:{silent.getsockname()[1]}/")
@@ -201,12 +201,12 @@ def test_nobody_who_answers_is_no_verdict() -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("--url", "localhost:8443"), "is no address"),
-        (("--url", "http://localhost/"), "is no address"),
-        (("--url", "https://localhost/", "--keep"), "leave out --keep"),
-        (("--client", __file__), "--client is about a server that is running"),
-        (("--url", "https://localhost/", "--client", __file__), "is no .pfx"),
-        (("--url", "https://localhost/", "--ca", __file__), "holds no certificate"),
+        (("--url", "localhost:8443"), "is not an https:// URL"),
+        (("--url", "http://localhost/"), "is not an https:// URL"),
+        (("--url", "https://localhost/", "--keep"), "do not add --keep"),
+        (("--client", __file__), "--client is for a running server"),
+        (("--url", "https://localhost/", "--client", __file__), "is neither PEM nor a .pfx"),
+        (("--url", "https://localhost/", "--ca", __file__), "contains no certificate"),
     ],
 )
 def test_a_wrong_command_line_says_what_is_wrong(arguments: tuple[str, ...], words: str) -> None:
@@ -217,4 +217,4 @@ def test_a_wrong_command_line_says_what_is_wrong(arguments: tuple[str, ...], wor
 def test_a_key_that_is_not_the_certificates_is_refused(site: Site, alice: Files, client_of: ClientOf) -> None:
     other = client_of(subject="bob")
     seen = verify("--url", site.url(), "--client", str(alice.certificate), "--key", str(other.key))
-    assert (seen.code, "is not that of the certificate" in seen.said) == (2, True)
+    assert (seen.code, "does not belong to the certificate" in seen.said) == (2, True)

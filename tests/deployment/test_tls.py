@@ -92,7 +92,7 @@ def test_a_session_that_is_resumed_would_be_noticed(site: Site, alice: Files) ->
 
 
 @pytest.mark.parametrize("name", [None, "elsewhere.test", "127.0.0.1"])
-def test_who_asks_for_another_server_gets_nothing(site: Site, alice: Files, name: str | None) -> None:
+def test_a_request_for_another_server_is_refused(site: Site, alice: Files, name: str | None) -> None:
     context = site.context(alice)
     context.check_hostname = False
     with site.connect(context, name) as connection:
@@ -140,6 +140,8 @@ def test_the_answer_says_nothing_of_the_server_and_protects_the_visitor(site: Si
     assert missing.status_code == 404
     assert "Apache" not in missing.text
     assert missing.headers["X-Content-Type-Options"] == "nosniff"
+    assert missing.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert '<link rel="stylesheet" href="/identity.css">' in missing.text
 
 
 def test_under_its_real_name_hsts_lasts(site: Site, alice: Files) -> None:

@@ -42,7 +42,7 @@ def test_a_revoked_certificate_fails(changing: Site) -> None:
         changing.get(mallory)
 
 
-def test_what_comes_out_of_a_pfx_gets_in(site: Site, tmp_path: Path) -> None:
+def test_a_client_from_a_pfx_is_admitted(site: Site, tmp_path: Path) -> None:
     bob = site.pki.between.client(subject="bob")
     pfx = serialize_key_and_certificates(
         b"bob",
@@ -63,7 +63,7 @@ def test_what_comes_out_of_a_pfx_gets_in(site: Site, tmp_path: Path) -> None:
     assert b"PRIVATE KEY" not in wrong.stdout
 
 
-def test_each_visitor_is_told_who_he_is(site: Site) -> None:
+def test_each_client_sees_its_own_certificate(site: Site) -> None:
     identity = site.pki.between.client(subject="carol")
     carol = site.pki.files(identity)
     certificate = identity.certificate
@@ -89,7 +89,7 @@ def test_a_certificate_without_a_subject_is_called_by_its_other_name(site: Site)
     assert site.whoami(nameless)["subject"] == ""
 
 
-def test_the_access_log_says_who_came(site: Site) -> None:
+def test_the_access_log_names_the_client(site: Site) -> None:
     erin = site.pki.files(site.pki.root.client(subject="erin"))
     site.get(erin, "/whoami")
     (line,) = site.access(serial_of(erin))

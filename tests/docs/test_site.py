@@ -8,14 +8,17 @@ from pathlib import Path
 
 import pytest
 
+from docs.made.pages import on_page_content
 from harness.cases import catalogue
+from harness.engine import LABEL, engine, image
+from harness.engine.client import owner
 from tests.docs.conftest import DOCUMENTS, ROOT, Clone
 
 # The first that asks for the site waits for its image.
 pytestmark = pytest.mark.timeout(1800)
 # What a browser fetches by itself when it shows a page.
 FETCHED = re.compile(r"<(?:script|link|img|iframe|source)\b[^>]*?\b(?:src|href)=\"?([^\"\s>]+)")
-PICTURES = {"stranger", "dialog", "page"}
+PICTURES = {"stranger", "dialog", "page", "report"}
 
 
 @pytest.fixture(scope="session")
@@ -43,6 +46,30 @@ def test_nothing_is_fetched_from_elsewhere(site: Path) -> None:
     } == set()
     styles = "".join(path.read_text() for path in site.rglob("*.css"))
     assert "fonts.googleapis" not in styles + "".join(page.read_text() for page in pages)
+
+
+def in_chromium(site: Path, address: str, width: int) -> str:
+    """The document that Chromium makes of a page on the disk, after its scripts."""
+    command = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", f"--window-size={width},900",
+               "--virtual-time-budget=10000", "--dump-dom", f"file:///site/{address}"]  # fmt: skip
+    site.parent.chmod(0o755)
+    shown = engine().containers.run(
+        image("browser"), command[1:], entrypoint=command[:1], network_mode="none", remove=True, user="1000",
+        volumes={str(site): {"bind": "/site", "mode": "ro"}}, labels={LABEL: owner()},
+    )  # fmt: skip
+    return bytes(shown).decode()
+
+
+@pytest.mark.engine
+def test_the_search_works_without_a_server(site: Path) -> None:
+    page = in_chromium(site, "index.html?q=resumption", 1280)
+    found = re.findall(r'<a href="([^"]+)" class="md-search-result__link', page)
+    assert any("cases.html" in address for address in found), found
+
+
+def test_each_cell_of_a_table_names_its_column() -> None:
+    table = "<table><tr><th>you</th><th>begin with</th></tr><tr><td>a</td><td>b</td></tr></table>"
+    assert re.findall(r'<td data-title="(.*?)">(.)', on_page_content(table)) == [("you", "a"), ("begin with", "b")]
 
 
 @pytest.mark.engine

@@ -293,7 +293,7 @@ def test_what_is_granted_without_a_user_is_granted_to_all() -> None:
     assert decision(text, files={"users": b"bob:x\n"}).formula == TRUE
 
 
-def test_nobody_is_asked_whom_the_certificate_names() -> None:
+def test_a_certificate_or_a_password_names_the_user() -> None:
     text = "SSLUserName SSL_CLIENT_S_DN_CN\nAuthType Basic\nAuthUserFile users\nRequire user bob"
     found = decision(text, files={"users": b"bob:x\n"}).formula
     by_password, name = Variable(BASIC_USER, Origin.PASSWORD), variable("SSL_CLIENT_S_DN_CN")

@@ -257,7 +257,7 @@ def test_a_client_is_not_replaced_unless_renewed(store: Store) -> None:
 
 @pytest.mark.parametrize("name", ["", "../up", "a/b", ".hidden", "a\nb", "x" * 61, "-rf"])
 def test_a_name_that_is_no_folder_is_refused(store: Store, name: str) -> None:
-    with pytest.raises(PkiError, match="must do for a folder"):
+    with pytest.raises(PkiError, match="cannot name a folder"):
         store.issue_client(name, ALICE)
     assert store.entries() == []
 
@@ -286,7 +286,7 @@ def test_an_intermediate_is_revoked_by_the_root(layered: Store) -> None:
     assert layered.crl("ca").get_revoked_certificate_by_serial_number(serial_number)
 
 
-def test_what_was_never_issued_or_is_revoked_already_is_said(store: Store) -> None:
+def test_an_unknown_or_revoked_certificate_is_named(store: Store) -> None:
     store.issue_client("alice", ALICE)
     with pytest.raises(PkiError, match="never issued"):
         store.revoke("bob", x509.ReasonFlags.unspecified)
@@ -296,7 +296,7 @@ def test_what_was_never_issued_or_is_revoked_already_is_said(store: Store) -> No
             store.revoke(which, x509.ReasonFlags.unspecified)
 
 
-def test_renewing_the_crls_keeps_who_is_revoked(store: Store) -> None:
+def test_renewed_crls_keep_the_revoked_certificates(store: Store) -> None:
     identity, _ = store.issue_client("alice", ALICE)
     store.revoke("alice", x509.ReasonFlags.unspecified)
     store.renew_crls(timedelta(days=7))
@@ -354,7 +354,7 @@ def test_a_weak_key_is_refused(tmp_path: Path, key: ec.EllipticCurvePrivateKey |
 
 
 @pytest.mark.parametrize(("subject", "words"), [("", "no subject"), ("x\x1b[2K", "cannot be printed")])
-def test_a_subject_that_names_nobody_is_refused(tmp_path: Path, subject: str, words: str) -> None:
+def test_an_empty_subject_is_refused(tmp_path: Path, subject: str, words: str) -> None:
     file = request(tmp_path, subject)
     with pytest.raises(PkiError, match=words):
         Request.load(file)
@@ -364,7 +364,7 @@ def test_the_authoritys_own_name_and_key_are_refused(store: Store, tmp_path: Pat
     own = store.authority().key
     assert isinstance(own, ec.EllipticCurvePrivateKey)
     for file in (request(tmp_path, "Root"), request(tmp_path, "carol", key=own)):
-        with pytest.raises(PkiError, match="the authority itself"):
+        with pytest.raises(PkiError, match="the authority"):
             store.sign(Request.load(file), CLIENT, tmp_path / "out.crt")
 
 

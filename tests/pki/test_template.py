@@ -63,7 +63,7 @@ def test_a_case_changes_what_it_says_and_nothing_else() -> None:
     assert changed.extensions.get_extension_for_class(x509.OCSPNoCheck)
 
 
-def test_who_lacks_one_part_has_all_the_others() -> None:
+def test_a_client_that_lacks_one_part_has_all_the_others() -> None:
     needed = frozenset({Part.ORGANISATION, Part.EMAIL, Part.EXTENSION, Part.ISSUER})
     pki = TestPki(3, template=ClientTemplate(like=(ALICE.certificate, ISSUING.certificate), needed=needed))
     subject, issuer, names, *_, extension = range(7)
@@ -113,17 +113,17 @@ def test_a_certificate_is_read_in_both_forms_its_issuers_after_it(tmp_path: Path
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (ALICE.key_pem, "holds a private key, which is not read"),
-        (lambda: ALICE.certificate_pem() + ALICE.key_pem(), "holds a private key, which is not read"),
-        (lambda: _der_key(ALICE), "no certificate in PEM or DER form"),
+        (ALICE.key_pem, "contains a private key, which is not needed"),
+        (lambda: ALICE.certificate_pem() + ALICE.key_pem(), "contains a private key, which is not needed"),
+        (lambda: _der_key(ALICE), "no readable certificate in PEM or DER form"),
         (lambda: ROOT.certificate.public_bytes(PEM), "an authority's certificate, not a client's"),
-        (lambda: ALICE.certificate_pem() + ROOT.client(subject="bob").certificate_pem(), "of 2 clients: give one"),
-        (lambda: ROOT.client(subject="bob").pkcs12(b"x"), r"Of a \.pfx, `openssl pkcs12"),
-        (lambda: SELF_SIGNED.public_bytes(PEM), "signed itself"),
-        (lambda: b"", "no certificate in PEM or DER form"),
+        (lambda: ALICE.certificate_pem() + ROOT.client(subject="bob").certificate_pem(), "of 2 clients. Use one"),
+        (lambda: ROOT.client(subject="bob").pkcs12(b"x"), r"From a \.pfx, `openssl pkcs12"),
+        (lambda: SELF_SIGNED.public_bytes(PEM), "self-signed"),
+        (lambda: b"", "no readable certificate in PEM or DER form"),
         (
             lambda: b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
-            "no certificate in PEM or DER form",
+            "no readable certificate in PEM or DER form",
         ),
     ],
     ids=["key", "certificate and key", "DER key", "authority", "two", "pfx", "self-signed", "nothing", "damaged"],

@@ -42,7 +42,9 @@ def test_a_good_configuration_is_green(pytester: pytest.Pytester, options: list[
 
 
 @PARALLEL
-def test_a_weakened_one_is_red_in_just_the_cases_that_get_in(pytester: pytest.Pytester, options: list[str]) -> None:
+def test_a_weakened_configuration_fails_for_the_admitted_cases_only(
+    pytester: pytest.Pytester, options: list[str]
+) -> None:
     prepare(pytester, verify="optional")
     result = pytester.runpytest_subprocess("-rf", *options)
     failed = {line.split(" ")[1].partition("::")[2] for line in result.outlines if line.startswith("FAILED ")}
@@ -59,7 +61,7 @@ def test_the_workers_verify_once_between_them(pytester: pytest.Pytester) -> None
     assert (len(times), result.ret) == (1, 0)
 
 
-def test_what_cannot_be_told_fails_and_never_passes(pytester: pytest.Pytester) -> None:
+def test_an_inconclusive_case_fails(pytester: pytest.Pytester) -> None:
     prepare(pytester, 'def test_it(mtls_site):\n    assert not mtls_site.admits("no.such_case")\n')
     result = pytester.runpytest_subprocess()
     result.assert_outcomes(failed=1)
@@ -96,7 +98,7 @@ def test_a_configuration_that_cannot_be_used_is_an_error_without_a_traceback(
     assert "passed" not in result.parseoutcomes()
 
 
-def test_whoever_asks_for_nothing_pays_nothing(pytester: pytest.Pytester) -> None:
+def test_without_its_fixtures_the_plugin_runs_nothing(pytester: pytest.Pytester) -> None:
     pytester.makepyfile("""
 import sys
 

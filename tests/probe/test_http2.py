@@ -130,7 +130,7 @@ def test_a_server_that_requires_http_1_1_is_asked_so(tmp_path: Path, how: Callab
 
 
 @pytest.mark.parametrize("offers", [("http/1.1",), ()], ids=["another protocol", "none"])
-def test_a_server_without_http_2_refuses_nobody(tmp_path: Path, offers: tuple[str, ...]) -> None:
+def test_a_server_without_http_2_refuses_no_client(tmp_path: Path, offers: tuple[str, ...]) -> None:
     with serving(tmp_path, status(200), offers=offers) as (address, asked):
         seen = ask(address, good())
     assert (seen.outcome, seen.status, seen.error) == (Outcome.ADMITTED, 200, NOT_HTTP_2)

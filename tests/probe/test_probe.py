@@ -80,7 +80,7 @@ def test_a_server_with_another_certificate_is_not_taken_for_it(tmp_path: Path, t
 @pytest.mark.parametrize(
     ("tls", "alert"), [("1.2", "handshake_failure"), ("1.3", "certificate_required")], ids=TLS_VERSIONS
 )
-def test_who_brings_nothing_reads_the_alert(tmp_path: Path, tls: Tls, alert: str) -> None:
+def test_a_client_without_a_certificate_reads_the_alert(tmp_path: Path, tls: Tls, alert: str) -> None:
     with listening(tls_server(tmp_path, SERVER)) as address:
         assert knock(address, Client(), tls) == (Outcome.REFUSED_IN_HANDSHAKE, True, alert, None)
 

@@ -138,13 +138,13 @@ def opened(pfx: Path, password: str) -> Path:
     return pem
 
 
-def test_with_the_pfx_the_reader_is_let_in(guarded: Machine) -> None:
+def test_with_the_pfx_the_client_is_admitted(guarded: Machine) -> None:
     answer = guarded.get(opened(guarded.take("/root/ca/client.pfx"), PASSWORD))
     assert answer.status_code == 200
     assert "It works" in answer.text
 
 
-def test_without_a_certificate_he_is_kept_out(guarded: Machine) -> None:
+def test_without_a_certificate_the_client_is_refused(guarded: Machine) -> None:
     with pytest.raises(requests.ConnectionError, match="certificate required"):
         guarded.get()
     assert "peer did not return a certificate" in guarded.log()
@@ -155,7 +155,7 @@ def test_the_pfx_does_not_open_with_another_password(guarded: Machine) -> None:
         opened(guarded.take("/root/ca/client.pfx"), PASSWORD.upper())
 
 
-def test_somebody_who_follows_the_tutorial_himself_is_kept_out(guarded: Machine) -> None:
+def test_a_client_of_another_authority_is_refused(guarded: Machine) -> None:
     guarded.type(AUTHORITY + CLIENT, folder="/root/stranger")
     with pytest.raises(requests.ConnectionError, match="unknown ca"):
         guarded.get(opened(guarded.take("/root/stranger/client.pfx"), PASSWORD))
@@ -173,7 +173,7 @@ def test_the_client_certificate_is_what_the_catalogue_says_it_is(guarded: Machin
 
 
 @pytest.mark.parametrize("weaker", ["optional", "none"])
-def test_without_the_directive_everybody_is_let_in_again(guarded: Machine, weaker: str) -> None:
+def test_without_the_directive_every_client_is_admitted(guarded: Machine, weaker: str) -> None:
     guarded.type(f"sed -i 's/SSLVerifyClient require/SSLVerifyClient {weaker}/' {SITE}")
     guarded.restart()
     try:

@@ -58,7 +58,7 @@ def test_every_rule_that_cannot_be_read_is_named_with_its_line(site: Path) -> No
     assert [note.line for note in run.findings if note.id == "coverage.not_examined"] == [10, 13]
 
 
-def test_a_client_like_the_one_who_is_let_in_gets_in_and_one_of_another_organisation_does_not(site: Path) -> None:
+def test_a_client_like_the_admitted_one_is_admitted_and_one_of_another_organisation_is_refused(site: Path) -> None:
     like = client(Authority.root(subject="Corp root"), "Acme")
     families = ("rules", "chain", "valid", "validity")
     run = verify(
@@ -72,7 +72,7 @@ def test_a_client_like_the_one_who_is_let_in_gets_in_and_one_of_another_organisa
     assert by_rule == {"rules.another_subject", "rules.another_organisation"}
 
 
-def test_a_client_whom_the_rules_do_not_let_in_proves_nothing(site: Path) -> None:
+def test_a_client_that_the_rules_deny_proves_nothing(site: Path) -> None:
     like = client(Authority.root(subject="Corp root"), "Another")
     run = verify(
         Target.from_path(site), only=lambda case: case.id == "absent.none", like=(like.certificate, *like.chain)

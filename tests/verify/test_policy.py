@@ -135,7 +135,7 @@ def test_each_promise_that_is_broken_is_an_error(prove: Prove, line: str, by: st
     assert case in {one for finding in run.findings if finding.level == "error" for one in finding.cases}
 
 
-def test_clients_of_each_other_authority_must_not_get_in(prove: Prove) -> None:
+def test_clients_of_other_authorities_must_be_refused(prove: Prove) -> None:
     run = prove(SOUND, EXAMPLE, STAFF, OTHERS, STAFF.subauthority(subject="Staff of one branch"))
     assert run.verdict() == "fail"
     assert found(run, Verdict.INTRUDER) == {("rules.another_authority", "/")}

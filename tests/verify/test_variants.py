@@ -26,7 +26,7 @@ def test_it_differs_from_the_reference_only_where_it_says_so() -> None:
 
 
 @pytest.mark.engine
-def test_who_comes_without_a_certificate_is_refused_by_http_and_nobody_else_gets_in() -> None:
+def test_a_client_without_a_certificate_is_refused_by_http_and_other_clients_as_before() -> None:
     run = verify(WELCOME)
     assert [(entry.probe.case.id, entry.evidence()) for entry in run.results if entry.verdict != "as-expected"] == []
     assert (run.verdict(strict=True), run.trouble) == ("pass", None)

@@ -11,7 +11,7 @@ import click
 from cryptography import x509
 
 from harness.cli.pki import options
-from harness.cli.pki.listing import in_full, say_until, show_all, show_entry
+from harness.cli.pki.listing import crl_end, in_full, say_until, show_all, show_entry, validity
 from harness.cli.pki.secret import ask, opened, password_of, secret, strong_password
 from harness.cli.pki.subject import CN_LENGTH, alternative_names, called, default_url, distinguished_name
 from harness.pki import AUTHORITY, CLIENT, SERVER, KeyType, Profile
@@ -83,6 +83,7 @@ def init(
 
 
 @pki.command()
+@click.argument("hosts", metavar="[NAME]...", nargs=-1)
 @options.in_folder
 @options.passphrase
 @options.subject_options
@@ -91,6 +92,7 @@ def init(
 @options.key_type
 @options.crl_url
 def server(
+    hosts: tuple[str, ...],
     folder: Path,
     passphrase_file: Path | None,
     names: tuple[str, ...],
@@ -99,9 +101,9 @@ def server(
     crl_url: str | None,
     **subject: str | None,
 ) -> None:
-    """Issue the server's certificate, for localhost by default."""
+    """Issue the server's certificate for each NAME (the same as --name), for localhost by default."""
     with _plainly():
-        names = names or ("localhost", "127.0.0.1", "::1")
+        names = (*hosts, *names) or ("localhost", "127.0.0.1", "::1")
         profile = replace(
             SERVER,
             subject=distinguished_name(subject, names[0] if len(names[0]) <= CN_LENGTH else ""),
@@ -111,7 +113,7 @@ def server(
         store = opened(folder, passphrase_file)
         identity = store.issue_server(_timed(profile, days, key_type, store))
         _warn_when_cut(identity.certificate, days)
-        click.echo(f"{folder / 'server'} holds what the web server needs, for {', '.join(names)}.")
+        click.echo(f"{folder / 'server'} contains the web server's files, for {', '.join(names)}.")
 
 
 @pki.command()
@@ -147,7 +149,7 @@ def client(
         store = opened(folder, passphrase_file)
         identity, made = store.issue_client(name, _timed(profile, days, key_type, store), renew=renew)
         _warn_when_cut(identity.certificate, days)
-        click.echo(f"{made} holds the certificate and the key of {written(identity.certificate.subject)}.")
+        click.echo(f"{made} contains the certificate and the key of {written(identity.certificate.subject)}.")
         click.echo(f"`mtls-harness pki export {name}` makes the .pfx for a browser.")
 
 
@@ -216,10 +218,22 @@ def revoke(which: str, folder: Path, passphrase_file: Path | None, reason: str) 
     "--days", type=click.IntRange(1, 3650), default=CRL_DAYS.days, show_default=True, help="Days until the CRL expires."
 )
 def crl(folder: Path, passphrase_file: Path | None, days: int) -> None:
-    """Renew the CRLs. With an expired CRL, httpd refuses every client."""
+    """Renew the CRLs. With an expired CRL, httpd refuses every client.
+
+    A CRL whose key is offline is not renewed; a warning names it. If it expires before the renewed ones do, the exit
+    code is 1. The CRL of a root above an intermediate is valid for a year at least.
+    """
     with _plainly():
         store = opened(folder, passphrase_file)
-        say_until(store, store.renew_crls(timedelta(days=days)))
+        renewed = store.renew_crls(timedelta(days=days))
+        say_until(store, renewed)
+        left = [level for level in store.levels() if level not in renewed]
+        for level in left:
+            click.echo(f"Not renewed: the CRL of {level} ({validity(store, level)}), because its key is offline. When "
+                       "it expires, httpd refuses every client.\nPut the key at "
+                       f"{folder / 'private' / level}.key and run this command again.", err=True)  # fmt: skip
+        if any(crl_end(store, level) < min(crl_end(store, here) for here in renewed) for level in left):
+            sys.exit(1)
 
 
 @pki.command()
@@ -246,8 +260,8 @@ def export(
     """Export a client's key and certificates for installation, with a page of steps.
 
     It writes a .pfx (PKCS#12), a second .pfx for older systems, a .mobileconfig for macOS and iOS, the root's
-    certificate, a truststore for Java, and an .html page. The page shows how to install, test and remove them. Without
-    a password, a strong one is generated and shown once. All files use the same password.
+    certificate, a truststore for Java, an .html page, and a .zip of them for a phone. The page shows how to install,
+    test and remove them. Without a password, a strong one is generated and shown once. All files use the same password.
     """
     with _plainly():
         store = opened(folder, None)
@@ -277,6 +291,7 @@ def export(
         width = max(len(file) for file, _ in made.by_file())
         for file, machines in made.by_file():
             click.echo(f"  {file:<{width}}  {machines}")
+        click.echo(f"{made.names.bundle} contains all files: send it to a phone or another machine.")
 
 
 @pki.command()

@@ -1,4 +1,6 @@
-"""The output of `pki show`."""
+"""The output of `pki show`, and what all commands say of CRLs."""
+
+from datetime import UTC, datetime
 
 import click
 from cryptography import x509
@@ -14,7 +16,7 @@ def show_all(store: Store) -> None:
     """List the authorities, their CRLs, and every issued certificate."""
     for level in store.levels():
         certificate = store.certificate(level)
-        key = "key here" if (store.folder / "private" / f"{level}.key").exists() else "key offline"
+        key = "key here" if store.has_key(level) else "key offline"
         name = written(certificate.subject)
         click.echo(f"{level}: {name}, valid until {certificate.not_valid_after_utc:%Y-%m-%d}, {key}")
     say_until(store, store.levels())
@@ -57,7 +59,18 @@ def in_full(certificate: x509.Certificate) -> str:
 
 
 def say_until(store: Store, levels: list[str]) -> None:
-    """Print when the CRLs of these authorities expire."""
+    """Print when the CRLs of these authorities expire, and what renews them."""
     for level in levels:
-        until = store.crl(level).next_update_utc
-        click.echo(f"CRL of {level}: valid until {until:%Y-%m-%d %H:%M} UTC; `mtls-harness pki crl` renews it.")
+        renewed = "`mtls-harness pki crl` renews it" if store.has_key(level) else "to renew it, put back its key"
+        click.echo(f"CRL of {level}: {validity(store, level)}; {renewed}.")
+
+
+def validity(store: Store, level: str) -> str:
+    """The end of an authority's CRL, in words."""
+    end = crl_end(store, level)
+    return f"{'valid until' if end > datetime.now(UTC) else 'expired on'} {end:%Y-%m-%d %H:%M} UTC"
+
+
+def crl_end(store: Store, level: str) -> datetime:
+    """When an authority's CRL expires. A CRL without that moment (nextUpdate) counts as expired."""
+    return store.crl(level).next_update_utc or datetime.min.replace(tzinfo=UTC)

@@ -91,7 +91,7 @@ def _https_url(_context: click.Context, _parameter: click.Parameter, value: str 
             return value
     except ValueError:  # Brackets that hold no IPv6 address.
         pass
-    raise click.BadParameter(f"{value!r} is no address such as https://www.example.test/.")
+    raise click.BadParameter(f"{value!r} is not an https:// URL. Example: https://www.example.test/")
 
 
 url = click.option("--url", callback=_https_url, help="URL of the site, for the tests on the page.")

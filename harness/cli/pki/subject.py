@@ -40,7 +40,7 @@ def distinguished_name(subject: dict[str, str | None], common_name: str) -> x509
             value = common_name
         if value:
             if not value.isprintable():
-                raise PkiError(f"--{option} {value!r} holds characters that cannot be printed.")
+                raise PkiError(f"--{option} {value!r} contains characters that cannot be printed.")
             try:
                 attributes.append(x509.NameAttribute(oid, value))
             except ValueError as error:
@@ -72,7 +72,7 @@ def alternative_names(names: tuple[str, ...]) -> tuple[str | x509.GeneralName, .
         raise PkiError(f"--name: {error}") from error
     for name in read:
         if isinstance(name, x509.DNSName) and not re.fullmatch(_DNS_NAME, name.value):
-            raise PkiError(f"--name {name.value!r} is no DNS name, address or email address.")
+            raise PkiError(f"--name {name.value!r} is not a DNS name, an address or an email address.")
     return read
 
 

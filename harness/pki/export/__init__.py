@@ -1,16 +1,19 @@
-"""Which files carry an identity to each of a person's machines?
+"""Which files bring an identity to each of a person's systems?
 
 NAME.pfx             key, certificate, chain and root: AES-256 with a SHA-256 MAC
-NAME-compatible.pfx  the same for whoever cannot read that: 3DES with a SHA-1 MAC
+NAME-compatible.pfx  the same for systems that cannot read that: 3DES with a SHA-1 MAC
 NAME.mobileconfig    the same for macOS and iOS
-NAME-ca.crt          the root alone, where it is imported on its own
-NAME-truststore.p12  the root for Java, which takes it from nowhere else
-NAME.html            what to do with them, machine by machine
+NAME-ca.crt          the root alone, where it is imported separately
+NAME-truststore.p12  the root for Java, which reads it only from there
+NAME.html            the steps for each system
+NAME.zip             all of these, to send to a phone
 
-Whatever holds the key is encrypted with the one password, and none of them holds that.
+Every file with the key is encrypted with the same password. No file contains the password.
 """
 
+import io
 import re
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -27,11 +30,11 @@ from harness.pki.profile import called
 
 @dataclass(frozen=True)
 class Export:
-    """An identity on its way to a person's machines.
+    """The files of an identity for a person's systems.
 
-    `pfx` is what the first file is called, and the others after it; `url` is what the steps visit. Without `root` the
-    server's certificate is one that every machine trusts already. `compatible` makes the .pfx one that everybody reads;
-    then it is the only one.
+    `pfx` is the name of the first file, and the other names derive from it; `url` is the site for the tests. Without
+    `root`, the server's certificate is of an authority that every system trusts. `compatible` encrypts the .pfx for
+    older systems; then there is no second one.
     """
 
     pfx: str
@@ -42,12 +45,12 @@ class Export:
 
     @property
     def names(self) -> Names:
-        """What the files are called."""
+        """The names of the files."""
         return Names.after(self.pfx, with_root=self.root is not None, compatible=self.compatible)
 
     @property
     def machines(self) -> tuple[Machine, ...]:
-        """What is done with them on each kind of machine."""
+        """The steps for each kind of system."""
         between = tuple(map(called, self.identity.chain))
         shown = Shown(called(self.identity.certificate), called(self.root) if self.root else "", between)
         found = machines(self.names, shown, self.url)
@@ -55,14 +58,14 @@ class Export:
 
     @property
     def for_browsers(self) -> bool:
-        """Whether browsers take this kind of key: NSS 3.110 and Keychain refuse to import an Ed25519 one."""
+        """Whether browsers support this kind of key: NSS 3.110 and Keychain refuse to import Ed25519."""
         return not isinstance(self.identity.key, Ed25519PrivateKey)
 
     def secret(self, password: bytes) -> dict[str, bytes]:
-        """The files that hold the key, by name.
+        """The files that contain the key, by name; also the archive of all files.
 
         Raises:
-            PkiError: the password is none, or the kind of key has no place in PKCS#12.
+            PkiError: the password is unsuitable, or PKCS#12 cannot contain this kind of key.
         """
         names = self.names
         _check(password)
@@ -73,13 +76,14 @@ class Export:
             )
             profile = mobileconfig.write(self.identity, self.root, password)
         except TypeError as error:
-            raise PkiError(f"The key of {self.names.stem} is of a kind that a .pfx cannot hold: {error}") from error
+            raise PkiError(f"A .pfx cannot contain the key of {self.names.stem}: {error}") from error
         taken = {file for machine in self.machines for file in machine.files}
         made = {names.legacy: legacy, names.pfx: pfx, names.profile: profile}
-        return {name: content for name, content in made.items() if name in taken}
+        files = {name: content for name, content in made.items() if name in taken}
+        return files | {names.bundle: _zip(files | self.public(password))}
 
     def public(self, password: bytes) -> dict[str, bytes]:
-        """The files that hold no secret, by name. Java wants a password for its file all the same."""
+        """The files without a secret, by name. Java needs a password for its file as well."""
         names = self.names
         made = {names.page: page.render(self.identity.certificate, self.root, self.machines).encode()}
         if self.root and names.root and names.truststore:
@@ -89,15 +93,24 @@ class Export:
         return made
 
     def by_file(self) -> Iterator[tuple[str, str]]:
-        """Name each file that is imported, and the machines that take it."""
+        """Yield each file to import, and the systems that use it."""
         for file in dict.fromkeys(machine.files[0] for machine in self.machines):
             yield file, ", ".join(machine.name for machine in self.machines if machine.files[0] == file)
 
 
+def _zip(files: dict[str, bytes]) -> bytes:
+    """Make a ZIP archive; its content is already encrypted or public."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return stream.getvalue()
+
+
 def _check(password: bytes) -> None:
-    """Java takes any other password for a wrong one."""
+    """Refuse characters that some systems cannot enter; Java reports any other password as wrong."""
     if not re.fullmatch(rb"[ -~]+", password):
         raise PkiError(
-            "The password must open the files everywhere: letters without accents, digits and signs of an English "
-            "keyboard, one of them at least."
+            "The password must work on every system: letters without accents, digits and signs of an English "
+            "keyboard, at least one."
         )

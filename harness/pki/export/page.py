@@ -1,4 +1,4 @@
-"""What does a person see who opens the page of import steps? Complete in itself, without a script."""
+"""How does the page of import steps look? Self-contained, without a script."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -16,7 +16,7 @@ _TEMPLATES = Environment(
 
 
 def render(certificate: x509.Certificate, root: x509.Certificate | None, machines: Iterable[Machine]) -> str:
-    """Write the page: whose certificate it is, how its authority is recognised, and the steps, machine by machine."""
+    """Write the page: the certificate, the authority's fingerprints, and the steps for each system."""
     return _TEMPLATES.get_template("page.html.j2").render(
         name=called(certificate),
         certificate=certificate,
@@ -24,6 +24,6 @@ def render(certificate: x509.Certificate, root: x509.Certificate | None, machine
         machines=machines,
         called=called,
         written=written,
-        # Windows shows no other when it asks whether to trust.
+        # Windows shows only SHA-1 in its question.
         fingerprints={"SHA-256": hashes.SHA256(), "SHA-1": hashes.SHA1()},  # noqa: S303
     )

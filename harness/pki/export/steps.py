@@ -1,9 +1,8 @@
-"""What does a person do with the files on each kind of machine: to install them, to check that they work, to remove
-them again?
+"""Which steps install the files on each kind of system, test them and remove them again?
 
-Who reads which encryption (from the makers' documentation and bug trackers, where it says since when): Windows since 10
-version 1709 and Server 2019, NSS, OpenSSL and Java since 8u301 read AES-256 with a SHA-256 MAC. Keychain and Android up
-to 13 report a wrong password, so for these it is 3DES.
+Encryption (from the makers' documentation and bug trackers): Windows since 10 version 1709 and Server 2019, NSS,
+OpenSSL and Java since 8u301 read AES-256 with a SHA-256 MAC. Keychain and Android up to 13 report a wrong password for
+it, so their files use 3DES.
 """
 
 import re
@@ -16,26 +15,28 @@ from urllib.parse import urlsplit
 from harness.pki.files import PkiError
 
 PROGRAMS = ("curl", "Python", "Java")
-"""The machines that are none: they have cryptography of their own, and use keys of which no browser knows."""
+"""Programs with cryptography of their own. They also support keys that browsers do not."""
 
 
 @dataclass(frozen=True)
 class Names:
-    """What the files of one export are called. Who is not served by `pfx` takes `legacy`; they can be the same."""
+    """The file names of one export. `legacy` is for systems that cannot read `pfx`; both can be the same. `bundle`
+    contains all other files."""
 
     pfx: str
     legacy: str
     profile: str
     page: str
+    bundle: str
     root: str | None
     truststore: str | None
 
     @classmethod
     def after(cls, pfx: str, *, with_root: bool, compatible: bool) -> Self:
-        """Call them after the .pfx.
+        """Derive the names from that of the .pfx.
 
         Raises:
-            PkiError: it is called as one of the others would be.
+            PkiError: the .pfx has the name of another file of the export.
         """
         stem = Path(pfx).stem
         names = cls(
@@ -43,27 +44,28 @@ class Names:
             legacy=pfx if compatible else f"{stem}-compatible.pfx",
             profile=f"{stem}.mobileconfig",
             page=f"{stem}.html",
+            bundle=f"{stem}.zip",
             root=f"{stem}-ca.crt" if with_root else None,
             truststore=f"{stem}-truststore.p12" if with_root else None,
         )
-        if pfx in (names.profile, names.page):
-            raise PkiError(f"{pfx} is what another file of the export is called. Let the .pfx end with .pfx.")
+        if pfx in (names.profile, names.page, names.bundle):
+            raise PkiError(f"{pfx} is the name of another file of the export. End it with .pfx.")
         return names
 
     @property
     def all(self) -> set[str]:
-        """All of them."""
+        """All names."""
         return {name for name in vars(self).values() if name}
 
     @property
     def stem(self) -> str:
-        """What all of them begin with."""
+        """The common beginning of the names."""
         return Path(self.pfx).stem
 
 
 @dataclass(frozen=True)
 class Shown:
-    """What the certificates are called where a machine lists them: the client's, its root's, and those between."""
+    """The displayed names of the certificates: the client's, its root's, and those of the intermediates."""
 
     client: str
     root: str
@@ -72,7 +74,7 @@ class Shown:
 
 @dataclass(frozen=True)
 class Step:
-    """What is done in words, and below it what is typed, word for word."""
+    """One step in words, and the commands or text to type."""
 
     text: str
     typed: str = ""
@@ -80,8 +82,8 @@ class Step:
 
 @dataclass(frozen=True)
 class Machine:
-    """A kind of machine, or a program that has certificates of its own: the files that it takes, the one with the key
-    first, and the steps."""
+    """A kind of system, or a program with certificates of its own: its files, the one with the key first, and the
+    steps."""
 
     name: str
     files: tuple[str, ...]
@@ -91,7 +93,7 @@ class Machine:
 
 
 def machines(names: Names, shown: Shown, url: str) -> tuple[Machine, ...]:
-    """Write the steps for these files; `url` is what is visited to check."""
+    """Write the steps for these files; `url` is the site for the test."""
     return (
         _windows(names, shown, url),
         _macos(names, shown, url),
@@ -114,21 +116,25 @@ def _files(*names: str | None) -> tuple[str, ...]:
 
 
 def _choose(shown: Shown, url: str, browser: str) -> tuple[Step, ...]:
-    return (Step(f"Restart {browser} and open {url}. It asks which certificate to use: choose {shown.client}."),)
+    return (Step(f"Restart {browser} and open {url}. It asks which certificate to send: choose {shown.client}."),)
 
 
 def _windows(names: Names, shown: Shown, url: str) -> Machine:
-    old = f" Windows before 10 version 1709, and Server 2016, take {names.legacy}." if names.legacy != names.pfx else ""
+    old = (
+        f" For Windows before 10 version 1709, and Server 2016, use {names.legacy}."
+        if names.legacy != names.pfx
+        else ""
+    )
     between = "".join(f", {name} in “Intermediate Certification Authorities”" for name in shown.between)
     trusted = f", {shown.root} in “Trusted Root Certification Authorities”" if names.root else ""
     return Machine(
         name="Windows",
         files=(names.pfx,),
         install=_some(
-            Step(f"Double-click {names.pfx}, choose “Current User”, and type the password.{old}"),
-            Step("Leave “Automatically select the certificate store” as it is, up to “Finish”."),
+            Step(f"Double-click {names.pfx}, choose “Current User”, and enter the password.{old}"),
+            Step("Keep “Automatically select the certificate store”, and continue to “Finish”."),
             Step(
-                f"Windows asks whether to trust {shown.root}. Say yes only if the thumbprint it shows is the SHA-1 "
+                f"Windows asks whether to trust {shown.root}. Choose “Yes” only if its thumbprint is the SHA-1 "
                 "fingerprint at the top of this page."
             )
             if names.root
@@ -136,7 +142,7 @@ def _windows(names: Names, shown: Shown, url: str) -> Machine:
         ),
         check=_choose(shown, url, "Edge or Chrome"),
         remove=(
-            Step(f"Press Windows+R, type certmgr.msc, and delete {shown.client} in “Personal”{between}{trusted}."),
+            Step(f"Press Windows+R, enter certmgr.msc, and delete {shown.client} in “Personal”{between}{trusted}."),
         ),
     )
 
@@ -148,10 +154,10 @@ def _macos(names: Names, shown: Shown, url: str) -> Machine:
         install=_some(
             Step(
                 f"Double-click {names.profile}, then open System Settings > General > Device Management (before macOS "
-                "15: Privacy & Security > Profiles), open the profile and choose “Install”. That it is not signed is "
-                "as it should be."
+                "15: Privacy & Security > Profiles), open the profile and choose “Install”. The warning “not signed” "
+                "is expected."
             ),
-            Step("Type the password when the Mac asks for that of the certificate."),
+            Step("Enter the password of the certificate when macOS asks for it."),
             Step(
                 f"If the browser does not trust the server: open {shown.root} in Keychain Access, and under “Trust” "
                 "choose “Always Trust” for SSL."
@@ -161,7 +167,9 @@ def _macos(names: Names, shown: Shown, url: str) -> Machine:
         ),
         check=_choose(shown, url, "Safari or Chrome"),
         remove=(
-            Step("Select the profile in the same place, and click the minus sign. Everything that came with it goes."),
+            Step(
+                "Select the profile in the same place, and click the minus sign. This removes its certificates as well."
+            ),
         ),
     )
 
@@ -172,16 +180,21 @@ def _ios(names: Names, shown: Shown, url: str) -> Machine:
         files=(names.profile,),
         install=_some(
             Step(
-                f"Bring {names.profile} to the device (AirDrop, Files, mail) and tap it. Then open Settings > General "
-                "> VPN & Device Management, tap the profile and “Install”. That it is not signed is as it should be."
+                f"Send {names.bundle} to the device (AirDrop, Files, mail) and tap it in Files: that unpacks it. Tap "
+                f"{names.profile} in it. Then open Settings > General > VPN & Device Management, tap the profile and "
+                "“Install”. The warning “not signed” is expected."
             ),
-            Step("Type the device's code, then the password when it is asked for that of the certificate."),
+            Step("Enter the device's code, then the password of the certificate."),
             Step(f"Open Settings > General > About > Certificate Trust Settings, and switch {shown.root} on.")
             if names.root
             else None,
         ),
         check=_choose(shown, url, "Safari"),
-        remove=(Step("Open the profile in the same place, and tap “Remove Profile”. Everything goes with it."),),
+        remove=(
+            Step(
+                "Open the profile in the same place, and tap “Remove Profile”. This removes its certificates as well."
+            ),
+        ),
     )
 
 
@@ -192,14 +205,12 @@ def _android(names: Names, shown: Shown, url: str) -> Machine:
         files=_files(names.legacy, names.root),
         install=_some(
             Step(
-                f"Copy {names.legacy} to the device. Open Settings > Security & privacy > More security settings > "
-                "Encryption & credentials > Install a certificate (or search the settings for “certificate”: makers "
-                "differ)."
+                f"Copy {names.bundle} to the device (cable, mail) and tap it in Files: that unpacks it. Open Settings "
+                "> Security & privacy > More security settings > Encryption & credentials > Install a certificate (or "
+                "search the settings for “certificate”: the path differs between makers)."
             ),
-            Step(f"Choose “VPN & app user certificate”, then {names.legacy}, and type the password."),
-            Step(f"Copy {names.root} to the device as well, and install it there as “CA certificate”.")
-            if names.root
-            else None,
+            Step(f"Choose “VPN & app user certificate”, then {names.legacy}, and enter the password."),
+            Step(f"Install {names.root} in the same place as “CA certificate”.") if names.root else None,
         ),
         check=_choose(shown, url, "Chrome"),
         remove=(Step(f"Delete {shown.client} in “User credentials”, in the same place.{trusted}"),),
@@ -212,7 +223,7 @@ def _chrome(names: Names, shown: Shown, url: str) -> Machine:
     lines = [store, f'[ -e "$db/cert9.db" ] || {{ mkdir -p -m 700 "$db"; {tool} -N --empty-password; }}']
     gone = [store, f"{tool} -F -n {_nickname(shown.client)}"]
     if names.root:
-        # In front of the .pfx, or it would have the name that the .pfx gives it. A colon would end the name of a token.
+        # Before the .pfx, or NSS uses the name in the .pfx. A colon ends the name of a token.
         known = shlex.quote(shown.root.replace(":", " "))
         lines.append(f"{tool} -A -t C,, -n {known} -i {shlex.quote(names.root)}")
         gone.append(f"{tool} -D -n {known}")
@@ -223,31 +234,32 @@ def _chrome(names: Names, shown: Shown, url: str) -> Machine:
         files=_files(names.pfx, names.root),
         install=(
             Step(
-                "Start Chrome once and close it, so that it has made its folder (a Snap's is another: "
-                "~/snap/chromium/current/.pki/nssdb). Then, with NSS's tools (Debian: libnss3-tools; Fedora: "
-                "nss-tools), in the folder of this page:",
+                "Start Chrome once and close it, so that its folder exists (a Snap uses "
+                "~/snap/chromium/current/.pki/nssdb). Then run these commands in the folder of this page, with NSS's "
+                "tools (Debian: libnss3-tools; Fedora: nss-tools):",
                 "\n".join(lines),
             ),
         ),
         check=_choose(shown, url, "Chrome"),
-        remove=(Step("Close Chrome, and type:", "\n".join(gone)),),
+        remove=(Step("Close Chrome, and run:", "\n".join(gone)),),
     )
 
 
 def _nickname(name: str) -> str:
-    """Quote a name for NSS's tools, which take what stands before a colon for the token that holds it."""
+    """Quote a name for NSS's tools, which read the text before a colon as a token's name."""
     return shlex.quote(f"NSS Certificate DB:{name}" if ":" in name else name)
 
 
 def _firefox(names: Names, shown: Shown, url: str) -> Machine:
     trusted = f", and {shown.root} in “Authorities”" if names.root else ""
     return Machine(
-        name="Firefox on Linux",
+        name="Firefox",
         files=_files(names.pfx, names.root),
         install=_some(
             Step(
-                "Open Settings > Privacy & Security > Certificates > View Certificates. In “Your Certificates”, import "
-                f"{names.pfx} and type the password."
+                "Firefox has certificates of its own, on Windows, macOS and Linux alike. Open Settings > Privacy & "
+                "Security > Certificates > View Certificates. In “Your Certificates”, choose “Import…”, select "
+                f"{names.pfx} and enter the password."
             ),
             Step(f"In “Authorities”, import {names.root} and tick “Trust this CA to identify websites”.")
             if names.root
@@ -265,7 +277,7 @@ def _pem(names: Names) -> str:
 def _unpacked(names: Names) -> tuple[Step, ...]:
     return (
         Step(
-            f"Unpack {names.pfx} into a file that only you may read, for the key in it is not encrypted any more:",
+            f"Unpack {names.pfx} into a file that only you can read, because its key is not encrypted:",
             f"(umask 077; openssl pkcs12 -in {shlex.quote(names.pfx)} -nodes -out {shlex.quote(_pem(names))})",
         ),
     )
@@ -277,8 +289,8 @@ def _curl(names: Names, url: str) -> Machine:
         name="curl",
         files=_files(names.pfx, names.root),
         install=_unpacked(names),
-        check=(Step("Type:", f"curl --cert {shlex.quote(_pem(names))}{trusting} {shlex.quote(url)}"),),
-        remove=(Step("Type:", f"rm {shlex.quote(_pem(names))}"),),
+        check=(Step("Run:", f"curl --cert {shlex.quote(_pem(names))}{trusting} {shlex.quote(url)}"),),
+        remove=(Step("Run:", f"rm {shlex.quote(_pem(names))}"),),
     )
 
 
@@ -294,7 +306,7 @@ def _python(names: Names, url: str) -> Machine:
                 f"import requests\nprint(requests.get({url!r}, cert={_pem(names)!r}{trusting}).status_code)",
             ),
         ),
-        remove=(Step("Type:", f"rm {shlex.quote(_pem(names))}"),),
+        remove=(Step("Run:", f"rm {shlex.quote(_pem(names))}"),),
     )
 
 
@@ -306,31 +318,27 @@ def _java(names: Names, url: str) -> Machine:
         for key, value in (("", file), ("Type", "PKCS12"), ("Password", "PASSWORD"))
     ]
     arguments = f"{names.stem}.args"
-    old = (
-        " Java before 8u301 and 11.0.12 needs an export that was made with --compatible."
-        if names.legacy != names.pfx
-        else ""
-    )
+    old = " Java before 8u301 and 11.0.12 needs an export with --compatible." if names.legacy != names.pfx else ""
     host = urlsplit(url).hostname or ""
     return Machine(
         name="Java",
         files=_files(names.pfx, names.truststore),
         install=(
             Step(
-                f"Put these lines into a file {arguments} that only you may read (chmod 600), with the password in the "
-                f"place of PASSWORD, and a backslash in front of each backslash and double quote in it.{old}",
+                f"Write these lines into a file {arguments} that only you can read (chmod 600). Replace PASSWORD with "
+                f"the password, with a backslash before each backslash and double quote in it.{old}",
                 "\n".join(options),
             ),
         ),
         check=_some(
             Step(
-                "Run the program with them, in the folder of this page (Java 8 wants the lines themselves instead of "
-                "the file's name):",
+                "Run the program with this file, in the folder of this page (Java 8 needs the lines themselves instead "
+                "of the file's name):",
                 f"java {shlex.quote('@' + arguments)} PROGRAM",
             ),
             Step(
-                f"Java tells a server no name that has no dot in it (SNI). If {host} answers 403 for that reason, use "
-                "a name that has one."
+                f"Java sends no server name (SNI) without a dot. If {host} answers 403 for that reason, use a name "
+                "with a dot."
             )
             if "." not in host
             else None,
@@ -340,7 +348,7 @@ def _java(names: Names, url: str) -> Machine:
 
 
 def _quoted(argument: str) -> str:
-    """Quote an argument as a file of Java's arguments wants it: a password may hold spaces."""
+    """Quote an argument for a file of Java's arguments: a password may contain spaces."""
     if re.fullmatch(r"[\w.=@+/-]+", argument) and not argument.endswith("PASSWORD"):
         return argument
     escaped = re.sub(r'([\\"])', r"\\\1", argument)

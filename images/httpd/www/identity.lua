@@ -1,5 +1,5 @@
--- Tells the visitor who he is: as a page, and at /whoami as JSON.
--- A certificate's text is its owner's choice, so whatever is shown is escaped for the place where it stands.
+-- Shows the client its own certificate: as a page, and at /whoami as JSON.
+-- A client can put any text into its certificate, so all text is escaped for HTML or JSON.
 
 require "apache2"
 
@@ -10,15 +10,15 @@ for number, name in ipairs { "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "A
   MONTHS[name] = number
 end
 
--- Characters that show nothing, or change how others are shown: controls, spaces that are not the usual one, and those
--- that turn the direction of text.
+-- Characters that are invisible or change the display of others: controls, unusual spaces, and those that change the
+-- direction of text.
 local function invisible(code)
   return code < 0x20 or (code >= 0x7F and code <= 0xA0) or code == 0xAD or code == 0x061C or code == 0x1680
     or (code >= 0x2000 and code <= 0x200F) or (code >= 0x2028 and code <= 0x202F) or (code >= 0x205F and code <= 0x206F)
     or code == 0x3000 or code == 0xFEFF or (code >= 0xE0000 and code <= 0xE007F)
 end
 
--- Bytes that are no UTF-8 become U+FFFD, so that neither HTML nor JSON is ever malformed.
+-- Bytes that are not UTF-8 become U+FFFD, so that HTML and JSON are always well-formed.
 local function valid(text)
   local out, at = {}, 1
   while at <= #text do
@@ -39,7 +39,8 @@ local function html(text)
   return shown
 end
 
--- Beyond what RFC 8259 section 7 asks for, markup and invisible characters are escaped: the text may be pasted anywhere.
+-- More than RFC 8259 section 7 requires: markup and invisible characters are escaped, so that the text can be pasted
+-- anywhere.
 local function json(text)
   local escaped = valid(text):gsub(utf8.charpattern, function(character)
     local code = utf8.codepoint(character)
@@ -51,7 +52,7 @@ local function json(text)
   return '"' .. escaped .. '"'
 end
 
--- OpenSSL's "Nov  3 18:00:00 2026 GMT" as RFC 3339 has it.
+-- OpenSSL's "Nov  3 18:00:00 2026 GMT" in the form of RFC 3339.
 local function moment(text)
   local month, day, time, year = text:match("^(%a+) +(%d+) ([%d:]+) (%d+) GMT$")
   return month and ("%s-%02d-%02dT%sZ"):format(year, MONTHS[month], day, time) or text
@@ -73,7 +74,7 @@ local function visitor(r)
   }
 end
 
--- What a person would call himself; a certificate without a common name has other names, or none.
+-- The common name, else an email address or a DNS name.
 local function name(r)
   for _, variable in ipairs { "SSL_CLIENT_S_DN_CN", "SSL_CLIENT_SAN_Email_0", "SSL_CLIENT_SAN_DNS_0" } do
     local found = r:ssl_var_lookup(variable)

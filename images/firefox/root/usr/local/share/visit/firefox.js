@@ -9,5 +9,7 @@ user_pref("toolkit.telemetry.reportingpolicy.firstRun", false);
 user_pref("app.normandy.enabled", false);
 user_pref("network.captive-portal-service.enabled", false);
 user_pref("network.connectivity-service.enabled", false);
-// TLS 1.2: refused for want of a certificate over 1.3, Firefox 153 shows an empty tab and no reason.
+// As large as Chromium: the dialog must be readable in a picture.
+user_pref("layout.css.devPixelsPerPx", "1.5");
+// TLS 1.2: after a refusal over TLS 1.3 without a certificate, Firefox 153 shows an empty tab and no reason.
 user_pref("security.tls.version.max", 3);
