@@ -7,6 +7,7 @@ from harness.cli import record as recording
 from harness.cli.ending import EXIT
 from harness.cli.expression import matcher
 from harness.cli.terminal import console_for, progress_on
+from harness.httpd.supplied import Supplied
 from harness.outcome import TLS_VERSIONS, Tls
 from harness.pki.template import client_like
 from harness.report import FORMATS
@@ -38,7 +39,9 @@ def run(
     pki: Path | None,
     record: Path | None,
     server: "Running | None",
+    supplied: Supplied,
     strict: bool,
+    offline: bool,
     keep: bool,
     no_color: bool,
     quiet: bool,
@@ -66,7 +69,8 @@ def run(
             known = client_like(like) if like else ()
             own: dict[str, Any] = {"of_image": image, "urls": urls, "seed": seed, "keep": keep}
             own |= {"like": known, "pki": pki}
-            found = verify(_target(config, compose_file, service), **own, **common)
+            target = _target(config, compose_file, service, supplied)
+            found = verify(target, **own, offline=offline, **common)
     show(found, console, strict=strict)
     for name, file in files.items():
         file.write(FORMATS[name](found, strict))
@@ -74,7 +78,7 @@ def run(
     return EXIT[found.verdict(strict=strict)] or int(not kept)
 
 
-def _target(config: Path | None, compose_file: Path | None, service: str | None) -> Target:
+def _target(config: Path | None, compose_file: Path | None, service: str | None, supplied: Supplied) -> Target:
     if compose_file:
-        return Target.from_compose(compose_file, service, str(config) if config else None)
-    return Target.from_path(config) if config else REFERENCE
+        return Target.from_compose(compose_file, service, str(config) if config else None, supplied)
+    return Target.from_path(config, supplied) if config else REFERENCE

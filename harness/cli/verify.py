@@ -7,8 +7,9 @@ from typing import Any
 
 import click
 
-from harness.cli import record, running
+from harness.cli import record, running, supplied
 from harness.cli.ending import no_traceback
+from harness.httpd.supplied import Supplied
 from harness.outcome import TLS_VERSIONS
 
 _FILE = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
@@ -30,6 +31,7 @@ _REPORT = click.File("w", encoding="utf-8", lazy=False)
 @click.option("--service", metavar="NAME", help="Service name, if the file has several.")
 @click.option("--site", "urls", multiple=True, metavar="URL", help="Only this site (repeatable).")
 @running.options
+@supplied.options
 @click.option(
     "-k", "expression", default="", metavar="EXPRESSION", help="Only cases whose id matches, like pytest's -k."
 )
@@ -50,6 +52,7 @@ _REPORT = click.File("w", encoding="utf-8", lazy=False)
 @click.option("--pki", type=_FOLDER, metavar="DIR", help="Examine the real files in this folder as well.")
 @record.option
 @click.option("--strict", is_flag=True, help="Count warnings as errors.")
+@click.option("--offline", is_flag=True, help="Install no packages for modules that httpd lacks.")
 @click.option("--keep", is_flag=True, help="Keep the container; `make clean` removes it.")
 @click.option("--no-color", is_flag=True, help="No colours; also with NO_COLOR, CI=true or a pipe.")
 @click.option("--quiet", is_flag=True, help="Print only errors.")
@@ -68,18 +71,18 @@ def verify(**options: Any) -> None:
         raise click.UsageError("--service needs the Compose file: add --compose FILE.")
     with no_traceback():
         if not (options["compose_file"] or options["server"] or options["keep"]):
-            _begin(options["config"], options["image"])
+            _begin(options["config"], options["image"], options["supplied"])
         from harness.cli.verification import run  # Half of the time that the container takes to start.
 
         code = run(**options)
     sys.exit(code)
 
 
-def _begin(config: Path | None, image: str | None) -> None:
+def _begin(config: Path | None, image: str | None, given: Supplied) -> None:
     from harness.engine import ServerError, ahead, images
     from harness.httpd import layout
 
     # What is wrong with either is said in its turn.
     with contextlib.suppress(ServerError, layout.ConfigurationError, OSError):
         if tag := images.at_hand(image):
-            ahead.begin(tag, layout.read(config or images.REFERENCE))
+            ahead.begin(tag, given.applied_to(layout.read(config or images.REFERENCE)))

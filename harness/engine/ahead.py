@@ -7,6 +7,7 @@ other examines the one before. No container is used for two configurations.
 import atexit
 import contextlib
 import threading
+from collections.abc import Collection
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -34,12 +35,15 @@ class Starting:
     _filled: "Future[tuple[HttpdImage, Filesystem]]"
 
     @classmethod
-    def begin(cls, image: str, layout: Layout, *, keep: bool = False) -> "Starting":
-        """Start one in the background."""
-        label = "kept" if keep else owner()
+    def begin(
+        cls, image: str, layout: Layout, *, modules: Collection[str] = (), label: str = "", keep: bool = False
+    ) -> "Starting":
+        """Start one in the background. `modules` are the files of those that a snippet needs besides the usual ones.
+        Without `label`, its parts have a label of their own."""
+        label = label or ("kept" if keep else owner())
         worker = ThreadPoolExecutor(1)
         shell = worker.submit(start, image, layout, label, layout.ports, keep=keep)
-        filled = worker.submit(_fill, image, layout, shell)
+        filled = worker.submit(_fill, image, layout, modules, shell)
         worker.shutdown(wait=False)
         return cls(image, layout, layout.ports, label, shell, filled)
 
@@ -66,13 +70,15 @@ class Starting:
             self._shell.result().close()
 
 
-def _fill(image: str, layout: Layout, started: Future[Shell]) -> "tuple[HttpdImage, Filesystem]":
+def _fill(
+    image: str, layout: Layout, modules: Collection[str], started: Future[Shell]
+) -> "tuple[HttpdImage, Filesystem]":
     shell = started.result()
     from harness.engine.httpd_image import inspect
     from harness.engine.supplement import initial_filesystem
 
     found = inspect(shell, image)
-    filesystem = initial_filesystem(layout, found)
+    filesystem = initial_filesystem(layout, found, modules)
     shell.container.put_archive("/", filesystem.archive(filesystem.files))
     return found, filesystem
 

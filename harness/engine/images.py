@@ -6,8 +6,9 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from docker.errors import APIError, BuildError, ImageNotFound
 
@@ -23,20 +24,20 @@ HOME_MADE = f"mtls-harness/base:{SUITE}"
 """Never the official image's own name: nobody must take the one for the other."""
 
 
-def image(name: str, *, on: str | None = None) -> str:
+def image(name: str, *, on: str | None = None, arguments: Mapping[str, str] = MappingProxyType({})) -> str:
     """Build `images/<name>`, on the base image or on another one, unless this very content is built already; returns
-    its tag.
+    its tag. `arguments` are further ones of its Dockerfile.
 
     Raises:
         ServerError: no base image can be had, or the build failed; the message ends with the build's last lines.
     """
     folder = IMAGES / name
     base_image = on or base()
-    tag = _tag(name, base_image)
+    tag = _tag(name, base_image, arguments)
     if not _exists(tag):
         with _alone(name):
             if not _exists(tag):
-                _build(name, folder, tag, base_image)
+                _build(name, folder, tag, {"BASE_IMAGE": base_image, **arguments})
     return tag
 
 
@@ -47,16 +48,16 @@ def at_hand(tag: str | None) -> str | None:
     return tag if tag and _exists(tag) else None
 
 
-def _tag(name: str, base_image: str) -> str:
-    return f"mtls-harness/{name}:{_digest(IMAGES / name, base_image)}"
+def _tag(name: str, base_image: str, arguments: Mapping[str, str] = MappingProxyType({})) -> str:
+    return f"mtls-harness/{name}:{_digest(IMAGES / name, base_image, arguments)}"
 
 
-def _build(name: str, folder: Path, tag: str, base_image: str) -> None:
+def _build(name: str, folder: Path, tag: str, arguments: dict[str, str]) -> None:
     try:
         engine().images.build(
             path=str(folder),
             tag=tag,
-            buildargs={"BASE_IMAGE": base_image},
+            buildargs=arguments,
             labels={LABEL: name},
             rm=True,
             forcerm=True,
@@ -136,10 +137,12 @@ def _alone(name: str) -> Iterator[None]:
         yield
 
 
-def _digest(folder: Path, base_image: str) -> str:
+def _digest(folder: Path, base_image: str, arguments: Mapping[str, str]) -> str:
     if not (folder / "Dockerfile").is_file():
         raise ServerError(f"{folder} holds no Dockerfile: is this a complete checkout?")
     digest = hashlib.sha256(str(engine().images.get(base_image).id).encode())
+    for name, value in sorted(arguments.items()):
+        digest.update(f"{name}={value}\0".encode())
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         digest.update(f"{path.relative_to(folder)}\0{path.stat().st_mode & 0o777:o}\0".encode())
         digest.update(hashlib.sha256(path.read_bytes()).digest())

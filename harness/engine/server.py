@@ -13,6 +13,7 @@ from harness.engine.client import ServerError
 from harness.engine.responder import update
 from harness.engine.shell import Output
 from harness.httpd.log_line import is_routine
+from harness.httpd.messages import explained
 
 _START_S = 10
 """How long the engine may take to publish the ports."""
@@ -47,7 +48,7 @@ class Httpd:
 
     def last_words(self, lines: int = _LAST) -> str:
         """The last lines of its log without httpd's routine messages, for a message."""
-        return self.named("\n".join([line for line in self.output.lines() if not is_routine(line)][-lines:]))
+        return explained(self.named("\n".join([line for line in self.output.lines() if not is_routine(line)][-lines:])))
 
     def logged(self) -> Iterator[str]:
         """Yield every whole line of its log so far, from the first one on."""

@@ -4,15 +4,15 @@ Examples are module folders, accounts, document roots, certificate files and the
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import PurePosixPath
 
 from harness.engine.filesystem import Filesystem
 from harness.engine.httpd_image import HttpdImage
 from harness.engine.observation import RUNTIME_FOLDER
-from harness.engine.skeleton import DOCUMENT_ROOT, skeleton
+from harness.engine.skeleton import DOCUMENT_ROOT, skeleton, with_document_roots
 from harness.httpd.directive import Directive, walk
-from harness.httpd.layout import CERTBOT, SNIPPET, ConfigurationError, Layout
+from harness.httpd.layout import CERTBOT, SNIPPET, Layout
 from harness.httpd.site import Sites
 
 _CERTBOT_OPTIONS = (
@@ -41,8 +41,9 @@ def absolute(path: str, root: str) -> str:
     return path if path.startswith("/") else f"{root}/{path}"
 
 
-def initial_filesystem(layout: Layout, image: HttpdImage) -> Filesystem:
-    """The files of the configuration, and those that httpd would probably miss.
+def initial_filesystem(layout: Layout, image: HttpdImage, further: Collection[str] = ()) -> Filesystem:
+    """The files of the configuration, and those that httpd would probably miss. `further` are the files of modules that
+    a snippet needs besides the usual ones.
 
     httpd names one missing file at a time. One question per file would take long in a large configuration.
     """
@@ -53,7 +54,8 @@ def initial_filesystem(layout: Layout, image: HttpdImage) -> Filesystem:
     if layout.is_snippet:
         ((path, snippet),) = layout.files.items()
         found.folders.add(DOCUMENT_ROOT)
-        found.files[SNIPPET] = skeleton(path, snippet, layout.root, image).encode()
+        found.files[path], hosts = with_document_roots(found.files[path])
+        found.files |= hosts | {SNIPPET: skeleton(path, snippet, layout.root, image, further).encode()}
     for content in layout.files.values():
         for kind, value in _TLS_FILE.findall(content):
             path = absolute(value.decode(errors="replace"), layout.root)
@@ -72,18 +74,14 @@ def _without_built_in(layout: Layout, image: HttpdImage) -> dict[str, bytes]:
     return {path: load.sub(b"#", content) for path, content in layout.files.items()}
 
 
-def add_missing(error: str, filesystem: Filesystem, layout: Layout, image: HttpdImage) -> bool:
-    """Add what httpd's error message names as missing; False if nothing can be added.
-
-    Raises:
-        ConfigurationError: a module is missing; the message names its package.
-    """
+def add_missing(error: str, filesystem: Filesystem, image: HttpdImage) -> bool:
+    """Add what httpd's error message names as missing; False if nothing can be added."""
     if found := _NO_MODULE.search(error):
         folder, name = found[1].rstrip("/"), found[2]
-        if name not in image.module_files:
-            raise ConfigurationError(layout.named(error) + "\n" + image.package_hint(name))
+        if name not in image.module_files or folder == image.module_folder:
+            return False
         filesystem.links[folder] = image.module_folder
-        return folder != image.module_folder
+        return True
     if found := _NO_ACCOUNT.search(error):
         if found[1] == "user":
             filesystem.add_user(found[2])

@@ -200,11 +200,14 @@ def _dotted(host: VirtualHost) -> Iterator[Bypass]:
 def _other_spellings(host: VirtualHost) -> Iterator[tuple[Section, str, str]]:
     """Yield what is guarded by its path and proxied, and the same path with a parameter, which nothing guards."""
     for section, path in host.covered:
-        first, slash, rest = path[1:].partition("/")
-        named = f"/{first};x{slash}{rest}"
-        guarded = first and section.kind == "location" and host.asks_in(section)
-        same = "://" in host.content(path) and host.way(named) is host.way(path)
-        if guarded and same and host.asked_for(named) is None:
+        if section.kind != "location" or not host.asks_in(section) or "://" not in host.content(path):
+            continue
+        parts = path.split("/")
+        others = (
+            "/".join([*parts[:at], f"{parts[at]};x", *parts[at + 1 :]]) for at in range(1, len(parts)) if parts[at]
+        )
+        same = (named for named in others if host.way(named) is host.way(path) and host.asked_for(named) is None)
+        if named := next(same, None):
             yield section, path, named
 
 

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
+from harness.httpd.withdrawn import restored
+
 COMMAND_LINE = "-c/-C directives"
 """What httpd calls the file of a directive that it was given as an argument."""
 _MACRO = re.compile(r"macro '[^']*' \(defined on line (\d+) of \"([^\"]+)\"\)")
@@ -18,7 +20,7 @@ _INDENT = 2
 class Directive:
     """One directive as httpd understood it; a section also has the directives inside it, in `body`.
 
-    `file` is relative to the configuration.
+    `file` is relative to the configuration. `withdrawn` says that it was taken out of the copy: httpd ran without it.
     """
 
     name: str
@@ -26,6 +28,7 @@ class Directive:
     file: str
     line: int
     body: tuple["Directive", ...] = ()
+    withdrawn: bool = False
 
     def find(self, name: str) -> Iterator["Directive"]:
         """Yield the directives of this name that stand directly inside (names of directives ignore case)."""
@@ -112,7 +115,9 @@ def parse(dump: str, origin: Mapping[str, str], files: Mapping[str, bytes] = Map
                 stack.append((found[1], found[2], file, line, []))
             elif not text.startswith("</"):
                 name, _, arguments = text.partition(" ")
-                stack[-1][4].append(Directive(name, arguments, file, line))
+                taken_out = restored(name, arguments)
+                name, arguments = taken_out or (name, arguments)
+                stack[-1][4].append(Directive(name, arguments, file, line, withdrawn=taken_out is not None))
     close(0)
     whole = Directive("", "", "", 0, tuple(stack[0][4]))
     aliases = [[*entry.arguments.split(None, 2), ""][:3] for entry in whole.find("AuthzProviderAlias")]

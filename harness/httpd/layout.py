@@ -9,6 +9,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from harness.httpd.template import advice
+
 MOST_FILES = 10_000
 MOST_BYTES = 64 << 20
 SNIPPET = "/etc/httpd/harness/skeleton.conf"
@@ -19,7 +21,8 @@ CERTBOT = "/etc/letsencrypt/options-ssl-apache.conf"
 """What certbot has every virtual host include that it writes: the directives of TLS that are its own to keep."""
 
 _SERVER_ROOT = re.compile(r'^[ \t]*ServerRoot[ \t]+"?(/[^"\s$]*)', re.MULTILINE | re.IGNORECASE)
-_WHOLE = re.compile(r"^[ \t]*(LoadModule|ServerRoot)\b", re.MULTILINE | re.IGNORECASE)
+_WHOLE = re.compile(r"^[ \t]*LoadModule[ \t]+mpm_\w+_module\b", re.MULTILINE | re.IGNORECASE)
+"""What a file of its own that httpd starts with has to hold: nothing else loads an MPM."""
 # What Red Hat's tree links to: the server's own folders, which hold no configuration.
 _FOLDERS_OF_THE_SYSTEM = {"modules", "logs", "run", "state", "build"}
 MAIN_FILES = ("apache2.conf", "conf/httpd.conf", "httpd.conf")
@@ -48,7 +51,8 @@ class Layout:
     started with, `main` the file, `options` are further ones. `port_substitutes` are the ports that stand for an
     address in a container, which has one address only, each with the port that it is really at; `listen` opens them.
     `home` is the folder that CONFIG takes the place of, whatever the image has there; "" where it is a file.
-    `loopback_only` are the ports at which only the machine itself is answered.
+    `loopback_only` are the ports at which only the machine itself is answered. `included` are files that the user has
+    elsewhere, by a path from there; `ignore_missing` says to run without included files that are nowhere.
     """
 
     name: str
@@ -63,6 +67,8 @@ class Layout:
     options: tuple[str, ...] = ()
     home: str = ""
     loopback_only: frozenset[int] = frozenset()
+    included: Mapping[str, bytes] = field(default_factory=dict)
+    ignore_missing: bool = False
 
     @property
     def is_snippet(self) -> bool:
@@ -89,8 +95,8 @@ def read(config: Path) -> Layout:
     """Recognise the layout and make the copy.
 
     Debian's `/etc/apache2` has an `apache2.conf`, Red Hat's `/etc/httpd` a `conf/httpd.conf`, upstream's
-    `/usr/local/apache2/conf` an `httpd.conf`. A file that loads modules or names a ServerRoot is a whole configuration,
-    any other one a snippet.
+    `/usr/local/apache2/conf` an `httpd.conf`. A file that loads an MPM is a whole configuration. Any other one is a
+    snippet, whatever it says of modules, ports and users: what it lacks is supplied.
 
     Raises:
         ConfigurationError: there is nothing that could be a configuration, it is too large, or a link leaves it.
@@ -165,6 +171,8 @@ def _single(file: Path) -> Layout:
     text = _text(file)
     if text is None:
         raise ConfigurationError(f"{file} is no text: is it a configuration file?")
+    if is_template := advice(file.name, text):
+        raise ConfigurationError(is_template)
     server_root = _SERVER_ROOT.search(text)
     root = server_root[1].rstrip("/") if server_root else "/etc/httpd"
     inside = f"{root}/conf/{file.name}"

@@ -7,6 +7,7 @@ from functools import cached_property
 
 from harness.httpd.conditions import CONDITIONS, forwards_identity, split_by_path, telling
 from harness.httpd.directive import Directive, walk
+from harness.httpd.foreign import decides
 from harness.httpd.guard import USERS, Guard, denies_all, granting_directive, opens, replaced, wants_to_know
 from harness.httpd.layout import SNIPPET, CoverageGap
 from harness.httpd.section import Section, below, inner, join, merged, paths, sections
@@ -154,7 +155,7 @@ class VirtualHost:
         return entry.value if entry else ""
 
     def _paths(self, section: Section) -> Iterator[str]:
-        if not any(entry.name.lower() in _GUARDS for entry in section.inner()):
+        if not any(entry.name.lower() in _GUARDS or decides(entry) for entry in section.inner()):
             return
         if section.kind == "proxy":
             named = [] if section.is_expression else self.asking_for(section.text.rstrip("*"))

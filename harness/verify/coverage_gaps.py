@@ -49,6 +49,7 @@ def coverage_gaps(
     """Yield what was left out: in CONFIG, at the sites, in the rules."""
     layout = provisioner.sandbox.layout
     yield from layout.coverage_gaps
+    yield from provisioner.sandbox.gaps()
     yield from htaccess.coverage_gaps(provisioner.configuration, layout.files)
     yield from sites.coverage_gaps
     yield from map(_behind_redirect, results.redirected)

@@ -36,6 +36,7 @@ from harness.verify.users import groups, passwords, stand_in
 _TRUST = ("SSLCACertificateFile", "SSLCACertificatePath")
 _NAMES = ("SSLCADNRequestFile", "SSLCADNRequestPath")
 _CRLS = ("SSLCARevocationFile", "SSLCARevocationPath")
+_OF_SERVER = ("SSLCertificateFile", "SSLCertificateKeyFile", "SSLCertificateChainFile")
 _SYSTEM = re.compile(
     r"/etc/ssl/certs(/ca-certificates\.crt|/ca-bundle(\.trust)?\.crt)?/?|/etc/ssl/(cert\.pem|ca-bundle\.pem)"
     r"|/etc/pki/tls/(cert\.pem|certs/ca-bundle(\.trust)?\.crt)|/etc/pki/ca-trust/extracted/.*|/usr/share/ca-certificates(/.*)?"
@@ -152,15 +153,18 @@ class Provisioner:
                 self._servers[path] = root.server(subject=usable[-1][:60], names=usable, key=made)
 
     def files(self, places: Iterable[Site]) -> dict[str, bytes]:
-        """Every file that a TLS directive names, by its path in the container."""
-        found = self._password_files(places)
+        """Every file that a TLS directive names, by its path in the container. A file with several roles holds what
+        each of them needs."""
+        roles: dict[str, dict[bytes, None]] = {}
+
+        def add(path: str, *contents: bytes) -> None:
+            roles.setdefault(path, {}).update(dict.fromkeys(contents))
+
         for _, certificate, key in self._pairs():
             identity = self._servers[self.sandbox.absolute(key or certificate)]
-            found[self.sandbox.absolute(certificate)] = identity.certificate_pem() + (
-                b"" if key else identity.key_pem()
-            )
-            if key:
-                found[self.sandbox.absolute(key)] = identity.key_pem()
+            add(self.sandbox.absolute(certificate), identity.certificate_pem())
+            add(self.sandbox.absolute(key or certificate), identity.key_pem())
+        servers = set(roles)
         trust: dict[str, list[x509.Certificate]] = {}
         crls: dict[str, list[x509.CertificateRevocationList]] = {}
         everybody: list[x509.Certificate] = []
@@ -172,14 +176,17 @@ class Provisioner:
             for name in _CRLS:
                 crls.setdefault(self._path(site.guard, name), []).extend(pki.crls())
         everybody = everybody or TestPki(1, keys=self.keys).trusted()
+        folders: dict[str, bytes] = {}
         for entry in walk(self.configuration):
-            if entry.name.lower().startswith("ssl") and entry.words():
-                path = self.sandbox.absolute(entry.words()[0])
-                if entry.name.endswith("Path") and path != "/":
-                    found |= hashed(path, trust.get(path) or everybody, crls.get(path, []))
-                elif entry.name.endswith("File") and path not in found:
-                    found[path] = self._content(entry.name, path, trust, crls, everybody)
-        return found | self._groups()
+            if not entry.name.lower().startswith("ssl") or not entry.words():
+                continue
+            path = self.sandbox.absolute(entry.words()[0])
+            if entry.name.endswith("Path") and path != "/":
+                folders |= hashed(path, trust.get(path) or everybody, crls.get(path, []))
+            elif entry.name.endswith("File") and not (path in servers and entry.name in _OF_SERVER):
+                add(path, *self._content(entry.name, path, trust, crls, everybody))
+        files = {path: b"".join(contents) for path, contents in roles.items()}
+        return self._password_files(places) | folders | files | self._groups()
 
     def _groups(self) -> dict[str, bytes]:
         """The files of groups for Diffie-Hellman: as in CONFIG, else a standard one."""
@@ -204,14 +211,14 @@ class Provisioner:
         trust: dict[str, list[x509.Certificate]],
         crls: dict[str, list[x509.CertificateRevocationList]],
         everybody: list[x509.Certificate],
-    ) -> bytes:
+    ) -> list[bytes]:
         if "Revocation" in name:
             return _pem(crls.get(path) or [crl for pki in self._pkis.values() for crl in pki.crls()])
         if name.lower() == "sslocsprespondercertificatefile":
             return _pem(signer for pki in self._pkis.values() for signer in pki.responders())
         if "MachineCertificate" in name:
             identity = Authority.root(subject="Verification proxy root").client(subject="proxy")
-            return identity.certificate_pem() + identity.key_pem()
+            return [identity.certificate_pem() + identity.key_pem()]
         return _pem(trust.get(path) or everybody)
 
     def _key_of(self, site: Site) -> _Key:
@@ -288,8 +295,8 @@ def _with_subject(good: GoodClient, wanted: Attributes) -> GoodClient:
     return replace(good, subject=replace(good.subject, subject=(*own, *wanted)), needed=needed)
 
 
-def _pem(entries: Iterable[x509.Certificate | x509.CertificateRevocationList]) -> bytes:
-    return b"".join(dict.fromkeys(entry.public_bytes(Encoding.PEM) for entry in entries))
+def _pem(entries: Iterable[x509.Certificate | x509.CertificateRevocationList]) -> list[bytes]:
+    return [entry.public_bytes(Encoding.PEM) for entry in entries]
 
 
 def _group() -> bytes:

@@ -1,21 +1,23 @@
 """How is a configuration proved: resolved, planned, provisioned, started, probed, judged and reported?"""
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from cryptography import x509
 
 from harness.cases import Case
 from harness.check.real_files import Sources, real_client_facts, real_files
-from harness.engine import ahead, image, sweep
+from harness.engine import ServerError, ahead, image, sweep
 from harness.engine.images import given
-from harness.engine.sandbox import Sandbox, sandbox
+from harness.engine.packages import Packages
+from harness.engine.sandbox import PackagesFailedError, Sandbox, sandbox
 from harness.httpd.directive import Directive, Places
 from harness.httpd.layout import ConfigurationError, Layout
-from harness.httpd.layout import read as read_layout
 from harness.httpd.site import Site, Sites, sites
 from harness.outcome import TLS_VERSIONS, Tls, Verdict
 from harness.pki.key_pool import slow_keys
@@ -33,6 +35,7 @@ from harness.verify.run_results import run_results
 from harness.verify.schedule import Schedule
 from harness.verify.target import REFERENCE, Target
 from harness.verify.tracing import Traces
+from harness.verify.undecided import gaps, no_verdict, undecided
 from harness.verify.verdict import run_findings, trouble
 
 
@@ -64,6 +67,20 @@ class Run:
         return "pass"
 
 
+def _again_without_packages(verify: Callable[..., Run]) -> Callable[..., Run]:
+    """Verify without the modules of Debian's packages where httpd does not start with them."""
+
+    @functools.wraps(verify)
+    def verified(*arguments: Any, **options: Any) -> Run:
+        try:
+            return verify(*arguments, **options)
+        except PackagesFailedError:
+            return verify(*arguments, **{**options, "offline": True})
+
+    return verified
+
+
+@_again_without_packages
 def verify(
     target: Target = REFERENCE,
     *,
@@ -77,30 +94,32 @@ def verify(
     keep: bool = False,
     like: Sequence[x509.Certificate] = (),
     following: Target | None = None,
+    offline: bool = False,
     progress: Progress = quiet,
     pki: Path | None = None,
 ) -> Run:
     """Prove a configuration in a container of its own.
 
-    `like` is a certificate that the good client resembles, and its issuers. `pki` is a folder with the real files that
-    the configuration refers to; these, and those of CONFIG, are examined beside the run. `following` is proved next, in
-    the same image: its container starts during the probes. `seed` shuffles the probes: no result may depend on earlier
-    probes.
+    `offline` installs no packages for modules that httpd lacks. `like` is a certificate that the good client resembles,
+    and its issuers. `pki` is a folder with the real files that the configuration refers to; these, and those of CONFIG,
+    are examined beside the run. `following` is proved next, in the same image: its container starts during the probes.
+    `seed` shuffles the probes: no result may depend on earlier probes.
 
     Raises:
-        ServerError: no engine, no image, or httpd did not start.
+        ServerError: no engine, no image, httpd did not start, or a module that it does not have decides at every site.
         ConfigurationError: httpd refuses the configuration.
         PolicyError: the policy does not fit it.
         NothingToDoError: nothing is left after `only`, `urls` and `versions`.
     """
     clock = Clock()
     keys = slow_keys()  # They are made while the container starts.
-    layout = target.layout or read_layout(target.configuration)
+    layout = target.read()
     progress("images", 0, 1)
     name = of_image or target.image
     tag = given(name) if name else image("httpd")
     sweep()
-    with sandbox(tag, layout, keep=keep) as bench:
+    packages = None if name or offline else Packages(tag, progress)
+    with sandbox(tag, layout, packages=packages, keep=keep) as bench:
         progress("configuration", 0, 1)
         configuration = bench.effective()
         found = _sites(bench, configuration, policy)
@@ -114,8 +133,13 @@ def verify(
             provisioner.pki, provisioner.query, found.places, versions, everything=everything, policy=policy
         )
         chosen = tuple(site for site in found.places if not urls or site.url in urls)
-        schedule = Schedule.plan(chosen, planner, only)
+        left_open = undecided(chosen)
+        left_out = {site.id for site, _ in left_open}
+        found = replace(found, coverage_gaps=(*found.coverage_gaps, *gaps(left_open)))
+        schedule = Schedule.plan(tuple(site for site in chosen if site.id not in left_out), planner, only)
         provisioner.check_issuer()
+        if not schedule.probes and (reason := no_verdict(left_open)):
+            raise ServerError(reason)
         schedule.check(found.places)
 
         provisioner.issue_servers(found.places)
@@ -151,12 +175,12 @@ def verify(
     unproven = unproven_grants(results, schedule, provisioner, shown)
     return Run(
         target=target,
-        image=tag,
+        image=bench.image,
         versions=log.versions,
         sites=schedule.sites,
         results=results.judged,
         findings=(*run_findings(results, unproven, schedule, provisioner, found), *real),
-        trouble=trouble(target, results, ended, log, unproven),
+        trouble=trouble(target, results, ended, log, unproven) or no_verdict(left_open) or bench.adaptation.not_run(),
         timing_s=clock.times(),
         unauthenticated=results.unclaimed,
         coverage=coverage(shown, provisioner.query),
@@ -178,7 +202,7 @@ def _real_files(
 def _begin(image: str, following: Target) -> None:
     # What is wrong with it shows in its own run.
     with suppress(ConfigurationError, OSError):
-        ahead.begin(image, following.layout or read_layout(following.configuration))
+        ahead.begin(image, following.read())
 
 
 def _sites(bench: Sandbox, configuration: Directive, policy: Policy) -> Sites:

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Self
 
 from harness.engine.images import REFERENCE as CONFIGURATION
-from harness.httpd.layout import Layout
+from harness.httpd.layout import Layout, read
+from harness.httpd.supplied import NOTHING, Supplied
 
 
 @dataclass(frozen=True)
@@ -14,7 +15,7 @@ class Target:
 
     `depth` is the length of the chains that it promises to accept; None where it promises only what it claims itself.
     For a Compose service, `configuration` is the Compose file and `line` the service's line in it; `layout` and `image`
-    were read from there.
+    were read from there. `supplied` is what the user adds to it.
     """
 
     configuration: Path
@@ -23,14 +24,17 @@ class Target:
     layout: Layout | None = None
     image: str | None = None
     line: int = 1
+    supplied: Supplied = NOTHING
 
     @classmethod
-    def from_path(cls, config: Path) -> Self:
+    def from_path(cls, config: Path, supplied: Supplied = NOTHING) -> Self:
         """Take a user's configuration. Its files are named by their path from the working directory."""
-        return cls(config, str(config if config.is_dir() else config.parent))
+        return cls(config, str(config if config.is_dir() else config.parent), supplied=supplied)
 
     @classmethod
-    def from_compose(cls, file: Path, name: str | None, config: str | None = None) -> Self:
+    def from_compose(
+        cls, file: Path, name: str | None, config: str | None = None, supplied: Supplied = NOTHING
+    ) -> Self:
         """Take the configuration of a Compose service. `config` is its path in the container, where httpd does not
         tell.
 
@@ -43,7 +47,15 @@ class Target:
 
         found = service(file, name)
         layout = configuration_of(found, config)
-        return cls(file, f"{file}, service {found.name}", None, layout, found.image, found.line)
+        return cls(file, f"{file}, service {found.name}", None, layout, found.image, found.line, supplied)
+
+    def read(self) -> Layout:
+        """The copy of the configuration, with what the user supplies beside it.
+
+        Raises:
+            ConfigurationError: there is nothing that could be a configuration.
+        """
+        return self.supplied.applied_to(self.layout or read(self.configuration))
 
     def locate(self, file: str, line: int) -> str:
         """Name a line of the configuration by its file's path from the working directory; the target's name where there

@@ -21,6 +21,7 @@ from harness.verify.provision import Provisioner
 from harness.verify.run_results import RunResults
 from harness.verify.schedule import Schedule
 from harness.verify.target import Target
+from harness.verify.trust import server_as_authority
 
 
 def run_findings(
@@ -33,6 +34,7 @@ def run_findings(
         *findings((*results.judged, *results.locked_out), provisioner.depth),
         *public_sites(results.unclaimed, not_public),
         *not_told_apart(site for site in schedule.guarded if provisioner.blind(site)),
+        *server_as_authority(schedule.guarded, provisioner.sandbox),
         *excessive_depth(results.judged),
         *unproven,
         *admitted_otherwise(as_decided),
