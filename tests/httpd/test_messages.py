@@ -1,5 +1,7 @@
 """httpd's own messages, by httpd itself: the first line stays, and below it stands what it means."""
 
+from typing import cast
+
 import pytest
 
 from harness.engine import LABEL, engine, image
@@ -67,8 +69,8 @@ def said() -> dict[str, str]:
     try:
         script = 'printf "%s" "$1" >/tmp/wrong.conf; echo >/tmp/ca; apache2 -t -d /tmp -f /tmp/wrong.conf'
         texts = {wrong: f"{BASE}{wrong}\n".replace("{modules}", "/usr/lib/apache2/modules") for wrong in WRONG}
-        outputs = {wrong: container.exec_run(["sh", "-c", script, "sh", text]).output for wrong, text in texts.items()}
-        return {wrong: essential(b"".join([output]).decode()) for wrong, output in outputs.items()}
+        done = {wrong: container.exec_run(["sh", "-c", script, "sh", text]) for wrong, text in texts.items()}
+        return {wrong: essential(cast("bytes", one.output).decode()) for wrong, one in done.items()}
     finally:
         discard(container)
 
