@@ -5,6 +5,7 @@ httpd names one obstacle at a time: a directive that it does not know, a module 
 
 import fnmatch
 import re
+import ssl
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
@@ -12,6 +13,7 @@ from pathlib import PurePosixPath
 from harness.engine.filesystem import Filesystem
 from harness.engine.httpd_image import HttpdImage
 from harness.httpd import obsolete
+from harness.httpd.directive import Directive, walk
 from harness.httpd.foreign import ForeignModule, Role, module_named, module_of
 from harness.httpd.layout import ConfigurationError, CoverageGap, Layout
 from harness.httpd.stand_in import stand_in
@@ -90,6 +92,19 @@ class Adaptation:
             return False
         filesystem.files[path] = withdraw(filesystem.files[path], line, new or None)
         return True
+
+    def leave_out_suites(self, configuration: Directive, filesystem: Filesystem) -> dict[str, bytes]:
+        """Leave out each SSLCipherSuite that names no suite OpenSSL still has, which keeps httpd from starting; returns
+        the files that changed."""
+        changed: dict[str, bytes] = {}
+        for entry in walk(configuration):
+            path = next((path for path, name in self.layout.origin.items() if name == entry.file), "")
+            if entry.name.lower() == "sslciphersuite" and path in filesystem.files and not _has_suites(entry.words()):
+                remedy = "`SSLCipherSuite HIGH:!aNULL`, for example."
+                text = f"{entry.name} {entry.arguments}"
+                self._note("cipher suites that OpenSSL no longer has", text, path, entry.line, remedy)
+                changed[path] = filesystem.files[path] = withdraw(filesystem.files[path], entry.line, f"# {text}")
+        return changed
 
     def check(self) -> None:
         """See that every included file is there, unless the user wants to run without.
@@ -193,6 +208,17 @@ def _elsewhere(wanted: str, included: Mapping[str, bytes]) -> dict[str, bytes]:
         if names := [name for name in included if fnmatch.fnmatchcase(name, pattern)]:
             return {f"{folder}/{PurePosixPath(name).name}": included[name] for name in names}
     return {}
+
+
+def _has_suites(arguments: list[str]) -> bool:
+    """Whether OpenSSL has any suite of TLS 1.2 that a list names; another protocol's list is taken to be right."""
+    if len(arguments) != 1:
+        return True
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).set_ciphers(arguments[0])
+    except ssl.SSLError:
+        return False
+    return True
 
 
 def module_name(file: str) -> str:

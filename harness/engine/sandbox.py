@@ -83,6 +83,7 @@ class Sandbox:
         self._adaptation = Adaptation(self.layout)
         configuration = self._resolved(shell)
         self.adaptation.check()
+        self._put(shell, self.adaptation.leave_out_suites(configuration, self._filesystem))
         for entry in observation.log_levels(configuration):
             places = Places(self.layout.origin, self._filesystem.files)
             if changed := places.without(entry):

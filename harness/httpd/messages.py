@@ -215,6 +215,11 @@ MEANINGS = (
         "SSLCertificateKeyFile with the key of SSLCertificateFile, without a pass phrase.",
     ),
     Meaning(
+        r"AH01898|Unable to configure permitted SSL ciphers|no cipher match",
+        "OpenSSL has none of the suites that SSLCipherSuite names.",
+        "`SSLCipherSuite HIGH:!aNULL`, for example.",
+    ),
+    Meaning(
         r"Unable to configure verify locations for client authentication",
         "SSLCACertificateFile holds no certificate that OpenSSL can read.",
         "A PEM file with the authorities' certificates.",

@@ -34,9 +34,11 @@ def is_obsolete(directive: str) -> bool:
 
 
 def without_old_protocols(text: str) -> str | None:
-    """An SSLProtocol without SSLv2 and SSLv3, which OpenSSL no longer has; None where it names neither."""
+    """An SSLProtocol without SSLv2 and SSLv3, which OpenSSL no longer has; None where it names neither. One that leaves
+    nothing that clients speak today is left out."""
     name, *protocols = text.split()
     kept = [one for one in protocols if not _OLD_PROTOCOLS.fullmatch(one)]
     if len(kept) == len(protocols):
         return None
-    return " ".join([name, *kept]) if kept else f"# {text.strip()}"
+    is_spoken = any(re.fullmatch(r"\+?(all|TLSv1\.[23])", one, re.IGNORECASE) for one in kept)
+    return " ".join([name, *kept]) if is_spoken else f"# {text.strip()}"

@@ -100,9 +100,9 @@ def verify(
 ) -> Run:
     """Prove a configuration in a container of its own.
 
-    `like` is a certificate that the good client resembles, and its issuers. `pki` is a folder with the real files that
-    the configuration refers to; these, and those of CONFIG, are examined beside the run. `following` is proved next, in
-    the same image: its container starts during the probes. `offline` installs no packages for modules that httpd lacks.
+    `offline` installs no packages for modules that httpd lacks. `like` is a certificate that the good client resembles,
+    and its issuers. `pki` is a folder with the real files that the configuration refers to; these, and those of CONFIG,
+    are examined beside the run. `following` is proved next, in the same image: its container starts during the probes.
     `seed` shuffles the probes: no result may depend on earlier probes.
 
     Raises:

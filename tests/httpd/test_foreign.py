@@ -4,6 +4,7 @@ import pytest
 
 from harness.httpd.directive import Directive, parse
 from harness.httpd.foreign import Role, deciding_directive, module_named, module_of
+from harness.httpd.obsolete import without_old_protocols
 from harness.httpd.stand_in import stand_in
 from harness.httpd.withdrawn import directive_at, withdraw, withdrawn_line
 from tests.dump import dump, places
@@ -127,3 +128,17 @@ def test_a_section_is_taken_out_to_its_end() -> None:
 
 def test_a_withdrawn_require_grants_nobody() -> None:
     assert withdrawn_line("Require claim a:b").startswith("Require env mtls-harness-withdrawn-")
+
+
+@pytest.mark.parametrize(
+    ("text", "by"),
+    [
+        ("SSLProtocol all -SSLv2 +SSLv3", "SSLProtocol all"),
+        ("SSLProtocol +SSLv3 +TLSv1.2", "SSLProtocol +TLSv1.2"),
+        ("SSLProtocol -ALL +SSLv3 +TLSv1", "# SSLProtocol -ALL +SSLv3 +TLSv1"),
+        ("SSLProtocol SSLv3", "# SSLProtocol SSLv3"),
+        ("SSLProtocol all", None),
+    ],
+)
+def test_old_protocols_are_left_out_and_all_others_stay(text: str, by: str | None) -> None:
+    assert without_old_protocols(text) == by
