@@ -25,7 +25,7 @@ _VERIFICATION = re.compile(r"(?P<ah>AH02276): Certificate Verification: Error \(
 _APPLICATION_VERIFICATION = 50
 _OCSP = re.compile(
     r"(?P<ah>AH01918|AH01919|AH01920|AH01921|AH01922|AH01923|AH01924|AH01925|AH02272|AH02273"
-    r"|AH0197[2-9]|AH0198\d|AH0199\d|AH03239(?=: OCSP validation completed, certificate status: unknown)): "
+    r"|AH0197[2-9]|AH0198[0-689]|AH0199\d|AH03239(?=: OCSP validation completed, certificate status: unknown)): "
 )
 _REFUSAL = re.compile(r"(?P<ah>AH02032|AH02039|AH02040|AH02261|AH02263|AH10158): ")
 _NAME = re.compile(r"AH0204[34]: (?:SSL|No matching SSL) virtual host for servername (?P<name>\S+) found")
@@ -179,8 +179,8 @@ class LogReader:
 
     def _add_connection(self, line: LogLine) -> None:
         if line.client is None:
-            if line.thread in self.served:
-                _note_library(self.served[line.thread], line.message)
+            if served := self.served.get(line.thread):
+                _note_without_client(served, line.message)
             return
         if line.client not in self.current or line.message.startswith(_NEW):
             self.current[line.client] = Connection(line.client)
@@ -228,7 +228,10 @@ def _note(connection: Connection, text: str) -> None:
         connection.reason = Reason(found["ah"])
 
 
-def _note_library(connection: Connection, text: str) -> None:
-    if (connection.reason is None or connection.reason.ah is None) and (found := _LIBRARY.match(text)):
+def _note_without_client(connection: Connection, text: str) -> None:
+    """Take a message that names no connection for the latest one of its thread."""
+    if found := _OCSP.match(text):
+        connection.ocsp = found["ah"]
+    elif (connection.reason is None or connection.reason.ah is None) and (found := _LIBRARY.match(text)):
         earlier = f"{connection.reason.text}; " if connection.reason else ""
         connection.reason = Reason(None, None, earlier + found["text"].strip())
