@@ -99,7 +99,7 @@ class Adaptation:
         changed: dict[str, bytes] = {}
         for entry in walk(configuration):
             path = next((path for path, name in self.layout.origin.items() if name == entry.file), "")
-            if entry.name.lower() == "sslciphersuite" and path in filesystem.files and not _has_suites(entry.words()):
+            if entry.kind == "sslciphersuite" and path in filesystem.files and not _has_suites(entry.words):
                 remedy = "`SSLCipherSuite HIGH:!aNULL`, for example."
                 text = f"{entry.name} {entry.arguments}"
                 self._note("cipher suites that OpenSSL no longer has", text, path, entry.line, remedy)

@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from harness.httpd.arguments import words
 from harness.httpd.directive import Directive, walk
 from harness.httpd.environment import Condition, Environment, variables_set
 from harness.httpd.expression import parse
@@ -224,8 +223,8 @@ def _chosen(chain: Sequence[Directive], reached: Formula, environment: Environme
     found: list[_Branch] = []
     before: list[Formula] = []
     for branch in chain:
-        text = "".join(words(branch.arguments)[:1])
-        condition = TRUE if branch.name.lower() == "else" else environment.note(branch, parse(text))
+        text = "".join(branch.words[:1])
+        condition = TRUE if branch.kind == "else" else environment.note(branch, parse(text))
         found.append(_Branch(branch.body, all_of((reached, negated(any_of(before)), condition))))
         before.append(condition)
     return found
@@ -249,7 +248,7 @@ class _Sections:
         self.environment = environment.branch(values)
         self.covering = [*(Section(level) for level in place.levels), *place.sections(self.url, self.content)]
         entries = (entry for section in self.covering for part in section.body for entry in (part, *walk(part)))
-        by_any = any(entry.name.lower() == "satisfy" and entry.value == "any" for entry in entries)
+        by_any = any(entry.kind == "satisfy" and entry.value == "any" for entry in entries)
         self.reader = Reader(self.environment, place.files, self.url, place.intended, by_any)
         self.settings: dict[str, Directive] = {}
 
@@ -336,17 +335,15 @@ class _Sections:
 
 
 def _decides_users(entry: Directive) -> bool:
-    return entry.name.lower() in _OF_USERS or (
-        entry.name.lower() == "ssloptions" and "fakebasicauth" in entry.arguments.lower()
-    )
+    return entry.kind in _OF_USERS or (entry.kind == "ssloptions" and "fakebasicauth" in entry.arguments.lower())
 
 
 def _chains(body: Iterable[Directive]) -> list[tuple[Directive, ...]]:
     """The conditional sections: each If with the ElseIf and Else that follow on it."""
     found: list[list[Directive]] = []
     for entry in body:
-        if entry.name.lower() == "if":
+        if entry.kind == "if":
             found.append([entry])
-        elif entry.name.lower() in {"elseif", "else"} and found:
+        elif entry.kind in {"elseif", "else"} and found:
             found[-1].append(entry)
     return [tuple(chain) for chain in found]

@@ -131,7 +131,7 @@ def decides(entry: Directive) -> bool:
     """Whether a withdrawn directive may admit or refuse a client."""
     if not entry.withdrawn:
         return False
-    name = entry.name.lower()
+    name = entry.kind
     if name in _OF_HTTPD:
         return name != "dav"
     module = module_of(entry.name)
@@ -155,5 +155,5 @@ def deciding_directive(guard: Guard) -> Directive | None:
 def _asks_user(directives: Iterable[Directive]) -> bool:
     """Whether a Require needs a login; those about a certificate, an address or everybody do not."""
     httpds = {"all", "ssl-verify-client", "ssl", "ip", "local", "host", "env", "expr", "method", "forward-dns"}
-    asked = (entry for entry in directives if entry.name.lower() == "require")
+    asked = (entry for entry in directives if entry.kind == "require")
     return any(entry.arguments.lower().removeprefix("not ").split(" ")[0] not in httpds for entry in asked)

@@ -34,9 +34,7 @@ def decision(host: VirtualHost, url: str, files: Files, *, intended: bool = Fals
         "IS_SUBREQ": "false",
         **dict(_early_headers(host)),
     }
-    levels = [
-        [entry for entry in level.body if entry.name.lower() not in (*PLACES, "virtualhost")] for level in host.levels
-    ]
+    levels = [[entry for entry in level.body if entry.kind not in (*PLACES, "virtualhost")] for level in host.levels]
     return decide(
         Place(
             url,
@@ -55,7 +53,7 @@ def _early_headers(host: VirtualHost) -> Iterator[tuple[str, str]]:
     """Yield the headers that no client can write: httpd sets them, or takes them away, before it looks (`early`)."""
     for level in host.levels:
         for entry in level.find("RequestHeader"):
-            action, name, *rest = [*entry.words(), "", ""]
+            action, name, *rest = [*entry.words, "", ""]
             if rest and "early" in rest and action.lower() in {"set", "unset"}:
                 yield f"HTTP:{name.lower()}", rest[0] if action.lower() == "set" else ""
 
@@ -63,7 +61,7 @@ def _early_headers(host: VirtualHost) -> Iterator[tuple[str, str]]:
 def _sections(level: Directive, within: Section | None = None) -> Iterator[Section]:
     """Yield the sections of a level that are about some paths only."""
     for entry in level.body:
-        if entry.name.lower() in PLACES:
+        if entry.kind in PLACES:
             section = Section(entry, within)
             yield section
             yield from _sections(entry, section)

@@ -113,7 +113,7 @@ class _Reader:
         return True
 
     def _plain(self, entry: Directive, body: list[Directive]) -> None:
-        kind, given = entry.name.lower(), words(entry.arguments)
+        kind, given = entry.kind, entry.words
         if kind in {"include", "includeoptional"} and given:
             self._include(given[0], entry, body)
         elif kind == "define" and given:
@@ -157,7 +157,7 @@ class _Reader:
             return
         for one in found:
             self.read(one, body)
-        if not found and (entry.name.lower() == "include" or not _is_pattern(path)):
+        if not found and (entry.kind == "include" or not _is_pattern(path)):
             self._doubt(f"the files of `{entry.name} {entry.arguments}`, which are not here", entry.file, entry.line)
 
     def _resolved(self, text: str) -> str:

@@ -9,12 +9,12 @@ from types import MappingProxyType
 
 from harness.httpd.authorization import ALWAYS, Decision
 from harness.httpd.bypass import below_programs, bypasses, in_the_clear, left_to_applications
-from harness.httpd.conditions import flags
 from harness.httpd.directive import Directive, walk
 from harness.httpd.formula import TRUE, Formula, compares_numbers, depends_on, variables
 from harness.httpd.guard import Guard, by_mistake, wants_to_know
 from harness.httpd.layout import ConfigurationError, CoverageGap
 from harness.httpd.place import decision
+from harness.httpd.rewrite_rule import flags
 from harness.httpd.section import Section, below
 from harness.httpd.url_map import THIS_MACHINE
 from harness.httpd.users import Files
@@ -208,8 +208,8 @@ def _shared(site: Site, claimed: Mapping[str, Guard]) -> Site:
         again = same is not None and same.way is not guard.way
         # A part may be public; not all that is guarded, by another name. And a Require opens nothing that a rewrite
         # guards: that ends before it.
-        rewritten = guard.way.name.lower() == "rewriterule"
-        before = rewritten and any(rule.name.lower() == "rewritecond" for rule in guard.rules)
+        rewritten = guard.way.kind == "rewriterule"
+        before = rewritten and any(rule.kind == "rewritecond" for rule in guard.rules)
         return replace(site, guard=replace(guard, bypassed_by=guard.way)) if again or before else site
     if (
         guard.requirement
@@ -229,8 +229,8 @@ def _shared(site: Site, claimed: Mapping[str, Guard]) -> Site:
     if guard.way and guard.way is other.way and guard.opening and (other.handshake == "require" or not other.rules):
         return site  # The whole server's own, such as its icons: public, unless a rule is about it somewhere.
     own = guard.way is not other.way and guard.section is not other.section
-    if site.tls and own and guard.way and guard.way.name.lower() in _BY_PREFIX:
-        again = other.way is not None and guard.way.words() == other.way.words()
+    if site.tls and own and guard.way and guard.way.kind in _BY_PREFIX:
+        again = other.way is not None and guard.way.words == other.way.words
         if again or here != content.rstrip("/"):
             # Another virtual host leads to the same, or to a part of it, by a line of its own: it may be meant to.
             return replace(site, guard=replace(guard, bypassed_by=guard.way))
@@ -327,11 +327,11 @@ def _idle(hosts: Iterable[VirtualHost]) -> tuple[Directive, ...]:
 def _proxies(section: Section) -> bool:
     """Whether it is a folder's own rule for what then is no file any more."""
     inside = section.within is not None and section.within.kind == "directory"
-    return inside and section.entry.name.lower() == "rewriterule" and "P" in flags(section.entry)
+    return inside and section.entry.kind == "rewriterule" and "P" in dict(flags(section.entry))
 
 
 def _port(entry: Directive) -> Iterator[tuple[int, str]]:
-    address, *protocol = entry.words()
+    address, *protocol = entry.words
     yield int(address.rpartition(":")[2]), protocol[0].lower() if protocol else ""
 
 
@@ -339,7 +339,7 @@ def _hosts(configuration: Directive, listened: tuple[int, ...]) -> Iterator[tupl
     """Yield every virtual host with each port that it answers at, then the main server with those that nobody took."""
     taken = set()
     for host in configuration.find("VirtualHost"):
-        for address in dict.fromkeys(host.words()):
+        for address in dict.fromkeys(host.words):
             port = re.search(r":(\d+)$", address)
             for number in (int(port[1]),) if port else listened:
                 taken.add(number)

@@ -4,10 +4,14 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from harness.httpd.conditions import ELSEWHERE, cond_pattern, flags, in_any_case
+from harness.httpd.conditions import condition_formula
 from harness.httpd.directive import Directive
-from harness.httpd.pcre import search
-from harness.httpd.section import Section, below, join, matching, sections
+from harness.httpd.formula import holds, variables
+from harness.httpd.path_sample import matching
+from harness.httpd.pcre import before_rest, group_count, search
+from harness.httpd.rewrite_rule import Condition, Rule, rules
+from harness.httpd.section import Section, below, join, sections
+from harness.httpd.variables import VERIFY, Origin
 
 THIS_MACHINE = "127.0.0.1"
 """The name by which this machine is told of, whatever a proxy calls it."""
@@ -58,7 +62,7 @@ class Mapping:
     def from_the_start(self) -> tuple[str, str] | None:
         """Where it begins and to what it leads there; None for a single path."""
         if self.head:
-            return self.head, re.sub(r"\$\d$", "", self.served)
+            return self.head, self.served.rpartition("$")[0]
         return None if self.exact else (self.prefix, self.served)
 
     @property
@@ -94,20 +98,20 @@ def ways(levels: tuple[Directive, ...], root: str) -> Iterator[Mapping]:
 def _members(levels: tuple[Directive, ...]) -> Iterator[tuple[str, str]]:
     """Yield each balancer with each of its members."""
     for level in levels:
-        for section in sections(level):
+        for section in sections(level.body):
             for member in section.entry.find("BalancerMember") if section.kind == "proxy" else ():
-                yield section.text.rstrip("/"), member.words()[0].rstrip("/")
+                yield section.text.rstrip("/"), member.words[0].rstrip("/")
 
 
 def _ways(levels: tuple[Directive, ...], root: str) -> Iterator[Mapping]:
     yield from _rewritten(levels[-1], root)
-    for section in sections(levels[-1]):
+    for section in sections(levels[-1].body):
         if root and section.kind == "directory" and not section.is_expression and below(section.text, root):
             yield from _rewritten(section.entry, root, f"{section.text[len(root) :].rstrip('/')}/")
     for level in reversed(levels):
         for entry in level.body:
             yield from _plain(entry, {"proxypass"}, {"proxypassmatch"})
-        for section in sections(level):
+        for section in sections(level.body):
             if section.kind == "location":
                 yield from _inside(section)
     for level in reversed(levels):
@@ -116,85 +120,77 @@ def _ways(levels: tuple[Directive, ...], root: str) -> Iterator[Mapping]:
 
 
 def _plain(entry: Directive, by_prefix: set[str], by_expression: set[str]) -> Iterator[Mapping]:
-    name, words = entry.name.lower(), entry.words()
-    if len(words) < 2:
-        return
-    if name in by_prefix:
-        yield Mapping(words[0], words[1], entry)
-    elif name in by_expression:
-        yield from _by_expression(words[0], _whole(entry, words[1]), entry)
+    if entry.kind in by_prefix | by_expression and len(entry.words) > 1:
+        path, target = entry.words[:2]
+        yield from [Mapping(path, target, entry)] if entry.kind in by_prefix else _of_proxy(path, target, entry)
 
 
 def _inside(section: Section) -> Iterator[Mapping]:
     """Yield the way that a Location itself is."""
     for entry in section.entry.body:
-        name, words = entry.name.lower(), entry.words()
-        handler = re.fullmatch(r"proxy:(\w+://.*)", words[0]) if name == "sethandler" and words else None
-        target = handler[1] if handler else words[0] if words else "!"
-        if name not in {"proxypass", "proxypassmatch", "alias"} and not handler:
+        if (target := _target(entry)) is None:
             continue
-        if target == "!" or (name == "alias" and len(words) > 1):
-            continue
-        if not section.is_expression:
-            yield Mapping(section.text, target, entry)
+        if section.is_expression:
+            yield from _of_proxy(section.text, target, entry)
         else:
-            yield from _by_expression(section.text, _whole(entry, target), entry)
+            yield Mapping(section.text, target, entry)
 
 
-def _whole(entry: Directive, target: str) -> str:
-    """A proxy's target as it is asked for: where nothing that was found is put into it, the whole path follows."""
-    return target if "$" in target or not entry.name.lower().startswith("proxypass") else f"{target}$0"
+def _target(entry: Directive) -> str | None:
+    """Where a directive of a Location leads to; None where it leads nowhere."""
+    words = entry.words or ["!"]
+    match entry.kind:
+        case "proxypass" | "proxypassmatch" if words[0] != "!":
+            return words[0]
+        case "alias" | "scriptalias" if len(words) == 1 and words[0] != "!":
+            return words[0]
+        case "sethandler" if words[0].startswith("proxy:") and "://" in words[0]:
+            return words[0].removeprefix("proxy:")
+    return None
+
+
+def _of_proxy(expression: str, target: str, entry: Directive) -> Iterator[Mapping]:
+    """Yield the way of all that an expression matches. Where a proxy's target has no group in it, the path follows."""
+    whole = "$" in target or not entry.kind.startswith("proxypass")
+    yield from _by_expression(expression, target if whole else f"{target}$0", entry)
 
 
 def _rewritten(where: Directive, root: str, folder: str | None = None) -> Iterator[Mapping]:
     """Yield the ways that the rules of a virtual host make; of those of a folder, where paths begin after its own, only
     the ones to a proxy: files are served by the folder's rules all the same."""
-    engines = [entry.words()[0].lower() for entry in where.find("RewriteEngine") if entry.words()]
-    if engines[-1:] != ["on"]:
-        return
-    conditions: list[Directive] = []
-    for entry in where.body:
-        if entry.name.lower() == "rewritecond":
-            conditions.append(entry)
-        if entry.name.lower() != "rewriterule":
-            continue
-        turned_away = any(map(_of_who_has_none, conditions))
-        pattern, target, *_ = [*entry.words(), "", ""]
-        target = target.replace("%{DOCUMENT_ROOT}", root)
+    if [entry.value for entry in where.find("RewriteEngine")][-1:] == ["on"]:
+        for rule in rules(where.body):
+            yield from _of_rule(rule, root, folder)
+
+
+def _of_rule(rule: Rule, root: str, folder: str | None) -> Iterator[Mapping]:
+    pattern, target = rule.expression, rule.substitution.replace("%{DOCUMENT_ROOT}", root)
+    last = rule.conditions[-1] if rule.conditions else None
+    if last and last.is_about_path and last.captures and "%{" not in target and search(rule.pattern, "/x/y"):
         # What the last condition found of the path is part of the target.
-        if (last := conditions[-1:]) and last[0].words()[:1] == ["%{REQUEST_URI}"] and "%{" not in target:
-            (expression, wanted), pattern_of_any = cond_pattern(last[0]), search(pattern, "/x/y")
-            if wanted and pattern_of_any:
-                pattern, target = expression, re.sub(r"%(?=\d)", "$", target)
-        conditional, conditions = bool(conditions), []
-        if turned_away or pattern.startswith("!") or target in {"", "-"} or "%" in target or flags(entry) & ELSEWHERE:
-            continue
-        pattern = in_any_case(pattern, entry)
-        proxied = "P" in flags(entry) and "://" in target
-        if folder is None and not conditional and (proxied or target.startswith(FOLDERS)):
-            yield from _by_expression(pattern, target, entry)
-        else:
-            yield from _by_example(pattern, target, entry, root, folder)
-
-
-def _by_example(pattern: str, target: str, entry: Directive, root: str, folder: str | None) -> Iterator[Mapping]:
-    """Yield the way of one path that the pattern of a RewriteRule matches."""
-    if found := _example(pattern, target, folder):
+        pattern, target = rule.in_its_case(last.expression), re.sub(r"%(?=\d)", "$", target)
+    if rule.pattern.startswith("!") or target in {"", "-"} or "%" in target or rule.responds:
+        return
+    if any(map(_of_unauthenticated_clients, rule.conditions)):
+        return
+    is_proxied = "P" in rule.flags and "://" in target
+    if folder is None and not rule.conditions and (is_proxied or target.startswith(FOLDERS)):
+        yield from _by_expression(pattern, target, rule.directive)
+    elif found := _example(pattern, target, folder):
         path, leads = found
-        proxied = "P" in flags(entry) and "://" in leads
-        if proxied or (leads.startswith("/") and root and folder is None):
+        is_proxied = "P" in rule.flags and "://" in leads
+        if is_proxied or (leads.startswith("/") and root and folder is None):
             is_file = leads.startswith(FOLDERS) or below(leads, root)
-            leads = leads if proxied or is_file else join(root, leads)
-            yield Mapping(path, leads, entry, exact=True, shouted=_shouted(pattern, path))
+            leads = leads if is_proxied or is_file else join(root, leads)
+            yield Mapping(path, leads, rule.directive, exact=True, shouted=_shouted(pattern, path))
 
 
 def _by_expression(expression: str, template: str, entry: Directive) -> Iterator[Mapping]:
     """Yield the way of all that an expression matches."""
     if path := matching(expression):
-        rest = re.fullmatch(r"\^?(.*)\(\.[*+]\)\$?", expression)
-        groups = expression.count("(") - expression.count("(?:")
-        whole = rest is not None and re.fullmatch(rf"[^$]*\${groups}", template)
-        head = (matching(rest[1]) or "") if rest and whole else ""
+        rest = before_rest(expression)
+        whole = template.find("$") == len(template) - 2 and template.endswith(f"${group_count(expression)}")
+        head = (matching(rest) or "") if rest and whole else ""
         yield Mapping(path, template, entry, True, "", _shouted(expression, path), expression, head)
 
 
@@ -204,10 +200,11 @@ def _shouted(expression: str, path: str) -> str:
     return shouted if shouted != path and "(?i" in expression and search(expression, shouted) else ""
 
 
-def _of_who_has_none(condition: Directive) -> bool:
-    """Whether a condition is that nobody was verified: what then follows is served in the place of what was asked."""
-    expression, wanted = cond_pattern(condition)
-    return "ssl_client" in condition.arguments.lower() and ("NONE" in expression) == wanted
+def _of_unauthenticated_clients(condition: Condition) -> bool:
+    """Whether a condition is true without a certificate: what then follows is served in the place of the request."""
+    formula = condition_formula(condition)
+    asked = [one for one in variables(formula) if one.origin is Origin.CERTIFICATE]
+    return bool(asked) and holds(formula, {one: "NONE" if one.name == VERIFY else "" for one in asked}) is True
 
 
 def _example(expression: str, template: str, folder: str | None = None) -> tuple[str, str] | None:

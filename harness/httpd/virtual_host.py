@@ -5,12 +5,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from harness.httpd.conditions import CONDITIONS, forwards_identity, split_by_path, telling
+from harness.httpd.conditions import CONDITIONS, forwards_identity, split_by_path, without_decision
 from harness.httpd.directive import Directive, walk
 from harness.httpd.foreign import decides
 from harness.httpd.guard import USERS, Guard, denies_all, granting_directive, opens, replaced, wants_to_know
 from harness.httpd.layout import SNIPPET, CoverageGap
-from harness.httpd.section import Section, below, inner, join, merged, paths, sections
+from harness.httpd.rewrite_rule import Rule, rules
+from harness.httpd.section import Section, below, join, merged, paths, sections
 from harness.httpd.url_map import Mapping, ways
 
 # What makes a section a place of its own: directives that let in or keep out.
@@ -63,9 +64,9 @@ class VirtualHost:
         self._body = host
         self._https = protocol == "https" or port == 443
         self.levels = (host,) if main else (configuration, host)
-        self._plain = {entry.name.lower(): entry for level in self.levels for entry in level.body if not entry.body}
+        self._plain = {entry.kind: entry for level in self.levels for entry in level.body if not entry.body}
         self.ways = [*ways(self.levels, self.root)]
-        self.sections = merged([section for level in self.levels for section in sections(level)])
+        self.sections = merged([section for level in self.levels for section in sections(level.body)])
         homes = (entry for level in self.levels for entry in level.find("UserDir"))
         self._homes = next((entry for entry in homes if entry.value not in {"enabled", "disabled"}), None)
         for name, entry in self._plain.items():
@@ -77,8 +78,8 @@ class VirtualHost:
     def patterns(self) -> list[str]:
         """Its names as they stand there, ServerName first; "localhost" where there is none."""
         given = [*self._body.find("ServerName")] or [self._plain["servername"]] if "servername" in self._plain else []
-        names = [re.sub(r"^\w+://|:\d+$", "", entry.words()[0]).lower() for entry in given[-1:]]
-        aliases = [word.lower() for entry in self._body.find("ServerAlias") for word in entry.words()]
+        names = [entry.value.rpartition("://")[2].partition(":")[0] for entry in given[-1:]]
+        aliases = [word.lower() for entry in self._body.find("ServerAlias") for word in entry.words]
         return [*(names or ["localhost"]), *aliases]
 
     @cached_property
@@ -96,7 +97,7 @@ class VirtualHost:
     def root(self) -> str:
         """Its document root; "" where it has none."""
         found = self._plain.get("documentroot")
-        return found.words()[0].rstrip("/") if found else ""
+        return found.words[0].rstrip("/") if found else ""
 
     def content(self, url: str) -> str:
         """Name what is served at a path: a file's path, or where a proxy asks; "" where nothing is."""
@@ -146,7 +147,7 @@ class VirtualHost:
     @cached_property
     def _http2(self) -> bool:
         """Whether it offers HTTP/2 over TLS: its own `Protocols` count, else the server's; without any, none does."""
-        offered = [[word for entry in level.find("Protocols") for word in entry.words()] for level in self.levels]
+        offered = [[word for entry in level.find("Protocols") for word in entry.words] for level in self.levels]
         return "h2" in next(filter(None, reversed(offered)), [])
 
     def says(self, name: str) -> str:
@@ -155,7 +156,7 @@ class VirtualHost:
         return entry.value if entry else ""
 
     def _paths(self, section: Section) -> Iterator[str]:
-        if not any(entry.name.lower() in _GUARDS or decides(entry) for entry in section.inner()):
+        if not any(entry.kind in _GUARDS or decides(entry) for entry in section.inner()):
             return
         if section.kind == "proxy":
             named = [] if section.is_expression else self.asking_for(section.text.rstrip("*"))
@@ -201,9 +202,9 @@ class VirtualHost:
         """Tell what protects a path."""
         covering = self._covering(url)
         inside = [entry for section in covering for entry in (section.entry, *section.inner())]
-        in_force = self._plain | {entry.name.lower(): entry for entry in inside if not entry.body}
-        parts = (self._own, *(section.entry for section in covering))
-        said = [entry for part in parts for entry in inner(part)]
+        in_force = self._plain | {entry.kind: entry for entry in inside if not entry.body}
+        parts = (self._own, *covering)
+        said = [entry for part in parts for entry in part.inner()]
         void = replaced(covering, in_force)
         rules = tuple(entry for entry in said if self._asks(entry) and entry not in void)
         way = self.way(url)
@@ -220,7 +221,7 @@ class VirtualHost:
             rules,
             parts,
             way.entry if way else None,
-            denies_all(covering, (entry for entry in said if entry.name.lower() in CONDITIONS)),
+            denies_all(covering, (entry for entry in said if entry.kind in CONDITIONS)),
             claim is None and (asks or any(self.asks_in(one) and one.spares(url) for one in self.sections)),
             tuple(section for section in covering if opens(section)),
             bypassed_by=beyond.because if beyond else left_to_others,
@@ -246,8 +247,8 @@ class VirtualHost:
         """Find what asks for a certificate at a path. A section that lets everybody in undoes it only where it is about
         less than the one that it undoes; else it is taken for a mistake."""
         covering = self._covering(url)
-        parts = [(0, self._own), *((self._area(section, url), section.entry) for section in covering)]
-        asking = [(area, entry) for area, part in parts for entry in inner(part) if self._asks(entry)]
+        parts = [(0, self._own), *((self._area(section, url), section) for section in covering)]
+        asking = [(area, entry) for area, part in parts for entry in part.inner() if self._asks(entry)]
         if not asking:
             return None
         area, claim = max(asking, key=lambda one: one[0])
@@ -270,15 +271,11 @@ class VirtualHost:
         return next(iter([*idle, *intent]), None)
 
     @cached_property
-    def _own(self) -> Directive:
-        """What is said of the virtual host as a whole, conditions included."""
-        body = tuple(
-            entry
-            for level in self.levels
-            for entry in split_by_path(level.body)[0]
-            if not entry.body or entry.name.lower() in CONDITIONS
-        )
-        return replace(self._body, body=body)
+    def _own(self) -> Section:
+        """The directives of the virtual host as a whole, conditions included."""
+        everywhere = (entry for level in self.levels for entry in split_by_path(level.body)[0])
+        body = tuple(entry for entry in everywhere if not entry.body or entry.kind in CONDITIONS)
+        return Section(replace(self._body, body=body))
 
     def covers(self, section: Section, url: str) -> bool:
         """Whether a section is about a path."""
@@ -301,48 +298,44 @@ class VirtualHost:
 
     def _asks(self, entry: Directive) -> bool:
         """Whether a directive asks for something in the client's certificate."""
-        name, arguments = entry.name.lower(), entry.arguments.lower()
-        if name == "sslverifyclient":
+        if entry.kind == "sslverifyclient":
             return entry.value == "require"
-        if name == "require":
-            named = arguments.startswith(USERS)
-            if arguments.startswith("env ") and not self._set_by_certificate.keys().isdisjoint(entry.words()[1:]):
+        if entry.kind == "require":
+            if entry.value == "env" and not self._set_by_certificate.keys().isdisjoint(entry.words[1:]):
                 return True
             asked = ("ssl-verify-client", "ssl_client", "peerextlist")
-            return any(name in arguments for name in asked) or (self._fakes and named)
-        asks = name in {"sslrequire", "rewritecond", "if", "elseif"} and "ssl_client" in arguments
-        return asks and (entry.file, entry.line) not in self._telling
+            return any(map(entry.mentions, asked)) or (self._names_users_by_certificate and entry.value in USERS)
+        asks = entry.kind in {"sslrequire", "rewritecond", "if", "elseif"} and entry.mentions("ssl_client")
+        return asks and (entry.file, entry.line) not in self._without_decision
 
     @cached_property
-    def _telling(self) -> set[tuple[str, int]]:
-        """Where conditions about a certificate stand that decide about nobody: they only tell who came."""
-        return {(entry.file, entry.line) for level in self.levels for entry in telling(level, self.directives)}
+    def _without_decision(self) -> set[tuple[str, int]]:
+        """Where conditions about a certificate stand that admit and deny nobody: they only forward the identity."""
+        found = (entry for level in self.levels for entry in without_decision(level, self.directives))
+        return {(entry.file, entry.line) for entry in found}
 
     @cached_property
     def _set_by_certificate(self) -> dict[str, Directive]:
-        """The environment variables that are set where something is true of the client's certificate, and by what."""
-        asked = ("setenvif", "setenvifexpr", "setenvifnocase")
-        found = (entry for entry in self.directives if entry.name.lower() in asked)
-        return {
-            word.partition("=")[0]: entry
-            for entry in found
-            if "ssl_client" in entry.arguments.lower()
-            for word in entry.words()[1:]
-        }
+        """The environment variables that depend on the client's certificate, and the directive that sets each."""
+        setters = [entry for entry in self.directives if entry.kind in {"setenvif", "setenvifexpr", "setenvifnocase"}]
+        asking = (entry for entry in setters if entry.mentions("ssl_client"))
+        return {word.partition("=")[0]: entry for entry in asking for word in entry.words[1:]}
 
     @cached_property
-    def _fakes(self) -> bool:
+    def _names_users_by_certificate(self) -> bool:
         """Whether a user's name may stand for a certificate's subject, or for a part of it."""
-        names = (
-            "fakebasicauth" in entry.arguments.lower() or entry.name.lower() == "sslusername"
-            for entry in self.directives
-        )
-        return any(names)
+        return any(entry.kind == "sslusername" or entry.mentions("fakebasicauth") for entry in self.directives)
+
+    @cached_property
+    def rewrite_rules(self) -> list[Rule]:
+        """Every RewriteRule that is about it, with its conditions."""
+        bodies = [level.body for level in self.levels] + [entry.body for entry in self.directives if entry.body]
+        return [rule for body in bodies for rule in rules(body)]
 
     @cached_property
     def directives(self) -> list[Directive]:
         """Every directive that is about it, and about no other virtual host."""
-        bodies = (entry for level in self.levels for entry in level.body if entry.name.lower() != "virtualhost")
+        bodies = (entry for level in self.levels for entry in level.body if entry.kind != "virtualhost")
         return [part for entry in bodies for part in (entry, *walk(entry))]
 
 

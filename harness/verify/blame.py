@@ -118,7 +118,7 @@ def blamed_directive(result: Result) -> tuple[str, Directive]:
     if planned.expected.anyhow and not planned.case.expected.anyhow:
         return _NOBODY, guard.responsible("Require")
     documents = (entry for entry in guard.directives if entry.value == str(result.logged.status))
-    if result.logged.instead and (document := next((one for one in documents if one.name.lower() == _DOCUMENT), None)):
+    if result.logged.instead and (document := next((one for one in documents if one.kind == _DOCUMENT), None)):
         return _DOCUMENT, document
     if by_case := _by_case(result):
         return by_case
@@ -138,7 +138,7 @@ def blamed_directive(result: Result) -> tuple[str, Directive]:
 def _in_the_clear(guard: Guard) -> tuple[str, Directive]:
     """Return what answers without TLS."""
     sent = guard.redirect_to_tls
-    if sent and sent.name.lower().startswith("redirect") and guard.way and "proxypass" in guard.way.name.lower():
+    if sent and sent.kind.startswith("redirect") and guard.way and "proxypass" in guard.way.kind:
         return _IN_THE_CLEAR, guard.way  # httpd maps it before mod_alias redirects.
     return (_IN_PART, sent) if sent else (_IN_THE_CLEAR, guard.section)
 
@@ -148,7 +148,7 @@ def _rule(result: Result) -> Directive:
     if result.decided_by:
         return result.decided_by.directive
     guard = result.probe.site.guard
-    asking = [rule for rule in guard.rules if rule.name.lower() != "sslverifyclient"]
+    asking = [rule for rule in guard.rules if rule.kind != "sslverifyclient"]
     said = guard.responsible("Require")
     return said if said in asking or not asking else asking[-1]
 

@@ -169,7 +169,7 @@ def untestable_grants(undecided_sites: Iterable[tuple[Site, Directive]]) -> tupl
 
 
 def _not_proven(rule: Directive) -> str:
-    if rule.name.lower() in {"require", "sslrequire"}:
+    if rule.kind in {"require", "sslrequire"}:
         return f"`{rule.name} {rule.arguments}` was never true without a certificate in this run. When it is,"
     # True may as well be what denies.
     return f"`{rule.name} {rule.arguments}` had only one result without a certificate in this run. With the other one,"

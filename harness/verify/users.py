@@ -19,13 +19,13 @@ def stand_in(guard: Guard, given: _Given) -> str | None:
     that a rule or its group names, or any; None where CONFIG holds the file, or there is none."""
     if not guard.fake_basic_auth or not guard.has("AuthUserFile") or any(map(given, guard.arguments("AuthUserFile"))):
         return None
-    named = [name for rule in guard.rules if rule.name.lower() == "require" for name in rule.words()[1:]]
+    named = [name for rule in guard.rules if rule.kind == "require" for name in rule.words[1:]]
     return next((name for name in (*named, *members(guard, given)) if name.startswith("/")), f"/CN={USER}")
 
 
 def groups(guard: Guard) -> list[str]:
     """The groups that a user has to be in."""
-    by_group = (rule.words() for rule in guard.rules if rule.arguments.startswith("group "))
+    by_group = (rule.words for rule in guard.rules if rule.arguments.startswith("group "))
     return [name for words in by_group for name in words[1:]]
 
 

@@ -4,8 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from harness.httpd.conditions import cond_pattern, split_by_path, telling
+from harness.httpd.conditions import condition_formula, split_by_path, without_decision
 from harness.httpd.directive import Directive, walk
+from harness.httpd.formula import TRUE
+from harness.httpd.rewrite_rule import rules
 from harness.httpd.section import Section, sections
 
 VERIFIED = "%{SSL_CLIENT_VERIFY} != 'SUCCESS'"
@@ -23,7 +25,7 @@ def rewriting(*lines: str) -> list[Directive]:
 
 
 def only(*body: Directive) -> Section:
-    (section,) = sections(Directive("", "", "", 0, body))
+    (section,) = sections(body)
     return section
 
 
@@ -39,6 +41,9 @@ def only(*body: Directive) -> Section:
         ("%{REQUEST_URI} -strmatch '/reports/*.csv'", "/reports/a.csv", "/reports/a.txt"),
         ("%{REQUEST_URI} =~ m#^/admin/# && %{REQUEST_URI} !~ m#help#", "/admin/x", "/admin/help"),
         ("(%{REQUEST_URI} =~ m#^/a/# || %{REQUEST_URI} =~ m#^/b/#)", "/b/x", "/x"),
+        ("%{REQUEST_URI} in { '/a', '/b' }", "/b", "/c"),
+        ("!(%{REQUEST_URI} =~ m#^/a/# || %{REQUEST_URI} == '/b')", "/x", "/b"),
+        ("tolower(%{REQUEST_URI}) =~ m#^/admin/#", "/ADMIN/x", "/x"),
     ],
 )
 def test_an_if_is_about_the_paths_that_pass_its_tests(test: str, inside: str, outside: str) -> None:
@@ -47,7 +52,8 @@ def test_an_if_is_about_the_paths_that_pass_its_tests(test: str, inside: str, ou
     assert not section.covers(outside, "", None)
     assert section.covers(str(section.example()), "", None)
     asking, *_ = section.inner()
-    assert (asking.name, asking.arguments) == ("If", VERIFIED)
+    assert asking == section.entry
+    assert section.unconditional == ()
 
 
 @pytest.mark.parametrize(
@@ -55,7 +61,6 @@ def test_an_if_is_about_the_paths_that_pass_its_tests(test: str, inside: str, ou
     [
         VERIFIED,
         f"%{{REQUEST_URI}} =~ m#^/admin/# || {VERIFIED}",
-        f"%{{REQUEST_URI}} in {{ '/a', '/b' }} && {VERIFIED}",
     ],
 )
 def test_any_other_if_is_about_everything(text: str) -> None:
@@ -65,7 +70,7 @@ def test_any_other_if_is_about_everything(text: str) -> None:
 
 def test_an_else_is_about_the_other_paths() -> None:
     first, second = condition("%{REQUEST_URI} =~ m#^/a/#"), condition("%{REQUEST_URI} =~ m#^/b/#", "ElseIf")
-    _, otherwise, last = sections(Directive("", "", "", 0, (first, second, condition("", "Else"))))
+    _, otherwise, last = sections((first, second, condition("", "Else")))
     assert [otherwise.covers(path, "", None) for path in ("/a/", "/b/", "/c/")] == [False, True, False]
     assert [last.covers(path, "", None) for path in ("/a/", "/b/", "/c/")] == [False, False, True]
 
@@ -135,8 +140,8 @@ def test_what_a_condition_leaves_out_is_spared() -> None:
 
 
 def test_a_comparison_that_is_no_expression_leaves_out_no_path() -> None:
-    condition, *_ = rewriting("RewriteCond %{REQUEST_URI} !-f")
-    assert cond_pattern(condition) == ("(?!)", False)
+    (rule,) = rules(rewriting("RewriteCond %{REQUEST_URI} !-f", "RewriteRule ^ -"))
+    assert condition_formula(rule.conditions[0]) == TRUE
 
 
 SETS = "RewriteRule ^ - [E=VERIFIED:1]"
@@ -145,7 +150,7 @@ VERIFIED_BY_TLS = "RewriteCond %{SSL:SSL_CLIENT_VERIFY} =SUCCESS"
 
 def told(level: Directive, *beside: Directive) -> list[str]:
     whole = [*walk(level), *beside]
-    return [entry.name for entry in telling(level, whole)]
+    return [entry.name for entry in without_decision(level, whole)]
 
 
 def test_a_rule_that_only_sets_a_variable_decides_about_nobody() -> None:
