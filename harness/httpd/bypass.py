@@ -166,7 +166,7 @@ def _in_capitals(host: VirtualHost) -> Iterator[Bypass]:
 def _lowering(host: VirtualHost) -> Iterator[Rule]:
     """Yield the RewriteRules that serve what is asked for by its name in small letters."""
     maps = [entry.words for entry in host.directives if entry.kind == "rewritemap"]
-    names = [words[0] for words in maps if words[1:2] == ["int:tolower"]]
+    names = [words[0] for words in maps if words[1:2] == ("int:tolower",)]
     for rule in host.rewrite_rules:
         if not rule.responds and any(f"${{{name}:" in rule.substitution for name in names):
             yield rule

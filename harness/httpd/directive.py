@@ -38,10 +38,10 @@ class Directive:
         return self.name.lower()
 
     @cached_property
-    def words(self) -> list[str]:
+    def words(self) -> tuple[str, ...]:
         """Its arguments, split as httpd does for a directive of its kind."""
         split = rewrite_words if self.kind in {"rewriterule", "rewritecond"} else words
-        return split(self.arguments)
+        return tuple(split(self.arguments))
 
     @property
     def value(self) -> str:

@@ -29,6 +29,7 @@ from harness.httpd.formula import (
 )
 from harness.httpd.groups import UNCLEARED, Groups, Match, cases, filled, is_uncleared, reference, refers
 from harness.httpd.pcre import texts
+from harness.httpd.rewrite_rule import flags
 from harness.httpd.variables import MAYBE_SET, RAW_PATH, Origin, Variable, environment, extension, header, variable
 
 _SPECIAL = {
@@ -221,7 +222,7 @@ class Environment:
         last, attribute = "", ""
         before: Environment = self
         for entry in entries:
-            kind, given = entry.kind, entry.words
+            kind, given = entry.kind, [*entry.words]
             attribute = "User-Agent" if kind in _BROWSER else "" if kind == "setenvifexpr" else given.pop(0)
             expression, *names = given
             if attribute.lower() != last.lower():
@@ -303,13 +304,12 @@ def _headers(expression: str, *, any_case: bool) -> list[tuple[Formula, Term]]:
 def variables_set(body: Iterable[Directive]) -> Iterator[str]:
     """Yield the variables that directives set, at whatever time (mod_env, mod_setenvif, mod_rewrite), in lower case."""
     for entry in body:
-        kind, given = entry.kind, entry.words
-        if kind in {"setenv", "passenv", *_SETTERS}:
-            named = given[:1] if kind == "setenv" else given
+        if entry.kind in {"setenv", "passenv", *_SETTERS}:
+            named = entry.words[:1] if entry.kind == "setenv" else entry.words
             yield from (name.partition("=")[0].lstrip("!").lower() for name in named)
-        elif kind == "rewriterule":
-            found = re.findall(r"\bE(?:NV)?=!?([^:,\]]+)", entry.arguments, re.IGNORECASE)
-            yield from (name.lower() for name in found)
+        elif entry.kind == "rewriterule":
+            values = (value for name, value in flags(entry) if name == "E")
+            yield from (value.partition(":")[0].lstrip("!").lower() for value in values)
         yield from variables_set(entry.body)
 
 

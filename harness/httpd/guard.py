@@ -138,9 +138,9 @@ class Guard:
         """Whether the directive is in force."""
         return name.lower() in self.in_force
 
-    def arguments(self, name: str) -> list[str]:
+    def arguments(self, name: str) -> tuple[str, ...]:
         """The arguments of a directive in force; none where it is absent."""
-        return self.in_force[name.lower()].words if self.has(name) else []
+        return self.in_force[name.lower()].words if self.has(name) else ()
 
     def responsible(self, name: str) -> Directive:
         """Name the line to change: the directive, or the opening line of the section that lacks it."""

@@ -24,6 +24,7 @@ from harness.httpd.formula import (
     unknowable,
 )
 from harness.httpd.pcre import readable, search
+from harness.httpd.redirect import Redirect, redirect
 from harness.httpd.require import (
     AUTHORIZING,
     LIMITS,
@@ -48,8 +49,6 @@ _NO_USER: dict[Variable, Term] = {
     Variable(LEGACY_SUBJECT, Origin.CERTIFICATE): ("",),
 }
 _ACCESS = {"order", "allow", "deny", "satisfy"}
-_REDIRECTS = {"redirect", "redirectmatch", "redirectpermanent", "redirecttemp"}
-_STATUSES = {"permanent", "temp", "seeother", "gone"}
 
 
 @dataclass(frozen=True)
@@ -216,7 +215,7 @@ class Reader:
         if "sslverifyclient" in by_name:
             must = by_name["sslverifyclient"].value == "require"
             found = replace(found, certificate=Override(TRUE, equals(variable(VERIFY), "SUCCESS") if must else TRUE))
-        redirects = [self._not_redirected(one) for one in entries if one.kind in _REDIRECTS]
+        redirects = [self._not_redirected(one) for one in map(redirect, entries) if one]
         return replace(found, not_redirected=all_of(redirects), rewrites=((TRUE, _rule_set(section)),))
 
     def _ssl_requirement(self, entry: Directive, once: bool) -> Formula:
@@ -224,17 +223,14 @@ class Reader:
             return equals(variable("HTTPS"), "on")
         return self.environment.note(entry, parse(entry.arguments, ssl_require=True), is_asked_once=once)
 
-    def _not_redirected(self, entry: Directive) -> Formula:
+    def _not_redirected(self, found: Redirect) -> Formula:
         """Whether a Redirect leaves this path alone."""
-        found = entry.words
-        if found and entry.kind in {"redirect", "redirectmatch"} and _is_status(found[0]):
-            found = found[1:]
-        if entry.kind == "redirectmatch":
-            if not found or not readable(found[0]):
-                return equals(Variable(f"{entry.name} {entry.arguments}", Origin.UNKNOWABLE), "false")
-            return FALSE if search(found[0], self.url) else TRUE
-        prefix = found[0] if found and found[0].startswith("/") else ""
-        below = self.url == prefix or self.url.startswith(prefix.rstrip("/") + "/")
+        if found.is_expression and not readable(found.path):
+            text = f"{found.directive.name} {found.directive.arguments}"
+            return equals(Variable(text, Origin.UNKNOWABLE), "false")
+        if found.is_expression:
+            return FALSE if search(found.path, self.url) else TRUE
+        below = self.url == found.path or self.url.startswith(found.path.rstrip("/") + "/")
         return FALSE if below else TRUE
 
 
@@ -244,10 +240,6 @@ def flat(body: Iterable[Directive]) -> Iterator[Directive]:
         yield entry
         if entry.kind in AUTHORIZING | LIMITS:
             yield from flat(entry.body)
-
-
-def _is_status(word: str) -> bool:
-    return word.isdigit() or word.lower() in _STATUSES
 
 
 def _is_authenticated(settings: Settings) -> bool:
@@ -266,8 +258,7 @@ def _allowed(entries: Iterable[Directive]) -> Formula:
     methods: list[str] = []
     for entry in entries:
         if entry.kind == "allowmethods":
-            named = entry.words
-            methods = [] if named == ["reset"] else [*methods, *named]
+            methods = [] if entry.words == ("reset",) else [*methods, *entry.words]
     return one_of(variable("REQUEST_METHOD"), with_head(methods)) if methods else TRUE
 
 

@@ -4,16 +4,15 @@ from collections.abc import Iterator
 
 from harness.httpd.authorization import Decision, Place, decide
 from harness.httpd.authorization import Section as Merged
-from harness.httpd.directive import Directive
 from harness.httpd.pcre import search
-from harness.httpd.section import PLACES, Section, merged
+from harness.httpd.section import PLACES, Section, merged, sections
 from harness.httpd.users import Files
 from harness.httpd.virtual_host import VirtualHost
 
 
 def decision(host: VirtualHost, url: str, files: Files, *, intended: bool = False) -> Decision:
     """Return the access decision of a path, or the `intended` one; `files` are those of CONFIG."""
-    found = merged([section for level in host.levels for section in _sections(level)])
+    found = merged([section for level in host.levels for section in sections(level.body, split=False)])
     content = host.content(url)
 
     def covering(path: str, served: str) -> Iterator[Merged]:
@@ -56,15 +55,6 @@ def _early_headers(host: VirtualHost) -> Iterator[tuple[str, str]]:
             action, name, *rest = [*entry.words, "", ""]
             if rest and "early" in rest and action.lower() in {"set", "unset"}:
                 yield f"HTTP:{name.lower()}", rest[0] if action.lower() == "set" else ""
-
-
-def _sections(level: Directive, within: Section | None = None) -> Iterator[Section]:
-    """Yield the sections of a level that are about some paths only."""
-    for entry in level.body:
-        if entry.kind in PLACES:
-            section = Section(entry, within)
-            yield section
-            yield from _sections(entry, section)
 
 
 def _groups(section: Section, url: str, content: str) -> Iterator[tuple[str, str]]:

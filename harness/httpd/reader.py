@@ -132,7 +132,7 @@ class _Reader:
         inside = list(takewhile(lambda line: not re.match(r"</Macro\b", line[1], re.IGNORECASE), lines))
         self._macros[name.lower()] = (parameters, inside, file)
 
-    def _use(self, given: list[str], entry: Directive, body: list[Directive]) -> None:
+    def _use(self, given: Sequence[str], entry: Directive, body: list[Directive]) -> None:
         """Append the directives of a macro, with its arguments in the place of its parameters (mod_macro)."""
         name, *values = given
         self._includes += 1

@@ -360,13 +360,12 @@ def with_head(methods: Iterable[str]) -> list[str]:
     return [*dict.fromkeys(both)]
 
 
-def _words(settings: Settings, name: str) -> list[str]:
-    return settings[name].words if name in settings else []
+def _words(settings: Settings, name: str) -> Sequence[str]:
+    return settings[name].words if name in settings else ()
 
 
-def _hosts(entry: Directive) -> list[str]:
-    named = entry.words
-    return named[1:] if named[:1] and named[0].lower() == "from" else named
+def _hosts(entry: Directive) -> Sequence[str]:
+    return entry.words[1:] if entry.value == "from" else entry.words
 
 
 def _with_limits(

@@ -32,12 +32,12 @@ class Section:
     def text(self) -> str:
         """The path or pattern that it names."""
         words = self.entry.words
-        return "".join(words[1:2] if words[:1] == ["~"] else words[:1])
+        return "".join(words[1:2] if self.entry.value == "~" else words[:1])
 
     @cached_property
     def is_expression(self) -> bool:
         """Whether `text` is a regular expression."""
-        return self.entry.kind.endswith("match") or self.entry.words[:1] == ["~"]
+        return self.entry.kind.endswith("match") or self.entry.value == "~"
 
     @cached_property
     def is_pattern(self) -> bool:
@@ -137,20 +137,21 @@ class Conditional(Section):
         return example(self.condition.path)
 
 
-def sections(body: Iterable[Directive], within: Section | None = None) -> Iterator[Section]:
-    """Yield the sections that are about some paths only; those of any other `If` count as its own."""
-    everywhere, somewhere = split_by_path([*body])
+def sections(body: Iterable[Directive], within: Section | None = None, *, split: bool = True) -> Iterator[Section]:
+    """Yield the sections that are about some paths only; with `split` the conditions that are so as well, and the
+    sections in any other `If`."""
+    everywhere, somewhere = split_by_path([*body]) if split else (body, [])
     for condition in somewhere:
         conditional = Conditional(condition.entry, within, condition=condition)
         yield conditional
         yield from sections(condition.entry.body, conditional)
     for entry in everywhere:
-        if entry.kind in CONDITIONS:
-            yield from sections(entry.body, within)
-        elif entry.kind in PLACES:
+        if entry.kind in PLACES:
             section = Section(entry, within)
             yield section
-            yield from sections(entry.body, section)
+            yield from sections(entry.body, section, split=split)
+        elif split and entry.kind in CONDITIONS:
+            yield from sections(entry.body, within)
 
 
 def merged(found: list[Section]) -> list[Section]:

@@ -196,7 +196,7 @@ def _provider(text: str) -> str:
 
 
 def _is_expression(directive: Directive) -> bool:
-    return directive.kind == "rewritecond" and directive.words[:1] == ["expr"]
+    return directive.kind == "rewritecond" and directive.value == "expr"
 
 
 def _is_negated(directive: Directive) -> bool:

@@ -221,7 +221,7 @@ def remedy(blamed: str, guard: Guard, depth: int | None) -> str:
     """Return what to write in the responsible directive's place; `depth` is the SSLVerifyDepth that suffices."""
     if blamed == "SSLVerifyClient" and guard.verify_client == "require" and not guard.in_handshake:
         return _TOO_LATE
-    if blamed == "RewriteCond" and guard.arguments("RewriteEngine") == ["on"]:
+    if blamed == "RewriteCond" and guard.arguments("RewriteEngine") == ("on",):
         return _ENGINE_IS_ON
     remedies = _REMEDIES | (_BY_HTTP_2 if guard.http2 else {})
     return remedies.get(blamed.lower(), "").format(depth=depth or guard.verify_depth + 1)
