@@ -127,7 +127,7 @@ def add_content(configuration: Directive, filesystem: Filesystem, layout: Layout
 
 def _index_pages(entries: Sequence[Directive]) -> set[str]:
     """The file names in any DirectoryIndex, and httpd's default."""
-    words = (word for entry in entries if entry.kind == "directoryindex" for word in entry.arguments.split())
+    words = (word for entry in entries if entry.kind == "directoryindex" for word in entry.words)
     return {"index.html", *(word for word in words if re.fullmatch(r"[\w.-]+", word))}
 
 

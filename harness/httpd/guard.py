@@ -157,7 +157,7 @@ class Guard:
 def uses_unset_variable(rule: Directive) -> bool:
     """Whether a condition asks for what TLS says of a client by a name that mod_rewrite has nothing under: there it is
     `%{SSL:SSL_CLIENT_VERIFY}`."""
-    return rule.kind == "rewritecond" and rule.arguments.startswith("%{SSL_")
+    return rule.kind == "rewritecond" and rule.value.startswith("%{ssl_")
 
 
 def wants_to_know(entry: Directive) -> bool:

@@ -40,8 +40,14 @@ def passes(formula: Formula, path: str) -> bool:
 
 def example(formula: Formula) -> str | None:
     """Make a path for which a formula about the path is true; None where none is found."""
-    made = [path if path.startswith("/") else f"/{path}" for path in _operands(formula)]
-    return next((path for path in (*made, "/", *_SIMPLE) if passes(formula, path)), None)
+    return next(iter(examples(formula)), None)
+
+
+def examples(formula: Formula) -> list[str]:
+    """Make a path for each text and pattern by which a formula about the path is true, or else any one."""
+    made = dict.fromkeys(path if path.startswith("/") else f"/{path}" for path in _operands(formula))
+    found = [path for path in made if passes(formula, path)]
+    return found or [path for path in ("/", *_SIMPLE) if passes(formula, path)][:1]
 
 
 def _operands(formula: Formula) -> Iterator[str]:

@@ -66,7 +66,7 @@ class Rule:
     @property
     def redirects(self) -> bool:
         """Whether it answers by a redirect to another URL; one that changes no URL is none."""
-        absolute = re.match(r"https?://", self.substitution) is not None and "P" not in self.flags
+        absolute = self.substitution.startswith(("http://", "https://")) and "P" not in self.flags
         return self.status is None and self.substitution != "-" and ("R" in self.flags or absolute)
 
     @property

@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from harness.httpd.conditions import CONDITIONS, PathCondition, conjuncts, split_by_path
 from harness.httpd.directive import COMMAND_LINE, Directive
 from harness.httpd.formula import Not
-from harness.httpd.path_sample import example, matching, passes
+from harness.httpd.path_sample import example, examples, matching, passes
 from harness.httpd.pcre import search, wildcard, with_excluded
 
 PLACES = ("directory", "directorymatch", "files", "filesmatch", "location", "locationmatch", "proxy", "proxymatch")
@@ -187,11 +187,11 @@ def inner(body: Iterable[Directive], *, split: bool = True) -> Iterator[Directiv
 def paths(section: Section, urls: Callable[[str], Iterator[str]]) -> Iterator[str]:
     """Yield the paths of a site that a section is about; `urls` yields those at which a folder is served."""
     if isinstance(section, Conditional):
-        if example := section.example():
-            # In a folder's own rules paths begin after its own.
-            inside = section.within is not None and section.within.kind == "directory"
-            folders = paths(section.within, urls) if section.within and inside else ()
-            yield from (example, *(join(folder, example) for folder in folders))
+        # In a folder's own rules paths begin after its own.
+        inside = section.within is not None and section.within.kind == "directory"
+        folders = [*paths(section.within, urls)] if section.within and inside else []
+        for path in examples(section.condition.path):
+            yield from (path, *(join(folder, path) for folder in folders))
         return
     if section.within and section.within.kind in ("directory", "location"):
         for above in paths(section.within, urls):

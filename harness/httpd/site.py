@@ -2,12 +2,12 @@
 
 import fnmatch
 import functools
-import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from harness.httpd.authorization import ALWAYS, Decision
+from harness.httpd.backend import THIS_MACHINE, backend
 from harness.httpd.bypass import below_programs, bypasses, in_the_clear, left_to_applications
 from harness.httpd.directive import Directive, walk
 from harness.httpd.formula import TRUE, Formula, compares_numbers, depends_on, variables
@@ -16,7 +16,6 @@ from harness.httpd.layout import ConfigurationError, CoverageGap
 from harness.httpd.place import decision
 from harness.httpd.rewrite_rule import flags
 from harness.httpd.section import Section, below
-from harness.httpd.url_map import THIS_MACHINE
 from harness.httpd.users import Files
 from harness.httpd.variables import Origin
 from harness.httpd.virtual_host import VirtualHost
@@ -242,20 +241,20 @@ def _shared(site: Site, claimed: Mapping[str, Guard]) -> Site:
 
 def _behind(asked: str, names: Mapping[VirtualHost, list[str]]) -> Iterator[str]:
     """Yield what is served where a proxy asks a virtual host of the same server: by its name, or by this machine's."""
-    found = re.match(r"http(s?)://([^/:]+)(?::(\d+))?(?=/|$)", asked)
-    if not found:
+    found = backend(asked)
+    if not found or found.socket or found.scheme not in {"http", "https"}:
         return
-    port = int(found[3] or (443 if found[1] else 80))
-    hosts = [host for host in names if host.listener == port and host.tls == bool(found[1])]
-    by_name = [host for host in hosts if any(fnmatch.fnmatchcase(found[2], name) for name in host.patterns)][:1]
-    for host in by_name or (hosts[:1] if found[2] == THIS_MACHINE else []):
-        if content := host.content(asked[found.end() :] or "/"):
+    hosts = [host for host in names if host.listener == found.port and host.tls == (found.scheme == "https")]
+    by_name = [host for host in hosts if any(fnmatch.fnmatchcase(found.host, name) for name in host.patterns)][:1]
+    for host in by_name or (hosts[:1] if found.host == THIS_MACHINE else []):
+        if content := host.content(found.path or "/"):
             yield content
 
 
 def _place(content: str) -> str:
     """Where content lies: what FastCGI is asked for is a file's path."""
-    return re.sub(r"^(?:unix:[^|]*\|)?fcgi://[^/]*", "", content)
+    found = backend(content)
+    return found.path if found and found.scheme == "fcgi" else content
 
 
 def _opened_below(guard: Guard, content: str) -> bool:
@@ -340,8 +339,8 @@ def _hosts(configuration: Directive, listened: tuple[int, ...]) -> Iterator[tupl
     taken = set()
     for host in configuration.find("VirtualHost"):
         for address in dict.fromkeys(host.words):
-            port = re.search(r":(\d+)$", address)
-            for number in (int(port[1]),) if port else listened:
+            port = address.rpartition(":")[2]
+            for number in (int(port),) if port.isdigit() else listened:
                 taken.add(number)
                 yield host, number
     for number in listened or (() if taken else (443,)):

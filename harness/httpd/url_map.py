@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from harness.httpd.backend import backend
 from harness.httpd.conditions import condition_formula
 from harness.httpd.directive import Directive
 from harness.httpd.formula import holds, variables
@@ -13,12 +14,10 @@ from harness.httpd.rewrite_rule import Condition, Rule, rules
 from harness.httpd.section import Section, below, join, sections
 from harness.httpd.variables import VERIFY, Origin
 
-THIS_MACHINE = "127.0.0.1"
-"""The name by which this machine is told of, whatever a proxy calls it."""
-
-
 FOLDERS = ("/etc/", "/home/", "/mnt/", "/opt/", "/srv/", "/tmp/", "/usr/", "/var/")  # noqa: S108 - only names
 """The folders that every system has: what a RewriteRule leads to in one of these is a file's path, not a URL's."""
+_PATH = "${path}"
+"""Stands in a target for the path that was asked for."""
 
 
 @dataclass(frozen=True)
@@ -84,23 +83,28 @@ class Mapping:
 
 
 def ways(levels: tuple[Directive, ...], root: str) -> Iterator[Mapping]:
-    """Yield the ways in the order in which httpd takes them: rewritten, proxied, by alias; the virtual host's first."""
+    """Yield the mappings in the order in which httpd takes them: rewritten, proxied, by alias; the virtual host's own
+    first."""
     # What one member serves, all do.
     members = dict(sorted(_members(levels), reverse=True))
     for way in _ways(levels, root):
-        balancer = re.match(r"balancer://[^/]*", way.target)
-        member = members.get(balancer[0]) if balancer else None
-        yield replace(
-            way, served=_normal(member + way.target[len(balancer[0]) :] if balancer and member else way.target)
-        )
+        served, found = way.target, backend(way.target)
+        if found and found.scheme == "balancer" and found.host in members:
+            served = members[found.host] + found.path
+            found = backend(served)
+        # Of other protocols than HTTP nobody knows which URLs are the same.
+        if found and (found.socket or found.scheme in {"http", "https"}):
+            served = str(found)
+        yield replace(way, served=served)
 
 
 def _members(levels: tuple[Directive, ...]) -> Iterator[tuple[str, str]]:
-    """Yield each balancer with each of its members."""
+    """Yield the name of each balancer with each of its members."""
     for level in levels:
         for section in sections(level.body):
-            for member in section.entry.find("BalancerMember") if section.kind == "proxy" else ():
-                yield section.text.rstrip("/"), member.words[0].rstrip("/")
+            if section.kind == "proxy" and (balancer := backend(section.text)):
+                for member in section.entry.find("BalancerMember"):
+                    yield balancer.host, member.words[0].rstrip("/")
 
 
 def _ways(levels: tuple[Directive, ...], root: str) -> Iterator[Mapping]:
@@ -151,8 +155,8 @@ def _target(entry: Directive) -> str | None:
 
 def _of_proxy(expression: str, target: str, entry: Directive) -> Iterator[Mapping]:
     """Yield the way of all that an expression matches. Where a proxy's target has no group in it, the path follows."""
-    whole = "$" in target or not entry.kind.startswith("proxypass")
-    yield from _by_expression(expression, target if whole else f"{target}$0", entry)
+    is_whole = "$" in target or not entry.kind.startswith("proxypass")
+    yield from _by_expression(expression, target if is_whole else target + _PATH, entry)
 
 
 def _rewritten(where: Directive, root: str, folder: str | None = None) -> Iterator[Mapping]:
@@ -220,18 +224,5 @@ def _filled(expression: str, template: str, path: str) -> str:
     """Put what an expression finds in a path where its groups stand in a template."""
     found = search(expression, path)
     groups = (found[0], *found.groups("")) if found else ()
-    return re.sub(r"\$(\d)", lambda one: groups[int(one[1])] if int(one[1]) < len(groups) else "", template)
-
-
-def _normal(target: str) -> str:
-    """Write one machine by one name, one protocol by one scheme (a WebSocket is opened by HTTP), without a user; and
-    behind a socket, where the name of a machine is nobody's, none."""
-    if socket := re.match(r"(?i)(unix:[^|]*\|\w+:)//[^/]*", target):
-        return f"{socket[1]}//{target[socket.end() :]}"
-    found = re.match(r"(?i)(https?|wss?|h2c?)://(?:[^/@]*@)?([^/:@]+|\[[^\]]*\])(?::(\d+))?(?=[/$]|$)", target)
-    if not found:
-        return target
-    scheme = {"h2": "https", "h2c": "http"}.get(found[1].lower(), found[1].lower().replace("ws", "http"))
-    host = re.sub(r"^(localhost|\[::1\])$", THIS_MACHINE, found[2].lower())
-    port = found[3] if found[3] != {"http": "80", "https": "443"}[scheme] else None
-    return f"{scheme}://{host}{f':{port}' if port else ''}{target[found.end() :]}"
+    filled = re.sub(r"\$(\d)", lambda one: groups[int(one[1])] if int(one[1]) < len(groups) else "", template)
+    return filled.replace(_PATH, path)

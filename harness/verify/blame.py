@@ -178,7 +178,7 @@ def _by_case(result: Result) -> tuple[str, Directive] | None:
     if planned.case.family == "resumption" and result.verdict is Verdict.INTRUDER and result.logged.identity:
         return _RESUMED, guard.responsible("SSLVerifyClient")
     if planned.case.id == OVER_HTTP2 and result.observed.outcome is not Outcome.REFUSED_IN_HANDSHAKE:
-        denying = [rule for rule in guard.rules if "ssl-verify-client" in rule.arguments.lower()]
+        denying = [rule for rule in guard.rules if rule.mentions("ssl-verify-client")]
         locked_out = denying and result.verdict is Verdict.LOCKED_OUT
         return (_BY_CONNECTION, denying[-1]) if locked_out else ("Protocols", guard.responsible("Protocols"))
     return None

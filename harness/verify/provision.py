@@ -260,7 +260,7 @@ class Provisioner:
     def _kind(self, certificate: str, number: int) -> KeyType:
         """Choose a key that the configuration's cipher suites can use: as the user's own, else by their names."""
         own = certificates_in(self.sandbox.given(self.sandbox.absolute(certificate)))
-        suites = " ".join(entry.arguments for entry in walk(self.configuration) if entry.name == "SSLCipherSuite")
+        suites = " ".join(entry.arguments for entry in walk(self.configuration) if entry.kind == "sslciphersuite")
         only_rsa = "RSA" in suites.replace("ECDSA", "") and "ECDSA" not in suites
         if own:
             only_rsa = isinstance(own[0].public_key(), rsa.RSAPublicKey)

@@ -75,12 +75,35 @@ def test_an_else_is_about_the_other_paths() -> None:
     assert [last.covers(path, "", None) for path in ("/a/", "/b/", "/c/")] == [False, False, True]
 
 
+def test_an_else_is_about_the_paths_that_no_earlier_condition_admits_at_all() -> None:
+    first = condition("%{REQUEST_URI} =~ m#^/a/# && %{REQUEST_URI} !~ m#help#")
+    _, otherwise = sections((first, condition("", "Else")))
+    assert [otherwise.covers(path, "", None) for path in ("/a/", "/a/help", "/b/")] == [False, True, True]
+
+
+def test_an_else_after_a_condition_on_more_than_the_path_is_about_everything() -> None:
+    body = (condition(f"%{{REQUEST_URI}} =~ m#^/a/# && {VERIFIED}"), condition("", "Else"))
+    everywhere, somewhere = split_by_path(body)
+    assert (everywhere, [one.entry for one in somewhere]) == (body[1:], [body[0]])
+
+
+def test_an_else_counts_at_all_its_places_only_where_the_path_alone_leads_to_it() -> None:
+    on_path = condition("%{REQUEST_URI} =~ m#^/a/#")
+    mixed = condition(f"%{{REQUEST_URI}} =~ m#^/b/# && {VERIFIED}", "ElseIf")
+    otherwise = condition("", "Else")
+    _, alone = sections((on_path, otherwise))
+    *_, after_mixed = sections((on_path, mixed, otherwise))
+    assert (alone.unconditional, after_mixed.unconditional) == ((DENIED,), ())
+
+
 @pytest.mark.parametrize(
     ("lines", "inside", "outside"),
     [
         (["RewriteCond %{REQUEST_URI} ^/admin/", "RewriteRule ^ - [F]"], "/admin/x", "/x"),
         (["RewriteCond %{REQUEST_URI} !^/help [NC]", "RewriteRule .* - [F]"], "/x", "/HELP"),
         (["RewriteCond %{REQUEST_URI} =/admin", "RewriteRule ^ - [F]"], "/admin", "/admin/x"),
+        (['RewriteCond expr "%{REQUEST_URI} =~ m#^/admin/#"', "RewriteRule ^ - [F]"], "/admin/x", "/x"),
+        (["RewriteCond %{REQUEST_URI} !^/help [NoCase]", "RewriteRule .* - [Forbidden]"], "/x", "/HELP"),
         (["RewriteRule ^/reports/ - [F]"], "/reports/x", "/x"),
         (["RewriteRule !^/help/ - [F]"], "/x", "/help/x"),
         (["RewriteRule ^admin/ - [F]"], "/admin/x", "/x"),
