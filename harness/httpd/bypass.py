@@ -3,13 +3,14 @@
 import re
 from collections.abc import Iterator
 
-from harness.httpd.conditions import CONDITIONS, condition_formula, exceptions, expression
+from harness.httpd.conditions import CONDITIONS, exceptions, expression
 from harness.httpd.directive import Directive
 from harness.httpd.formula import Formula, atoms, depends_on, matches
 from harness.httpd.guard import opens
 from harness.httpd.layout import CoverageGap
 from harness.httpd.path_sample import PATH, example, is_about_path, matching, passes
 from harness.httpd.pcre import excluded, search
+from harness.httpd.rewrite import condition_formula
 from harness.httpd.rewrite_rule import Rule
 from harness.httpd.section import Conditional, Section, below, join
 from harness.httpd.variables import Origin
@@ -108,7 +109,9 @@ def in_the_clear(host: VirtualHost) -> Iterator[tuple[str, Directive | None]]:
 def _left_out(host: VirtualHost) -> Iterator[tuple[Formula, Directive]]:
     """Yield the paths that a line leaves out by name, as a formula: by a condition, or by the pattern of a rule."""
     for rule in host.rewrite_rules:
-        yield from ((one, part.directive) for part in rule.conditions for one in exceptions(condition_formula(part)))
+        yield from (
+            (one, part.directive) for part in rule.conditions for one in exceptions(condition_formula(rule, part))
+        )
         if rule.pattern.startswith("!") != (rule.substitution == "-"):
             yield matches((PATH,), rule.expression), rule.directive
     for entry in host.directives:
@@ -228,7 +231,7 @@ def _taken_from_requests(host: VirtualHost) -> Iterator[CoverageGap]:
     for rule in host.rewrite_rules:
         if rule.responds or not rule.refers_to_condition or not rule.conditions:
             continue
-        if depends_on(condition_formula(rule.conditions[-1]), Origin.REQUEST):
+        if depends_on(condition_formula(rule, rule.conditions[-1]), Origin.REQUEST):
             entry = rule.directive
             what = f"what `{entry.name} {entry.arguments}` leads to: a part of it is as the client writes it"
             yield CoverageGap(what, entry.file, entry.line, "Guard what it may lead to, in a <Directory> or a <Proxy>.")
@@ -295,7 +298,7 @@ def _spared_by_directives(host: VirtualHost) -> Iterator[tuple[Directive, str | 
             yield from ((entry, example(one)) for one in atoms(expression(entry)) if is_about_path(one))
         if rule := rules.get(id(entry)):
             for condition in rule.conditions:
-                formula = condition_formula(condition)
+                formula = condition_formula(rule, condition)
                 parts = exceptions(formula) if condition.is_about_path else filter(is_about_path, atoms(formula))
                 yield from ((condition.directive, example(one)) for one in parts)
             # What stays as it is, and is not looked at by the rules that follow; or is not forbidden as all else is.

@@ -1,40 +1,31 @@
 """Which conditions are about the path of a request, and so about some paths only: of <If>, and before a RewriteRule?"""
 
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from harness.httpd.directive import Directive, walk
 from harness.httpd.expression import parse, require_expression
 from harness.httpd.formula import (
-    FALSE,
     TRUE,
     All,
     Any,
-    Atom,
     Formula,
     Not,
-    Operator,
-    Term,
     all_of,
     any_of,
-    constant_folded,
     matches,
     negated,
-    unknowable,
 )
 from harness.httpd.path_sample import PATH, is_about_path
 from harness.httpd.pcre import search
+from harness.httpd.rewrite import condition_formula
 from harness.httpd.rewrite_rule import Condition, Rule, rules
-from harness.httpd.variables import Variable, environment, header, variable
 
 CONDITIONS = {"if", "elseif", "else"}
 DECIDING = {"rewritecond", "require", "if", "elseif", "sslrequire", "setenvif", "setenvifexpr"}
 """What decides by headers and variables."""
 _FORWARDING = {"header", "requestheader", "directoryindex"}
 _SOME = ("/", "/q/q")
-_VARIABLE = re.compile(r"%\{([^{}]*)\}")
-_BY_PREFIX: Mapping[str, Callable[[str], Variable]] = {"SSL": variable, "HTTP": header, "ENV": environment}
 
 
 @dataclass(frozen=True)
@@ -124,8 +115,8 @@ def _of_rule(rule: Rule) -> PathCondition | None:
     path, others = [_path_of(rule)], []
     for group in or_groups(rule.conditions):
         # An OR that nothing follows is always true.
-        formula = TRUE if group[-1].joined_by_or else any_of(map(condition_formula, group))
-        if is_about_path(formula) or formula == FALSE:
+        formula = TRUE if group[-1].joined_by_or else any_of(condition_formula(rule, one) for one in group)
+        if is_about_path(formula):
             path.append(formula)
         else:
             others += [one.directive for one in group]
@@ -145,36 +136,6 @@ def or_groups(conditions: Iterable[Condition]) -> Iterator[list[Condition]]:
             group = []
     if group:
         yield group
-
-
-def condition_formula(condition: Condition) -> Formula:
-    """Return a RewriteCond as a formula. What it tests besides (`-f`, `<x`) is false for a path, else UNKNOWABLE."""
-    pattern, subject = condition.pattern.removeprefix("!"), _term(condition.text)
-    if condition.text.lower() == "expr":
-        found = parse(pattern)
-    elif pattern.startswith("=") and subject:
-        found = constant_folded(Atom(subject, Operator.EQUAL, (pattern[1:],)))
-    elif condition.is_expression and subject:
-        found = matches(subject, condition.expression)
-    else:
-        found = FALSE if condition.is_about_path else unknowable(f"{condition.text} {pattern}")
-    return negated(found) if condition.pattern.startswith("!") else found
-
-
-def _term(text: str) -> Term | None:
-    """Read the variables in the text of a RewriteCond; None where it has other references, or a name without value."""
-    found: list[str | Variable] = []
-    for number, part in enumerate(_VARIABLE.split(text)):
-        kind, colon, name = part.partition(":")
-        if number % 2 == 0:
-            if "%" in part or "$" in part:
-                return None
-            found.append(part)
-        elif kind.startswith("SSL_") or (colon and kind not in _BY_PREFIX):
-            return None
-        else:
-            found.append(_BY_PREFIX[kind](name) if colon else variable(part))
-    return tuple(part for part in found if part != "")
 
 
 def _path_of(rule: Rule) -> Formula:

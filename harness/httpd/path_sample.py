@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from harness.httpd.formula import Formula, Operator, atoms, holds, variables
-from harness.httpd.pcre import has_lookahead, search, texts
+from harness.httpd.pcre import search, texts
 from harness.httpd.variables import variable
 
 PATH = variable("REQUEST_URI")
@@ -16,8 +16,8 @@ _USABLE = re.compile(r"[\w./~-]+")
 
 def matching(expression: str) -> str | None:
     """Make a path, or a file's name, that an expression matches, always the same one; None where none is found."""
-    for simple in _SIMPLE if has_lookahead(expression) else ():
-        if search(expression, simple):
+    for simple in _SIMPLE:
+        if ("(?=" in expression or "(?!" in expression) and search(expression, simple):
             return simple
     for text in texts(expression):
         # A name that is all suffix is an unusual one.

@@ -54,19 +54,9 @@ def group_count(expression: str) -> int:
     return compiled.groups if compiled else 0
 
 
-def has_lookahead(expression: str) -> bool:
-    """Whether a condition about what follows (`(?=…)`, `(?!…)`) stands in an expression."""
-    return "(?=" in expression or "(?!" in expression
-
-
 def excluded(expression: str) -> list[str]:
     """Return what must not follow in an expression: each `(?!…)`."""
     return _EXCLUDED.findall(expression)
-
-
-def with_excluded(expression: str) -> str:
-    """Return an expression that asks for what another one excludes (`(?!…)`)."""
-    return expression.replace("(?!", "(?:")
 
 
 def before_rest(expression: str) -> str | None:

@@ -9,7 +9,7 @@ from harness.httpd.conditions import CONDITIONS, PathCondition, conjuncts, split
 from harness.httpd.directive import COMMAND_LINE, Directive
 from harness.httpd.formula import Not
 from harness.httpd.path_sample import example, examples, matching, passes
-from harness.httpd.pcre import search, wildcard, with_excluded
+from harness.httpd.pcre import search, wildcard
 
 PLACES = ("directory", "directorymatch", "files", "filesmatch", "location", "locationmatch", "proxy", "proxymatch")
 _LONGEST_PATH = 4096
@@ -85,8 +85,9 @@ class Section:
 
     def spares(self, url: str) -> bool:
         """Whether it leaves out this path by name: its expression would match but for a look-ahead."""
+        ahead = self.text.replace("(?!", "(?:")
         of_paths = self.kind == "location" and self.is_expression
-        return of_paths and search(self.text, url) is None and search(with_excluded(self.text), url) is not None
+        return of_paths and search(self.text, url) is None and search(ahead, url) is not None
 
     def example(self) -> str | None:
         """Make a path, or a file's name, that it is about; None where none could be made."""

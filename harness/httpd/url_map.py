@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from harness.httpd.backend import backend
-from harness.httpd.conditions import condition_formula
 from harness.httpd.directive import Directive
-from harness.httpd.formula import holds, variables
+from harness.httpd.formula import Formula, holds, variables
 from harness.httpd.path_sample import matching
 from harness.httpd.pcre import before_rest, group_count, search
-from harness.httpd.rewrite_rule import Condition, Rule, rules
+from harness.httpd.rewrite import condition_formula
+from harness.httpd.rewrite_rule import Rule, rules
 from harness.httpd.section import Section, below, join, sections
 from harness.httpd.variables import VERIFY, Origin
 
@@ -175,7 +175,7 @@ def _of_rule(rule: Rule, root: str, folder: str | None) -> Iterator[Mapping]:
         pattern, target = rule.in_its_case(last.expression), re.sub(r"%(?=\d)", "$", target)
     if rule.pattern.startswith("!") or target in {"", "-"} or "%" in target or rule.responds:
         return
-    if any(map(_of_unauthenticated_clients, rule.conditions)):
+    if any(_of_unauthenticated_clients(condition_formula(rule, one)) for one in rule.conditions):
         return
     is_proxied = "P" in rule.flags and "://" in target
     if folder is None and not rule.conditions and (is_proxied or target.startswith(FOLDERS)):
@@ -204,9 +204,8 @@ def _shouted(expression: str, path: str) -> str:
     return shouted if shouted != path and "(?i" in expression and search(expression, shouted) else ""
 
 
-def _of_unauthenticated_clients(condition: Condition) -> bool:
+def _of_unauthenticated_clients(formula: Formula) -> bool:
     """Whether a condition is true without a certificate: what then follows is served in the place of the request."""
-    formula = condition_formula(condition)
     asked = [one for one in variables(formula) if one.origin is Origin.CERTIFICATE]
     return bool(asked) and holds(formula, {one: "NONE" if one.name == VERIFY else "" for one in asked}) is True
 
