@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from harness.httpd.conditions import CONDITIONS, exceptions, expression
 from harness.httpd.directive import Directive
-from harness.httpd.formula import Formula, atoms, depends_on, matches
+from harness.httpd.formula import Atom, Formula, atoms, depends_on, matches
 from harness.httpd.guard import opens
 from harness.httpd.layout import CoverageGap
 from harness.httpd.path_sample import PATH, example, is_about_path, matching, passes
@@ -299,7 +299,7 @@ def _spared_by_directives(host: VirtualHost) -> Iterator[tuple[Directive, str | 
         if rule := rules.get(id(entry)):
             for condition in rule.conditions:
                 formula = condition_formula(rule, condition)
-                parts = exceptions(formula) if condition.is_about_path else filter(is_about_path, atoms(formula))
+                parts = () if isinstance(formula, Atom) else filter(is_about_path, atoms(formula))
                 yield from ((condition.directive, example(one)) for one in parts)
             # What stays as it is, and is not looked at by the rules that follow; or is not forbidden as all else is.
             left_out = _LAST if not rule.pattern.startswith("!") else {"F"}

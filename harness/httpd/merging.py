@@ -225,11 +225,10 @@ class Reader:
 
     def _not_redirected(self, found: Redirect) -> Formula:
         """Whether a Redirect leaves this path alone."""
-        if found.is_expression and not readable(found.path):
+        if found.directive.kind == "redirectmatch":
             text = f"{found.directive.name} {found.directive.arguments}"
-            return equals(Variable(text, Origin.UNKNOWABLE), "false")
-        if found.is_expression:
-            return FALSE if search(found.path, self.url) else TRUE
+            unreadable = equals(Variable(text, Origin.UNKNOWABLE), "false")
+            return (FALSE if search(found.path, self.url) else TRUE) if readable(found.path) else unreadable
         below = self.url == found.path or self.url.startswith(found.path.rstrip("/") + "/")
         return FALSE if below else TRUE
 

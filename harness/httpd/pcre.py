@@ -43,11 +43,6 @@ def readable(expression: str) -> bool:
     return _compiled(expression) is not None
 
 
-def has_groups(expression: str) -> bool:
-    """Whether an expression has groups that count."""
-    return group_count(expression) > 0
-
-
 def group_count(expression: str) -> int:
     """Return the number of groups that count."""
     compiled = _compiled(expression)

@@ -9,18 +9,13 @@ _STATUSES = {"permanent": 301, "temp": 302, "seeother": 303, "gone": 410}
 
 @dataclass(frozen=True)
 class Redirect:
-    """One Redirect: the path that it begins at, or the regular expression for it; "" is where its section is. `target`
-    is "" for a status without a new URL."""
+    """One Redirect: the path that it begins at (a regular expression of RedirectMatch), or "" for its section's.
+    `target` is "" for a status without a new URL."""
 
     directive: Directive
     status: int
     path: str
     target: str
-
-    @property
-    def is_expression(self) -> bool:
-        """Whether `path` is a regular expression."""
-        return self.directive.kind == "redirectmatch"
 
 
 def redirect(entry: Directive) -> Redirect | None:

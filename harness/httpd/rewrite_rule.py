@@ -22,27 +22,6 @@ class Condition:
         """Whether this one or the next is enough."""
         return "OR" in self.flags
 
-    @property
-    def is_about_path(self) -> bool:
-        """Whether it tests the path alone, as the client asked for it."""
-        return self.text == "%{REQUEST_URI}"
-
-    @property
-    def is_expression(self) -> bool:
-        """Whether its pattern is a regular expression, and no comparison (`=x`, `<x`) or test (`-f`)."""
-        return not _COMPARISON.match(self.pattern.removeprefix("!"))
-
-    @property
-    def expression(self) -> str:
-        """Its pattern as a regular expression, without the `!` before it."""
-        pattern = self.pattern.removeprefix("!")
-        return f"(?i){pattern}" if "NC" in self.flags else pattern
-
-    @property
-    def captures(self) -> bool:
-        """Whether `%1` to `%9` hold what it found."""
-        return self.is_expression and not self.pattern.startswith("!")
-
 
 @dataclass(frozen=True)
 class Rule:
@@ -102,7 +81,6 @@ class Rule:
 
 
 _REFERENCE = re.compile(r"(?<!\\)%\d")
-_COMPARISON = re.compile(r"[<>=]|-\w\w?$")
 _LONG_NAMES = {
     "CHAIN": "C",
     "COOKIE": "CO",

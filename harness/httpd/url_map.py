@@ -6,16 +6,14 @@ from dataclasses import dataclass, replace
 
 from harness.httpd.backend import backend
 from harness.httpd.directive import Directive
-from harness.httpd.formula import Formula, holds, variables
-from harness.httpd.path_sample import matching
+from harness.httpd.formula import Atom, Formula, Operator, holds, variables
+from harness.httpd.path_sample import PATH, matching
 from harness.httpd.pcre import before_rest, group_count, search
-from harness.httpd.rewrite import condition_formula
+from harness.httpd.rewrite import condition_formula, names_a_file
 from harness.httpd.rewrite_rule import Rule, rules
 from harness.httpd.section import Section, below, join, sections
 from harness.httpd.variables import VERIFY, Origin
 
-FOLDERS = ("/etc/", "/home/", "/mnt/", "/opt/", "/srv/", "/tmp/", "/usr/", "/var/")  # noqa: S108 - only names
-"""The folders that every system has: what a RewriteRule leads to in one of these is a file's path, not a URL's."""
 _PATH = "${path}"
 """Stands in a target for the path that was asked for."""
 
@@ -169,22 +167,23 @@ def _rewritten(where: Directive, root: str, folder: str | None = None) -> Iterat
 
 def _of_rule(rule: Rule, root: str, folder: str | None) -> Iterator[Mapping]:
     pattern, target = rule.expression, rule.substitution.replace("%{DOCUMENT_ROOT}", root)
-    last = rule.conditions[-1] if rule.conditions else None
-    if last and last.is_about_path and last.captures and "%{" not in target and search(rule.pattern, "/x/y"):
+    conditions = [condition_formula(rule, one) for one in rule.conditions]
+    match conditions[-1:]:
         # What the last condition found of the path is part of the target.
-        pattern, target = rule.in_its_case(last.expression), re.sub(r"%(?=\d)", "$", target)
+        case [Atom(left, Operator.MATCHES, (str(captured),))] if left == (PATH,) and search(rule.pattern, "/x/y"):
+            pattern, target = captured, re.sub(r"%(?=\d)", "$", target)
     if rule.pattern.startswith("!") or target in {"", "-"} or "%" in target or rule.responds:
         return
-    if any(_of_unauthenticated_clients(condition_formula(rule, one)) for one in rule.conditions):
+    if any(map(_of_unauthenticated_clients, conditions)):
         return
     is_proxied = "P" in rule.flags and "://" in target
-    if folder is None and not rule.conditions and (is_proxied or target.startswith(FOLDERS)):
+    if folder is None and not rule.conditions and (is_proxied or names_a_file(target)):
         yield from _by_expression(pattern, target, rule.directive)
     elif found := _example(pattern, target, folder):
         path, leads = found
         is_proxied = "P" in rule.flags and "://" in leads
         if is_proxied or (leads.startswith("/") and root and folder is None):
-            is_file = leads.startswith(FOLDERS) or below(leads, root)
+            is_file = names_a_file(leads) or below(leads, root)
             leads = leads if is_proxied or is_file else join(root, leads)
             yield Mapping(path, leads, rule.directive, exact=True, shouted=_shouted(pattern, path))
 
