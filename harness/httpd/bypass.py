@@ -1,4 +1,4 @@
-"""Which paths lie just beside what a rule covers, and lead to the same, or to what may be the same?"""
+"""Which paths does no rule cover, although they lead to the same as a covered one, or may?"""
 
 import re
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ _ANY = ("/q/q", "q/q")
 
 
 def bypasses(host: VirtualHost) -> Iterator[Bypass]:
-    """Yield the paths that lie beside what the rules of a virtual host cover."""
+    """Yield the paths beside those that the rules of a virtual host cover."""
     for section, path in host.covered:
         rule = host.asks_in(section) if section.is_expression or section.is_pattern else None
         if rule and section.kind in {"location", "directory"}:
@@ -59,9 +59,9 @@ def _deeper(host: VirtualHost, section: Section, rule: Directive, url: str) -> I
     wild = section.is_pattern and section.kind == "location"
     deeper = section.text.replace("*", "x/x").replace("?", "x") if wild else f"{url.rstrip('/')}/x"
     said = [entry for one in host.sections if host.covers(one, url) for entry in one.inner()]
-    way = host.way(url)
+    mapping = host.mapping(url)
     runs = any(one.kind == "sethandler" for one in said)
-    runs |= way is not None and ("script" in way.entry.kind or _RUNS.search(way.target) is not None)
+    runs |= mapping is not None and ("script" in mapping.entry.kind or _RUNS.search(mapping.target) is not None)
     folder = url != "/" and "://" not in host.content(url) and (wild or url.endswith("/"))
     if (runs or folder or "." not in url.rpartition("/")[2]) and not host.covers(section, deeper):
         yield Bypass(deeper, section.entry, rule if runs or folder else None)
@@ -94,9 +94,9 @@ def below_programs(host: VirtualHost) -> Iterator[tuple[str, str, Directive]]:
     yield from ((program, join(program, path), line) for program in programs for line, path in spared)
 
 
-def in_the_clear(host: VirtualHost) -> Iterator[tuple[str, Directive | None]]:
-    """Yield the paths that a redirect to the site with TLS may leave out: each with the line that does so by name, or
-    None where it is for some paths only."""
+def exceptions_from_redirects(host: VirtualHost) -> Iterator[tuple[str, Directive | None]]:
+    """Yield the paths that a redirect to TLS may leave out: each with the line that makes the exception, or None if the
+    redirect is for some paths only."""
     if not {entry.kind for entry in host.directives} & {"redirect", "redirectmatch", "rewriterule"}:
         return
     # What is meant for the challenges of an authority (RFC 8555 section 8.3) is meant for anybody.
@@ -107,7 +107,7 @@ def in_the_clear(host: VirtualHost) -> Iterator[tuple[str, Directive | None]]:
 
 
 def _left_out(host: VirtualHost) -> Iterator[tuple[Formula, Directive]]:
-    """Yield the paths that a line leaves out by name, as a formula: by a condition, or by the pattern of a rule."""
+    """Yield the exceptions that a line makes by path, as a formula: by a condition, or by the pattern of a rule."""
     for rule in host.rewrite_rules:
         yield from (
             (one, part.directive) for part in rule.conditions for one in exceptions(condition_formula(rule, part))
@@ -120,7 +120,7 @@ def _left_out(host: VirtualHost) -> Iterator[tuple[Formula, Directive]]:
 
 
 def _by_the_front(host: VirtualHost) -> Iterator[Bypass]:
-    """Yield the other names of what the program answers that stands for all which is no file: below its own name."""
+    """Yield the paths below the front controller's own name: it answers there as for the covered path."""
     for front in _fronts(host):
         for section, path in host.covered:
             is_file = path.endswith(".php") or path == "/"
@@ -139,8 +139,8 @@ def _with_parameters(host: VirtualHost) -> Iterator[Bypass]:
 
 
 def _named_in_a_folder(host: VirtualHost) -> Iterator[Bypass]:
-    """Yield the files of a guarded folder that a section lets in by their names, wherever they lie: it is merged after
-    the folder's own. Where the folder is all that there is, the names are meant to be public."""
+    """Yield the files of a guarded folder that a section opens by their names, wherever they are: it is merged after
+    the folder's own. If the folder is the whole site, the names are meant to be public."""
     names = [section for section in host.sections if section.kind == "files" and not section.within and opens(section)]
     for section in names:
         for folder, path in host.covered:
@@ -151,23 +151,23 @@ def _named_in_a_folder(host: VirtualHost) -> Iterator[Bypass]:
 
 
 def _in_capitals(host: VirtualHost) -> Iterator[Bypass]:
-    """Yield the other spelling of what an expression leads to that does not care about case, or a rule that makes small
-    letters of all (`RewriteMap … int:tolower`), where the guard does care."""
+    """Yield the path in capitals if the mapping ignores case, or a rule lowers it (`RewriteMap … int:tolower`), and the
+    guard does not."""
     lowering = [*_lowering(host)]
     for section, path in host.covered if lowering else ():
-        shouted = path.upper()
-        if (asking := host.asks_in(section)) and section.kind == "location" and host.asked_for(shouted) is None:
-            named = (rule for rule in lowering if rule.match(shouted) is not None)
-            yield from (Bypass(shouted, rule.directive, asking) for rule in named)
-    for way in host.ways:
-        if way.shouted and (rule := host.asked_for(way.prefix)):
-            asks = (one.entry for one in host.sections if host.covers(one, way.prefix) and host.asks_in(one))
-            if host.asked_for(way.shouted) is None:
-                yield Bypass(way.shouted, next(asks, rule), rule)
+        uppercase = path.upper()
+        if (asking := host.asks_in(section)) and section.kind == "location" and host.asked_for(uppercase) is None:
+            named = (rule for rule in lowering if rule.match(uppercase) is not None)
+            yield from (Bypass(uppercase, rule.directive, asking) for rule in named)
+    for mapping in host.mappings:
+        if mapping.uppercase and (rule := host.asked_for(mapping.prefix)):
+            asks = (one.entry for one in host.sections if host.covers(one, mapping.prefix) and host.asks_in(one))
+            if host.asked_for(mapping.uppercase) is None:
+                yield Bypass(mapping.uppercase, next(asks, rule), rule)
 
 
 def _lowering(host: VirtualHost) -> Iterator[Rule]:
-    """Yield the RewriteRules that serve what is asked for by its name in small letters."""
+    """Yield the RewriteRules that lower the path."""
     maps = [entry.words for entry in host.directives if entry.kind == "rewritemap"]
     names = [words[0] for words in maps if words[1:2] == ("int:tolower",)]
     for rule in host.rewrite_rules:
@@ -176,23 +176,23 @@ def _lowering(host: VirtualHost) -> Iterator[Rule]:
 
 
 def _dotted(host: VirtualHost) -> Iterator[Bypass]:
-    """Yield the paths out of a folder that an expression leads to without a slash after its name: `/static../private/`
-    has no segment of dots in it (RFC 3986 section 5.2.4), what it becomes has."""
+    """Yield the paths out of a folder whose expression has no slash after its name: `/static../private/` has no dot
+    segment (RFC 3986 section 5.2.4), the file's path has one."""
     folders = [(one, f"{one.text.rstrip('/')}/") for one in host.sections if one.kind == "directory"]
-    for way in host.ways:
-        folder, slash, _ = way.target.rpartition("/$")
-        if not way.head or way.head.endswith("/") or not slash or not folder.startswith("/"):
+    for mapping in host.mappings:
+        folder, slash, _ = mapping.target.rpartition("/$")
+        if not mapping.head or mapping.head.endswith("/") or not slash or not folder.startswith("/"):
             continue
         above = folder.rpartition("/")[0]
         for section, content in [*((one, host.content(path)) for one, path in host.covered), *folders]:
             if (rule := host.asks_in(section)) and below(content, above) and not below(content, folder):
-                dotted = f"{way.head}..{content[len(above) :]}"
-                if host.asked_for(dotted) is None and way.leads(dotted):
-                    yield Bypass(dotted, way.entry, rule)
+                dotted = f"{mapping.head}..{content[len(above) :]}"
+                if host.asked_for(dotted) is None and mapping.applies_to(dotted):
+                    yield Bypass(dotted, mapping.entry, rule)
 
 
 def _other_spellings(host: VirtualHost) -> Iterator[tuple[Section, str, str]]:
-    """Yield what is guarded by its path and proxied, and the same path with a parameter, which nothing guards."""
+    """Yield each proxied path with a guard, and the same path with a parameter, which nothing guards."""
     for section, path in host.covered:
         if section.kind != "location" or not host.asks_in(section) or "://" not in host.content(path):
             continue
@@ -200,13 +200,13 @@ def _other_spellings(host: VirtualHost) -> Iterator[tuple[Section, str, str]]:
         others = (
             "/".join([*parts[:at], f"{parts[at]};x", *parts[at + 1 :]]) for at in range(1, len(parts)) if parts[at]
         )
-        same = (named for named in others if host.way(named) is host.way(path) and host.asked_for(named) is None)
+        same = (one for one in others if host.mapping(one) is host.mapping(path) and host.asked_for(one) is None)
         if named := next(same, None):
             yield section, path, named
 
 
 def left_to_applications(host: VirtualHost) -> Iterator[CoverageGap]:
-    """Yield what only the application behind a proxy can say of paths, one line of each kind."""
+    """Yield what depends on how the application behind a proxy reads paths, one line of each kind."""
     for section, path, named in _other_spellings(host):
         if not host.content(path).startswith("ajp:"):
             other = path.upper() if path.upper() != path else path.lower()
@@ -227,7 +227,7 @@ def left_to_applications(host: VirtualHost) -> Iterator[CoverageGap]:
 
 
 def _taken_from_requests(host: VirtualHost) -> Iterator[CoverageGap]:
-    """Yield the RewriteRules that take a part of a path from what a client writes (`%1`)."""
+    """Yield the RewriteRules that take a part of the path from another part of the request (`%1`)."""
     for rule in host.rewrite_rules:
         if rule.responds or not rule.refers_to_condition or not rule.conditions:
             continue
@@ -238,7 +238,7 @@ def _taken_from_requests(host: VirtualHost) -> Iterator[CoverageGap]:
 
 
 def _programs(host: VirtualHost) -> Iterator[str]:
-    """Yield a path for each kind of program that answers here: by the end of its name, or in a folder of programs."""
+    """Yield a path for each kind of program: by the end of its name, or in a folder of programs."""
     for entry in host.directives:
         words = entry.words
         if entry.kind in {"addhandler", "addtype"} and _RUNS.search(words[0]):
@@ -254,7 +254,7 @@ def _programs(host: VirtualHost) -> Iterator[str]:
 
 
 def _fronts(host: VirtualHost) -> Iterator[str]:
-    """Yield the front controllers: the programs that answer for all which is no file."""
+    """Yield the front controllers: the programs that answer for every path without a file."""
     targets = [entry.words[0] for entry in host.directives if entry.kind == "fallbackresource"]
     for_all = (rule for rule in host.rewrite_rules if any(rule.match(path) is not None for path in _ANY))
     for target in (*targets, *(rule.substitution for rule in for_all)):
@@ -264,18 +264,18 @@ def _fronts(host: VirtualHost) -> Iterator[str]:
 
 
 def _undoes(line: Directive) -> bool:
-    """Whether a line leaves something out of a rule without being about a place of its own."""
+    """Whether a line makes an exception from a rule without a section of its own."""
     return line.kind in _UNDOING or line.value == "expr"
 
 
 def _is_about(host: VirtualHost, line: Directive, path: str) -> bool:
-    """Whether the pattern of a RewriteRule is about a path; what other lines are about is known."""
+    """Whether the pattern of a RewriteRule covers a path; true of other lines."""
     rule = next((one for one in host.rewrite_rules if one.directive is line), None)
     return rule is None or search(rule.expression, path) is not None
 
 
 def _spared(host: VirtualHost) -> Iterator[tuple[Directive, str]]:
-    """Yield each line that leaves something out of a rule by what its path looks like, with such a path."""
+    """Yield each line that makes an exception from a rule by the form of the path, with such a path."""
     yield from ((line, path) for line, path in (*_spared_by_sections(host), *_spared_by_directives(host)) if path)
 
 

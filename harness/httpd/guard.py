@@ -1,4 +1,4 @@
-"""What protects one place, and which line lets in there who gets in unverified?"""
+"""Which directives protect one site, and which one admits unauthenticated clients there?"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -27,14 +27,13 @@ class Guard:
     """What protects a site: the directives in force, and the virtual host that it belongs to.
 
     `handshake` is the `SSLVerifyClient` of the virtual host, which the handshake obeys. `requirement` is the directive
-    by which the configuration says that only clients with a certificate get in; None where it says no such thing.
-    `rules` are those that ask for something in the certificate, `sections` those that cover the site, in the order of
-    merging. `granting_directive` is the line that lets in whoever gets in unverified, `way` the Alias or ProxyPass by
-    which a request gets there at all. A guard that is `denies_all` lets in nobody, one that is `intentionally_public`
-    lets in anybody on purpose; `opening` are the sections that say so of their places. `partly_protected` says that
-    what is served is a part of what another guard protects; `bypassed_by` is the line because of which it lies just
-    outside of that: a section that ends before the path, or the way of another virtual host. `http2` says whether the
-    virtual host offers HTTP/2.
+    by which the configuration admits only clients with a certificate; None if there is none. `rules` are the directives
+    that depend on the certificate, `sections` those that cover the site, in the order of merging. `granting_directive`
+    is the line that admits unauthenticated clients, `mapping` the Alias or ProxyPass that leads to the content. A guard
+    that `denies_all` admits nobody, one that is `intentionally_public` everybody on purpose; `opening` are the sections
+    that do so. `partly_protected` says that another guard protects a larger part of the content. `bypassed_by` is the
+    line because of which the site lies beside that guard: a section that ends before the path, or a mapping of another
+    virtual host. `http2` says whether the virtual host offers HTTP/2.
     """
 
     section: Directive
@@ -44,7 +43,7 @@ class Guard:
     requirement: Directive | None = None
     rules: tuple[Directive, ...] = ()
     sections: tuple[Section, ...] = ()
-    way: Directive | None = None
+    mapping: Directive | None = None
     denies_all: bool = False
     intentionally_public: bool = False
     opening: tuple[Section, ...] = ()
@@ -91,7 +90,7 @@ class Guard:
 
     @property
     def satisfy_any(self) -> bool:
-        """Whether an address is as good as what the rules want (`Satisfy any`)."""
+        """Whether an address is enough without the rules (`Satisfy any`)."""
         return self._chooses("Satisfy", "any")
 
     @property
@@ -101,7 +100,7 @@ class Guard:
 
     @property
     def delegates_to_backend(self) -> bool:
-        """Whether httpd only asks for a certificate, and the application behind it is told who came and decides."""
+        """Whether certificates are optional, and the application behind httpd decides by the identity it receives."""
         if self.rules or not self.verify_client.startswith("optional"):
             return False
         told = [*filter(forwards_identity, self.directives)]
@@ -126,7 +125,7 @@ class Guard:
 
     @property
     def in_handshake(self) -> bool:
-        """Whether nobody is to get as far as a request without a good certificate."""
+        """Whether the handshake requires a valid certificate."""
         return self.handshake == "require"
 
     @property
@@ -155,13 +154,13 @@ class Guard:
 
 
 def uses_unset_variable(rule: Directive) -> bool:
-    """Whether a condition asks for what TLS says of a client by a name that mod_rewrite has nothing under: there it is
+    """Whether a condition uses a TLS variable by a name that is always empty in mod_rewrite: there it is
     `%{SSL:SSL_CLIENT_VERIFY}`."""
     return rule.kind == "rewritecond" and rule.value.startswith("%{ssl_")
 
 
 def wants_to_know(entry: Directive) -> bool:
-    """Whether a directive only makes sense where clients are asked for a certificate, at least politely."""
+    """Whether a directive has a purpose only where clients are asked for a certificate."""
     asks = entry.kind == "sslverifyclient" and entry.value != "none"
     return asks or entry.kind in _INTENT
 
@@ -178,7 +177,7 @@ def by_mistake(guard: Guard, claim: Directive) -> Guard:
 
 
 def opens(section: Section) -> bool:
-    """Whether a section lets in anybody, whatever else holds."""
+    """Whether a section admits everybody without a condition."""
     return any(map(_grants, section.unconditional))
 
 
@@ -195,7 +194,7 @@ def replaced(covering: list[Section], in_force: Mapping[str, Directive]) -> list
 
 
 def _lets_in(condition: Directive) -> bool:
-    """Whether a condition has rules of its own that let anybody in."""
+    """Whether a conditional section has a Require of its own that admits anybody."""
     return any(entry.kind == "require" and not entry.mentions("denied") for entry in walk(condition))
 
 
@@ -209,8 +208,7 @@ def denies_all(covering: list[Section], conditional: Iterable[Directive]) -> boo
 
 
 def granting_directive(guard: Guard, set_by: Mapping[str, Directive]) -> Directive:
-    """Find the line that lets in who gets in without having been verified; `set_by` is what sets the variables that a
-    rule may ask for."""
+    """Find the line that admits unauthenticated clients; `set_by` are the setters of the variables in rules."""
     if guard.bypassed_by:
         return guard.bypassed_by
     if guard.satisfy_any:
@@ -220,10 +218,10 @@ def granting_directive(guard: Guard, set_by: Mapping[str, Directive]) -> Directi
     claim = guard.requirement
     if guard.rules and guard.verify_client == "none":
         return guard.responsible("SSLVerifyClient")
-    way = guard.way
-    if way and claim and claim.kind == "rewritecond" and way.kind == "rewriterule":
+    mapping = guard.mapping
+    if mapping and claim and claim.kind == "rewritecond" and mapping.kind == "rewriterule":
         # A rule that ends before the one that guards is looked at.
-        return way if (way.file, way.line) < (claim.file, claim.line) else claim
+        return mapping if (mapping.file, mapping.line) < (claim.file, claim.line) else claim
     if claim is None or claim.kind in {"sslverifyclient", *_INTENT}:
         return guard.responsible("SSLVerifyClient")
     undone = claim.kind == "require" and any(claim is entry for entry in guard.directives)

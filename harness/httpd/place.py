@@ -16,8 +16,8 @@ def decision(host: VirtualHost, url: str, files: Files, *, intended: bool = Fals
     content = host.content(url)
 
     def covering(path: str, served: str) -> Iterator[Merged]:
-        way = host.way(path)
-        asked = way.asked(path) if way else None
+        mapping = host.mapping(path)
+        asked = mapping.backend_url(path) if mapping else None
         for section in found:
             if section.covers(path, served, asked):
                 yield Merged(section.entry.body, section.kind, section.text)

@@ -1,4 +1,4 @@
-"""By which ways does a virtual host serve what does not lie where its URL says?"""
+"""Which folder or backend serves a path: by Alias, ProxyPass, RewriteRule or a Location's own mapping?"""
 
 import re
 from collections.abc import Iterator
@@ -20,11 +20,12 @@ _PATH = "${path}"
 
 @dataclass(frozen=True)
 class Mapping:
-    """Where a path leads: to a folder, or to what a proxy asks, as the configuration names it (`target`), and by one
-    name for all that is the same (`served`). One that is `exact` is a single path, made for an expression; `shouted` is
-    the same path in capitals, where the expression does not care. Where the `expression` itself is known, every path
-    goes this way that it matches, and the targets have its groups in them; `head` is a path that it begins with, where
-    all that follows goes over into the target.
+    """What serves a path: a folder, or a backend.
+
+    `target` is as the configuration names it, `served` in one form for all that is the same. One that is `exact` has a
+    single path, made for an expression; `uppercase` is that path in capitals, if the expression ignores case. With an
+    `expression` it applies to all paths that match, and the targets hold references to groups; `head` is the start of
+    the paths if the rest goes over into the target.
     """
 
     prefix: str
@@ -32,22 +33,22 @@ class Mapping:
     entry: Directive
     exact: bool = False
     served: str = ""
-    shouted: str = ""
+    uppercase: str = ""
     expression: str = ""
     head: str = ""
 
-    def leads(self, url: str) -> bool:
-        """Whether a path goes this way."""
+    def applies_to(self, url: str) -> bool:
+        """Whether it serves a path."""
         if self.expression:
             return search(self.expression, url) is not None
-        return url in (self.prefix, self.shouted) if self.exact else below(url, self.prefix)
+        return url in (self.prefix, self.uppercase) if self.exact else below(url, self.prefix)
 
     def content(self, url: str) -> str:
-        """What is served at a path that goes this way."""
+        """The file or URL that is served at a path."""
         return self._at(self.served, url)
 
-    def asked(self, url: str) -> str | None:
-        """What a proxy is asked for at a path that goes this way, as <Proxy> sees it; None where none is."""
+    def backend_url(self, url: str) -> str | None:
+        """The URL that a backend is asked for at a path, as <Proxy> sees it; None without a backend."""
         return self._at(self.target, url) if "://" in self.target else None
 
     def _at(self, target: str, url: str) -> str:
@@ -56,20 +57,20 @@ class Mapping:
         return target if self.exact else join(target, url[len(self.prefix.rstrip("/")) :])
 
     @property
-    def from_the_start(self) -> tuple[str, str] | None:
-        """Where it begins and to what it leads there; None for a single path."""
+    def start(self) -> tuple[str, str] | None:
+        """The start of its paths, and what that serves; None for a single path."""
         if self.head:
             return self.head, self.served.rpartition("$")[0]
         return None if self.exact else (self.prefix, self.served)
 
     @property
     def is_exception(self) -> bool:
-        """Whether it says that a proxy is not asked (`ProxyPass /path !`)."""
+        """Whether it excepts its paths from the proxy (`ProxyPass /path !`)."""
         return self.target == "!"
 
     @property
-    def places(self) -> list[str]:
-        """Paths to knock at: what is proxied also without the slash at its end, for a folder httpd would redirect."""
+    def probe_paths(self) -> list[str]:
+        """The paths to probe: of a backend also the one without the last slash, which httpd redirects for a folder."""
         if self.is_exception:
             return []
         if self.exact:
@@ -80,20 +81,20 @@ class Mapping:
         return [self.prefix if "." in self.prefix.rpartition("/")[2] else folder]
 
 
-def ways(levels: tuple[Directive, ...], root: str) -> Iterator[Mapping]:
+def mappings(levels: tuple[Directive, ...], root: str) -> Iterator[Mapping]:
     """Yield the mappings in the order in which httpd takes them: rewritten, proxied, by alias; the virtual host's own
     first."""
     # What one member serves, all do.
     members = dict(sorted(_members(levels), reverse=True))
-    for way in _ways(levels, root):
-        served, found = way.target, backend(way.target)
+    for mapping in _in_order(levels, root):
+        served, found = mapping.target, backend(mapping.target)
         if found and found.scheme == "balancer" and found.host in members:
             served = members[found.host] + found.path
             found = backend(served)
         # Of other protocols than HTTP nobody knows which URLs are the same.
         if found and (found.socket or found.scheme in {"http", "https"}):
             served = str(found)
-        yield replace(way, served=served)
+        yield replace(mapping, served=served)
 
 
 def _members(levels: tuple[Directive, ...]) -> Iterator[tuple[str, str]]:
@@ -105,7 +106,7 @@ def _members(levels: tuple[Directive, ...]) -> Iterator[tuple[str, str]]:
                     yield balancer.host, member.words[0].rstrip("/")
 
 
-def _ways(levels: tuple[Directive, ...], root: str) -> Iterator[Mapping]:
+def _in_order(levels: tuple[Directive, ...], root: str) -> Iterator[Mapping]:
     yield from _rewritten(levels[-1], root)
     for section in sections(levels[-1].body):
         if root and section.kind == "directory" and not section.is_expression and below(section.text, root):
@@ -128,7 +129,7 @@ def _plain(entry: Directive, by_prefix: set[str], by_expression: set[str]) -> It
 
 
 def _inside(section: Section) -> Iterator[Mapping]:
-    """Yield the way that a Location itself is."""
+    """Yield the mapping that a Location itself is."""
     for entry in section.entry.body:
         if (target := _target(entry)) is None:
             continue
@@ -152,14 +153,14 @@ def _target(entry: Directive) -> str | None:
 
 
 def _of_proxy(expression: str, target: str, entry: Directive) -> Iterator[Mapping]:
-    """Yield the way of all that an expression matches. Where a proxy's target has no group in it, the path follows."""
+    """Yield the mapping of all that an expression matches. A proxy's target without a group is followed by the path."""
     is_whole = "$" in target or not entry.kind.startswith("proxypass")
     yield from _by_expression(expression, target if is_whole else target + _PATH, entry)
 
 
 def _rewritten(where: Directive, root: str, folder: str | None = None) -> Iterator[Mapping]:
-    """Yield the ways that the rules of a virtual host make; of those of a folder, where paths begin after its own, only
-    the ones to a proxy: files are served by the folder's rules all the same."""
+    """Yield the mappings by rules of a virtual host, and those to a backend by rules of a folder, where paths begin
+    after its own: what else these lead to has the folder's guard all the same."""
     if [entry.value for entry in where.find("RewriteEngine")][-1:] == ["on"]:
         for rule in rules(where.body):
             yield from _of_rule(rule, root, folder)
@@ -185,26 +186,26 @@ def _of_rule(rule: Rule, root: str, folder: str | None) -> Iterator[Mapping]:
         if is_proxied or (leads.startswith("/") and root and folder is None):
             is_file = names_a_file(leads) or below(leads, root)
             leads = leads if is_proxied or is_file else join(root, leads)
-            yield Mapping(path, leads, rule.directive, exact=True, shouted=_shouted(pattern, path))
+            yield Mapping(path, leads, rule.directive, exact=True, uppercase=_uppercase(pattern, path))
 
 
 def _by_expression(expression: str, template: str, entry: Directive) -> Iterator[Mapping]:
-    """Yield the way of all that an expression matches."""
+    """Yield the mapping of all that an expression matches."""
     if path := matching(expression):
         rest = before_rest(expression)
         whole = template.find("$") == len(template) - 2 and template.endswith(f"${group_count(expression)}")
         head = (matching(rest) or "") if rest and whole else ""
-        yield Mapping(path, template, entry, True, "", _shouted(expression, path), expression, head)
+        yield Mapping(path, template, entry, True, "", _uppercase(expression, path), expression, head)
 
 
-def _shouted(expression: str, path: str) -> str:
-    """A path in capitals, where an expression does not care about case and covers it as well."""
-    shouted = path.upper()
-    return shouted if shouted != path and "(?i" in expression and search(expression, shouted) else ""
+def _uppercase(expression: str, path: str) -> str:
+    """The path in capitals, if an expression ignores case and matches that as well; "" otherwise."""
+    uppercase = path.upper()
+    return uppercase if uppercase != path and "(?i" in expression and search(expression, uppercase) else ""
 
 
 def _of_unauthenticated_clients(formula: Formula) -> bool:
-    """Whether a condition is true without a certificate: what then follows is served in the place of the request."""
+    """Whether a condition is true without a certificate: then another path is served in place of the one asked for."""
     asked = [one for one in variables(formula) if one.origin is Origin.CERTIFICATE]
     return bool(asked) and holds(formula, {one: "NONE" if one.name == VERIFY else "" for one in asked}) is True
 

@@ -138,8 +138,8 @@ def blamed_directive(result: Result) -> tuple[str, Directive]:
 def _in_the_clear(guard: Guard) -> tuple[str, Directive]:
     """Return what answers without TLS."""
     sent = guard.redirect_to_tls
-    if sent and sent.kind.startswith("redirect") and guard.way and "proxypass" in guard.way.kind:
-        return _IN_THE_CLEAR, guard.way  # httpd maps it before mod_alias redirects.
+    if sent and sent.kind.startswith("redirect") and guard.mapping and "proxypass" in guard.mapping.kind:
+        return _IN_THE_CLEAR, guard.mapping  # httpd maps it before mod_alias redirects.
     return (_IN_PART, sent) if sent else (_IN_THE_CLEAR, guard.section)
 
 
@@ -189,7 +189,7 @@ def _passed_on(planned: PlannedProbe, header: IdentityHeader) -> tuple[str, Dire
     leads to the backend there."""
     guard = planned.site.guard
     is_set = any(entry is header.directive for entry in guard.directives)
-    return identity_remedy(planned, header), header.directive if is_set else guard.way or guard.section
+    return identity_remedy(planned, header), header.directive if is_set else guard.mapping or guard.section
 
 
 _MOST_LINES = 3

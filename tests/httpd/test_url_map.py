@@ -5,14 +5,14 @@ import pytest
 from harness.httpd.backend import backend
 from harness.httpd.directive import Directive, parse
 from harness.httpd.redirect import redirect
-from harness.httpd.url_map import Mapping, ways
+from harness.httpd.url_map import Mapping, mappings
 from tests.dump import dump
 
 ROOT = "/var/www/html"
 
 
-def mappings(*lines: str) -> list[Mapping]:
-    return [*ways((parse(dump("RewriteEngine on", *lines), {"/site.conf": "site.conf"}),), ROOT)]
+def read(*lines: str) -> list[Mapping]:
+    return [*mappings((parse(dump("RewriteEngine on", *lines), {"/site.conf": "site.conf"}),), ROOT)]
 
 
 @pytest.mark.parametrize(
@@ -53,19 +53,19 @@ def test_any_other_target_is_no_backend(target: str) -> None:
     ],
 )
 def test_a_path_leads_to_its_target(lines: list[str], served: str) -> None:
-    (mapping,) = mappings(*lines)
-    assert mapping.leads("/files/x")
+    (mapping,) = read(*lines)
+    assert mapping.applies_to("/files/x")
     assert mapping.content("/files/x") == served
 
 
 def test_a_rule_that_ignores_case_leads_to_all_below_its_path() -> None:
-    (mapping,) = mappings("RewriteRule ^/files/(.*)$ http://app.example/$1 [P,NC]")
-    assert mapping.from_the_start == ("/files/", "http://app.example/")
+    (mapping,) = read("RewriteRule ^/files/(.*)$ http://app.example/$1 [P,NC]")
+    assert mapping.start == ("/files/", "http://app.example/")
 
 
 @pytest.mark.parametrize("flags", ["F", "forbidden", "Gone", "R=404", "redirect"])
 def test_a_rule_that_answers_by_itself_leads_nowhere(flags: str) -> None:
-    assert mappings(f"RewriteRule ^/old$ /srv/old [{flags}]") == []
+    assert read(f"RewriteRule ^/old$ /srv/old [{flags}]") == []
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_a_rule_that_answers_by_itself_leads_nowhere(flags: str) -> None:
     ],
 )
 def test_what_unauthenticated_clients_get_instead_is_no_way_to_it(condition: str, *, leads: bool) -> None:
-    assert bool(mappings(f"RewriteCond {condition}", "RewriteRule ^/a$ /srv/a")) is leads
+    assert bool(read(f"RewriteCond {condition}", "RewriteRule ^/a$ /srv/a")) is leads
 
 
 @pytest.mark.parametrize(
