@@ -71,8 +71,8 @@ def _by_another_name(host: VirtualHost, section: Section, url: str) -> Iterator[
     """Yield names in a folder that an expression about its names leaves out, and nothing else covers: they may have
     been meant as well."""
     folder = url.rstrip("/").rpartition("/")[0] + "/"
-    is_about_names = section.is_expression and not excluded(section.text)
-    if is_about_names and all(host.covers(section, f"{folder}{name}") for name in ("q", "qq")):
+    named = [*exceptions(section.condition.path)] if isinstance(section, Conditional) else excluded(section.text)
+    if section.is_expression and not named and all(host.covers(section, f"{folder}{name}") for name in ("q", "qq")):
         for names in (("",), ("1", "X")):
             paths = (f"{folder}{name}" for name in names)
             left_out = (path for path in paths if not host.covers(section, path) and host.asked_for(path) is None)
