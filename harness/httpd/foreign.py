@@ -148,7 +148,7 @@ def deciding_directive(guard: Guard) -> Directive | None:
     candidates: Iterable[Directive] = (*guard.in_force.values(), *guard.directives)
     found = next(filter(decides, candidates), None)
     # Whoever comes as far as a module of the last kind has shown a certificate.
-    late = found is not None and found.name.lower() not in _OF_HTTPD
+    late = found is not None and found.kind not in _OF_HTTPD
     return None if late and guard.in_handshake else found
 
 
@@ -156,4 +156,5 @@ def _asks_user(directives: Iterable[Directive]) -> bool:
     """Whether a Require needs a login; those about a certificate, an address or everybody do not."""
     httpds = {"all", "ssl-verify-client", "ssl", "ip", "local", "host", "env", "expr", "method", "forward-dns"}
     asked = (entry for entry in directives if entry.kind == "require")
-    return any(entry.arguments.lower().removeprefix("not ").split(" ")[0] not in httpds for entry in asked)
+    named = ([word.lower() for word in entry.words if word.lower() != "not"] for entry in asked)
+    return any(not httpds.issuperset(words[:1]) for words in named)
