@@ -87,8 +87,8 @@ def sites(
 ) -> Sites:
     """Find the sites: in every virtual host its root, each section with a guard of its own, and `further`.
 
-    A place that serves what is guarded elsewhere is a place, too, and shares the claim. Unless the configuration is
-    `complete`, it may be listened on more ports than it says. `port_substitutes` are the ports that stand for an
+    A site that serves what is guarded elsewhere shares the claim. Unless the configuration is `complete`, it may be
+    listened on more ports than it says. `port_substitutes` are the ports that stand for an
     address, `loopback_only` those that only the machine itself reaches. `files` are those of CONFIG.
 
     Raises:
@@ -109,16 +109,11 @@ def sites(
     hosts = [host for host in hosts if names[host]]
     more = {host: [url for name in names[host] for url in further(name, host.port, host.tls)] for host in hosts}
     found = [_site(host, url, names) for host in hosts for url in dict.fromkeys([*host.paths, *more[host]])]
-    claimed = {_place(site.content): site.guard for site in found if site.guard.requirement and site.content}
-    for host in hosts:
-        guards = {_place(host.content(url)): host.guard(url) for url in host.mapped_paths if url not in host.paths}
-        claimed = {place: guard for place, guard in guards.items() if guard.requirement} | claimed
-    claimed = {behind: guard for place, guard in claimed.items() for behind in _behind(place, names)} | claimed
+    claimed = _claims(found, names)
     found += _other_sites([host for host in hosts if host.port not in loopback_only], found, claimed, names)
     found = [site if site.port in loopback_only else _shared(site, claimed) for site in found]
-    if not any(site.guard.requirement for site in found) and (
-        asked := list(filter(wants_to_know, walk(configuration)))
-    ):
+    asked = list(filter(wants_to_know, walk(configuration)))
+    if asked and not any(site.guard.requirement for site in found):
         found = [_by_mistake(site, asked) if site.tls else site for site in found]
     by_name = {(names[host][0], host.listener): host for host in hosts}
     numbered = (replace(site, id=f"s{number}") for number, site in enumerate(found, 1))
@@ -130,6 +125,15 @@ def sites(
         (*listeners, *to_open),
         to_open,
     )
+
+
+def _claims(found: Iterable[Site], names: Mapping[VirtualHost, list[str]]) -> dict[str, Guard]:
+    """Return the guard of each content with a claim: at a site, at a mapping, or behind a proxy to the same server."""
+    claimed = {_place(site.content): site.guard for site in found if site.guard.requirement and site.content}
+    for host in filter(names.get, names):
+        guards = {_place(host.content(url)): host.guard(url) for url in host.mapped_paths if url not in host.paths}
+        claimed = {place: guard for place, guard in guards.items() if guard.requirement} | claimed
+    return {behind: guard for place, guard in claimed.items() for behind in _behind(place, names)} | claimed
 
 
 def _decided(site: Site, host: VirtualHost, files: Files) -> Site:
