@@ -20,8 +20,8 @@ class User:
 
 def httpd_user(configuration: Directive) -> User:
     """The user of httpd's processes by `User` and `Group`."""
-    name = next((entry.words()[0] for entry in configuration.find("User") if entry.words()), "nobody")
-    groups = {entry.words()[0] for entry in configuration.find("Group") if entry.words()}
+    name = next((entry.words[0] for entry in configuration.find("User") if entry.words), "nobody")
+    groups = {entry.words[0] for entry in configuration.find("Group") if entry.words}
     try:
         uid: int | None = int(name[1:]) if name.startswith("#") else pwd.getpwnam(name).pw_uid
     except (KeyError, ValueError):

@@ -208,7 +208,7 @@ def _parsed(file: RealFile, problems: list[Fact], *, folder: bool) -> Contents |
 
 def _identity(entry: Directive, sources: Sources) -> tuple[Certificate, ...]:
     """The server's own certificate, without its chain."""
-    path = next(iter(entry.words()), "")
+    path = next(iter(entry.words), "")
     for file in sources.at(path) if path else ():
         found = _parsed(file, [], folder=True)
         return found.certificates[:1] if found else ()
@@ -229,9 +229,9 @@ def _at(fact: Fact, where: Directive) -> Fact:
 def _ticket_keys(configuration: Directive, sources: Sources) -> Iterator[Fact]:
     """A session ticket of a known key admits whoever makes it, in the name of any client (RFC 5077 section 5.3)."""
     for entry in walk(configuration):
-        if entry.name.lower() != "sslsessionticketkeyfile" or not entry.words():
+        if entry.kind != "sslsessionticketkeyfile" or not entry.words:
             continue
-        for file in sources.at(entry.words()[0]):
+        for file in sources.at(entry.words[0]):
             for fact in _of_ticket_key(file):
                 yield _at(fact, entry)
 
@@ -269,11 +269,11 @@ def _not_readable(configuration: Directive, sources: Sources) -> Iterator[Fact]:
         return
     user = httpd_user(configuration)
     for entry in walk(configuration):
-        kind = entry.name.lower()
+        kind = entry.kind
         hashed = kind in {"sslcacertificatepath", "sslcarevocationpath"}
-        if not entry.words() or not (hashed or kind in READ_PER_REQUEST):
+        if not entry.words or not (hashed or kind in READ_PER_REQUEST):
             continue
-        path = Path(posixpath.normpath(posixpath.join(sources.layout.root, entry.words()[0])))
+        path = Path(posixpath.normpath(posixpath.join(sources.layout.root, entry.words[0])))
         for one in [path, *sorted(path.glob("*.*"))] if hashed and re.fullmatch("/.+", str(path)) else [path]:
             if reason := why_not_readable(one, user):
                 text = f"httpd's user {user.name} cannot read {one}: {reason}."

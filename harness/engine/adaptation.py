@@ -6,7 +6,7 @@ httpd names one obstacle at a time: a directive that it does not know, a module 
 import fnmatch
 import re
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
@@ -99,7 +99,7 @@ class Adaptation:
         changed: dict[str, bytes] = {}
         for entry in walk(configuration):
             path = next((path for path, name in self.layout.origin.items() if name == entry.file), "")
-            if entry.name.lower() == "sslciphersuite" and path in filesystem.files and not _has_suites(entry.words()):
+            if entry.kind == "sslciphersuite" and path in filesystem.files and not _has_suites(entry.words):
                 remedy = "`SSLCipherSuite HIGH:!aNULL`, for example."
                 text = f"{entry.name} {entry.arguments}"
                 self._note("cipher suites that OpenSSL no longer has", text, path, entry.line, remedy)
@@ -210,7 +210,7 @@ def _elsewhere(wanted: str, included: Mapping[str, bytes]) -> dict[str, bytes]:
     return {}
 
 
-def _has_suites(arguments: list[str]) -> bool:
+def _has_suites(arguments: Sequence[str]) -> bool:
     """Whether OpenSSL has any suite of TLS 1.2 that a list names; another protocol's list is taken to be right."""
     if len(arguments) != 1:
         return True

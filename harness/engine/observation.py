@@ -38,7 +38,7 @@ _LOG_LEVELS = {"loglevel", "logleveloverride"}
 
 def log_levels(configuration: Directive) -> list[Directive]:
     """The configuration's own log levels: those that do not begin a line of it by their name, but by a variable's."""
-    return [entry for entry in walk(configuration) if entry.name.lower() in _LOG_LEVELS and entry.file != COMMAND_LINE]
+    return [entry for entry in walk(configuration) if entry.kind in _LOG_LEVELS and entry.file != COMMAND_LINE]
 
 
 def modules(*, addresses: bool) -> tuple[str, ...]:
@@ -53,4 +53,4 @@ def directives(*, addresses: bool) -> tuple[str, ...]:
 
 def sets_client_address(configuration: Directive) -> bool:
     """Whether the configuration has its own source of client addresses (mod_remoteip), which then stays in force."""
-    return any(entry.name.lower() in _OWN_ADDRESS_DIRECTIVES for entry in walk(configuration))
+    return any(entry.kind in _OWN_ADDRESS_DIRECTIVES for entry in walk(configuration))

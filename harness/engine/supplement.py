@@ -105,14 +105,14 @@ def add_missing(error: str, filesystem: Filesystem, image: HttpdImage) -> bool:
 
 def add_content(configuration: Directive, filesystem: Filesystem, layout: Layout) -> None:
     """Add the folders that the directives name, and pages to those that httpd serves."""
-    entries = [entry for entry in walk(configuration) if entry.name.lower() not in _NAME_URL_PATHS]
+    entries = [entry for entry in walk(configuration) if entry.kind not in _NAME_URL_PATHS]
     for entry in entries:
-        if content := _TYPE_FILES.get(entry.name.lower()):
-            filesystem.files.setdefault(absolute(entry.words()[0], layout.root), content)
+        if content := _TYPE_FILES.get(entry.kind):
+            filesystem.files.setdefault(absolute(entry.words[0], layout.root), content)
     pages = _index_pages(entries)
     for entry in entries:
-        serves = entry.name.lower() in _SERVE_FILES
-        names_folder = serves or entry.name.lower() == "cacheroot"
+        serves = entry.kind in _SERVE_FILES
+        names_folder = serves or entry.kind == "cacheroot"
         for path in _file_paths(entry):
             if path in filesystem.files:
                 continue
@@ -127,13 +127,13 @@ def add_content(configuration: Directive, filesystem: Filesystem, layout: Layout
 
 def _index_pages(entries: Sequence[Directive]) -> set[str]:
     """The file names in any DirectoryIndex, and httpd's default."""
-    words = (word for entry in entries if entry.name.lower() == "directoryindex" for word in entry.arguments.split())
+    words = (word for entry in entries if entry.kind == "directoryindex" for word in entry.words)
     return {"index.html", *(word for word in words if re.fullmatch(r"[\w.-]+", word))}
 
 
 def _file_paths(entry: Directive) -> Iterator[str]:
     """Yield the arguments that are absolute paths, without a type before them (`txt:/srv/map`)."""
-    for word in entry.words():
+    for word in entry.words:
         path = re.sub(r"^\w+:", "", word)
         if re.fullmatch(r"/[\w./@+-]+", path):
             yield path

@@ -9,10 +9,9 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from harness.httpd.arguments import words
+from harness.httpd.conditions import chains, expression
 from harness.httpd.directive import Directive, walk
 from harness.httpd.environment import Condition, Environment, variables_set
-from harness.httpd.expression import parse
 from harness.httpd.formula import (
     FALSE,
     TRUE,
@@ -211,11 +210,11 @@ Walk = list[list[_Branch]]
 def _walks(covering: Iterable[Section], environment: Environment) -> list[Walk]:
     """The conditional sections: all chains, then those inside of them, and so on."""
     found: list[Walk] = []
-    walk = [_chosen(chain, TRUE, environment) for section in covering for chain in _chains(section.body)]
+    walk = [_chosen(chain, TRUE, environment) for section in covering for chain in chains(section.body)]
     while walk:
         found.append(walk)
         branches = [branch for chain in walk for branch in chain]
-        walk = [_chosen(inner, branch.chosen, environment) for branch in branches for inner in _chains(branch.body)]
+        walk = [_chosen(inner, branch.chosen, environment) for branch in branches for inner in chains(branch.body)]
     return found
 
 
@@ -224,8 +223,7 @@ def _chosen(chain: Sequence[Directive], reached: Formula, environment: Environme
     found: list[_Branch] = []
     before: list[Formula] = []
     for branch in chain:
-        text = "".join(words(branch.arguments)[:1])
-        condition = TRUE if branch.name.lower() == "else" else environment.note(branch, parse(text))
+        condition = TRUE if branch.kind == "else" else environment.note(branch, expression(branch))
         found.append(_Branch(branch.body, all_of((reached, negated(any_of(before)), condition))))
         before.append(condition)
     return found
@@ -249,7 +247,7 @@ class _Sections:
         self.environment = environment.branch(values)
         self.covering = [*(Section(level) for level in place.levels), *place.sections(self.url, self.content)]
         entries = (entry for section in self.covering for part in section.body for entry in (part, *walk(part)))
-        by_any = any(entry.name.lower() == "satisfy" and entry.value == "any" for entry in entries)
+        by_any = any(entry.kind == "satisfy" and entry.value == "any" for entry in entries)
         self.reader = Reader(self.environment, place.files, self.url, place.intended, by_any)
         self.settings: dict[str, Directive] = {}
 
@@ -336,17 +334,4 @@ class _Sections:
 
 
 def _decides_users(entry: Directive) -> bool:
-    return entry.name.lower() in _OF_USERS or (
-        entry.name.lower() == "ssloptions" and "fakebasicauth" in entry.arguments.lower()
-    )
-
-
-def _chains(body: Iterable[Directive]) -> list[tuple[Directive, ...]]:
-    """The conditional sections: each If with the ElseIf and Else that follow on it."""
-    found: list[list[Directive]] = []
-    for entry in body:
-        if entry.name.lower() == "if":
-            found.append([entry])
-        elif entry.name.lower() in {"elseif", "else"} and found:
-            found[-1].append(entry)
-    return [tuple(chain) for chain in found]
+    return entry.kind in _OF_USERS or (entry.kind == "ssloptions" and entry.mentions("fakebasicauth"))

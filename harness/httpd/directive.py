@@ -4,8 +4,10 @@ import functools
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from types import MappingProxyType
 
+from harness.httpd.arguments import rewrite_words, words
 from harness.httpd.withdrawn import restored
 
 COMMAND_LINE = "-c/-C directives"
@@ -30,25 +32,29 @@ class Directive:
     body: tuple["Directive", ...] = ()
     withdrawn: bool = False
 
-    def find(self, name: str) -> Iterator["Directive"]:
-        """Yield the directives of this name that stand directly inside (names of directives ignore case)."""
-        return (entry for entry in self.body if entry.name.lower() == name.lower())
+    @cached_property
+    def kind(self) -> str:
+        """Its name in lower case: httpd ignores case there."""
+        return self.name.lower()
 
-    def words(self) -> list[str]:
-        """Split the arguments as httpd does: at blanks, but for those in quotes or after a backslash."""
-        found = re.findall(r'"((?:[^"\\]|\\.)*)"|\'((?:[^\'\\]|\\.)*)\'|((?:\\\s|\S)+)', self.arguments)
-        return [double or single or bare for double, single, bare in found]
-
-    @property
-    def expression(self) -> str:
-        """Its arguments as an expression (ap_expr), without the quotes around it all."""
-        whole = re.fullmatch(r"\s*(['\"])(.*)\1\s*", self.arguments)
-        return re.sub(r"\\(['\"\\])", r"\1", whole[2]) if whole else self.arguments
+    @cached_property
+    def words(self) -> tuple[str, ...]:
+        """Its arguments, split as httpd does for a directive of its kind."""
+        split = rewrite_words if self.kind in {"rewriterule", "rewritecond"} else words
+        return tuple(split(self.arguments))
 
     @property
     def value(self) -> str:
-        """Its first argument in lower case, without quotes; nothing where it has none."""
-        return next(iter(self.words()), "").lower()
+        """Its first argument in lower case; "" if it has none."""
+        return next(iter(self.words), "").lower()
+
+    def find(self, name: str) -> Iterator["Directive"]:
+        """Yield the directives of this name that stand directly inside."""
+        return (entry for entry in self.body if entry.kind == name.lower())
+
+    def mentions(self, text: str) -> bool:
+        """Whether this text, in lower case, stands anywhere in the arguments."""
+        return text in self.arguments.lower()
 
 
 @dataclass(frozen=True)
@@ -154,6 +160,6 @@ def _lines(content: bytes) -> list[bytes]:
 
 def _spelled_out(entry: Directive, aliases: Mapping[str, str]) -> Directive:
     *before, name = entry.arguments.split() or [""]
-    if entry.name.lower() == "require" and name in aliases:
+    if entry.kind == "require" and name in aliases:
         return replace(entry, arguments=" ".join([*before, aliases[name]]))
     return replace(entry, body=tuple(_spelled_out(part, aliases) for part in entry.body))

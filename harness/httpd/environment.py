@@ -7,7 +7,6 @@ import re
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from harness.httpd.arguments import words
 from harness.httpd.directive import Directive
 from harness.httpd.expression import parse_with_groups
 from harness.httpd.formula import (
@@ -30,6 +29,7 @@ from harness.httpd.formula import (
 )
 from harness.httpd.groups import UNCLEARED, Groups, Match, cases, filled, is_uncleared, reference, refers
 from harness.httpd.pcre import texts
+from harness.httpd.rewrite_rule import flags
 from harness.httpd.variables import MAYBE_SET, RAW_PATH, Origin, Variable, environment, extension, header, variable
 
 _SPECIAL = {
@@ -130,7 +130,7 @@ class Environment:
         found = self.resolved(formula)
         key = (directive.file, directive.line, f"{directive.name} {directive.arguments}")
         before = self.conditions.get(key)
-        if before and directive.name.lower() not in _SETTERS:
+        if before and directive.kind not in _SETTERS:
             is_asked_once &= before.is_asked_once and before.formula == found
         self.conditions[key] = Condition(directive, found, is_asked_once)
         return found
@@ -218,11 +218,11 @@ class Environment:
 
     def take(self, body: Iterable[Directive], condition: Formula = TRUE, *, path: Variable | None = None) -> None:
         """Take up what sets variables in a section, where `condition` holds; `path` is what Request_URI is there."""
-        entries = [entry for entry in body if entry.name.lower() in _SETTERS]
+        entries = [entry for entry in body if entry.kind in _SETTERS]
         last, attribute = "", ""
         before: Environment = self
         for entry in entries:
-            kind, given = entry.name.lower(), words(entry.arguments)
+            kind, given = entry.kind, [*entry.words]
             attribute = "User-Agent" if kind in _BROWSER else "" if kind == "setenvifexpr" else given.pop(0)
             expression, *names = given
             if attribute.lower() != last.lower():
@@ -304,13 +304,12 @@ def _headers(expression: str, *, any_case: bool) -> list[tuple[Formula, Term]]:
 def variables_set(body: Iterable[Directive]) -> Iterator[str]:
     """Yield the variables that directives set, at whatever time (mod_env, mod_setenvif, mod_rewrite), in lower case."""
     for entry in body:
-        kind, given = entry.name.lower(), words(entry.arguments)
-        if kind in {"setenv", "passenv", *_SETTERS}:
-            named = given[:1] if kind == "setenv" else given
+        if entry.kind in {"setenv", "passenv", *_SETTERS}:
+            named = entry.words[:1] if entry.kind == "setenv" else entry.words
             yield from (name.partition("=")[0].lstrip("!").lower() for name in named)
-        elif kind == "rewriterule":
-            found = re.findall(r"\bE(?:NV)?=!?([^:,\]]+)", entry.arguments, re.IGNORECASE)
-            yield from (name.lower() for name in found)
+        elif entry.kind == "rewriterule":
+            values = (value for name, value in flags(entry) if name == "E")
+            yield from (value.partition(":")[0].lstrip("!").lower() for value in values)
         yield from variables_set(entry.body)
 
 

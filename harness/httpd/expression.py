@@ -38,7 +38,7 @@ from harness.httpd.groups import (
     uncleared,
     where,
 )
-from harness.httpd.pcre import has_groups
+from harness.httpd.pcre import group_count
 from harness.httpd.variables import Origin, Variable, environment, extension, header, variable
 
 _REGEX_MARKS = "/#$%^|?!'\",;:._-"
@@ -206,7 +206,7 @@ class _Parser:
         used = "".join(sorted(set(flags[0])))
         pattern = (f"(?{used})" if used else "") + self.text[at + 1 : end]
         before = self.groups
-        if has_groups(pattern):
+        if group_count(pattern):
             # A text that refers to a group of the match before is one of several texts.
             pairs = cases(before) if self._refers(left) else ((TRUE, None),)
             self.groups = tuple((condition, Match(filled(left, match), pattern)) for condition, match in pairs)

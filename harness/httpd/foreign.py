@@ -131,7 +131,7 @@ def decides(entry: Directive) -> bool:
     """Whether a withdrawn directive may admit or refuse a client."""
     if not entry.withdrawn:
         return False
-    name = entry.name.lower()
+    name = entry.kind
     if name in _OF_HTTPD:
         return name != "dav"
     module = module_of(entry.name)
@@ -148,12 +148,13 @@ def deciding_directive(guard: Guard) -> Directive | None:
     candidates: Iterable[Directive] = (*guard.in_force.values(), *guard.directives)
     found = next(filter(decides, candidates), None)
     # Whoever comes as far as a module of the last kind has shown a certificate.
-    late = found is not None and found.name.lower() not in _OF_HTTPD
+    late = found is not None and found.kind not in _OF_HTTPD
     return None if late and guard.in_handshake else found
 
 
 def _asks_user(directives: Iterable[Directive]) -> bool:
     """Whether a Require needs a login; those about a certificate, an address or everybody do not."""
     httpds = {"all", "ssl-verify-client", "ssl", "ip", "local", "host", "env", "expr", "method", "forward-dns"}
-    asked = (entry for entry in directives if entry.name.lower() == "require")
-    return any(entry.arguments.lower().removeprefix("not ").split(" ")[0] not in httpds for entry in asked)
+    asked = (entry for entry in directives if entry.kind == "require")
+    named = ([word.lower() for word in entry.words if word.lower() != "not"] for entry in asked)
+    return any(not httpds.issuperset(words[:1]) for words in named)

@@ -1,4 +1,4 @@
-"""What protects one place, and which line lets in there who gets in unverified?"""
+"""Which directives protect one site, and which one admits unauthenticated clients there?"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -6,19 +6,20 @@ from functools import cached_property
 
 from harness.httpd.conditions import DECIDING, forwards_identity
 from harness.httpd.directive import Directive, walk
-from harness.httpd.rewrite import rules
-from harness.httpd.section import Section, inner
+from harness.httpd.redirect import redirect
+from harness.httpd.rewrite_rule import rules
+from harness.httpd.section import Section
 
 # What a virtual host says that wants to know who its clients are, even where nothing comes of it.
 _INTENT = {
     *("sslcacertificatefile", "sslcacertificatepath", "sslcadnrequestfile", "sslcadnrequestpath"),
     *("sslcarevocationfile", "sslcarevocationpath", "sslcarevocationcheck", "sslverifydepth"),
 }
-USERS = ("valid-user", "user ", "group ")
-"""How a Require begins that is about users."""
+USERS = {"valid-user", "user", "group"}
+"""What a Require names that is about users."""
 _PER_DIRECTORY_TLS = {"sslverifyclient", "sslverifydepth", "sslciphersuite"}
 """Directives for which mod_ssl renegotiates, or asks after the handshake, if a section has its own."""
-_OPENING = {("require", "all granted"), ("allow", "from all")}
+_OPENING = {"require": ["all", "granted"], "allow": ["from", "all"]}
 
 
 @dataclass(frozen=True)
@@ -26,14 +27,13 @@ class Guard:
     """What protects a site: the directives in force, and the virtual host that it belongs to.
 
     `handshake` is the `SSLVerifyClient` of the virtual host, which the handshake obeys. `requirement` is the directive
-    by which the configuration says that only clients with a certificate get in; None where it says no such thing.
-    `rules` are those that ask for something in the certificate, `sections` those that cover the site, in the order of
-    merging. `granting_directive` is the line that lets in whoever gets in unverified, `way` the Alias or ProxyPass by
-    which a request gets there at all. A guard that is `denies_all` lets in nobody, one that is `intentionally_public`
-    lets in anybody on purpose; `opening` are the sections that say so of their places. `partly_protected` says that
-    what is served is a part of what another guard protects; `bypassed_by` is the line because of which it lies just
-    outside of that: a section that ends before the path, or the way of another virtual host. `http2` says whether the
-    virtual host offers HTTP/2.
+    by which the configuration admits only clients with a certificate; None if there is none. `rules` are the directives
+    that depend on the certificate, `sections` those that cover the site, in the order of merging. `granting_directive`
+    is the line that admits unauthenticated clients, `mapping` the Alias or ProxyPass that leads to the content. A guard
+    that `denies_all` admits nobody, one that is `intentionally_public` everybody on purpose; `opening` are the sections
+    that do so. `partly_protected` says that another guard protects a larger part of the content. `bypassed_by` is the
+    line because of which the site lies beside that guard: a section that ends before the path, or a mapping of another
+    virtual host. `http2` says whether the virtual host offers HTTP/2.
     """
 
     section: Directive
@@ -42,8 +42,8 @@ class Guard:
     handshake: str = "none"
     requirement: Directive | None = None
     rules: tuple[Directive, ...] = ()
-    sections: tuple[Directive, ...] = ()
-    way: Directive | None = None
+    sections: tuple[Section, ...] = ()
+    mapping: Directive | None = None
     denies_all: bool = False
     intentionally_public: bool = False
     opening: tuple[Section, ...] = ()
@@ -86,11 +86,11 @@ class Guard:
     @cached_property
     def directives(self) -> tuple[Directive, ...]:
         """Every directive that is about this place, containers and conditions included."""
-        return tuple(entry for part in self.sections for entry in inner(part))
+        return tuple(entry for part in self.sections for entry in part.inner())
 
     @property
     def satisfy_any(self) -> bool:
-        """Whether an address is as good as what the rules want (`Satisfy any`)."""
+        """Whether an address is enough without the rules (`Satisfy any`)."""
         return self._chooses("Satisfy", "any")
 
     @property
@@ -100,45 +100,46 @@ class Guard:
 
     @property
     def delegates_to_backend(self) -> bool:
-        """Whether httpd only asks for a certificate, and the application behind it is told who came and decides."""
+        """Whether certificates are optional, and the application behind httpd decides by the identity it receives."""
         if self.rules or not self.verify_client.startswith("optional"):
             return False
         told = [*filter(forwards_identity, self.directives)]
         # A rule that asks for such a header decides by what the client wrote: the header is set after it.
-        headers = [word.lower() for entry in told for word in entry.words()[1:2]]
-        rules = [entry.arguments.lower() for entry in self.directives if entry.name.lower() in DECIDING]
-        return bool(told) and not any(header in rule for header in headers for rule in rules)
+        headers = [word.lower() for entry in told for word in entry.words[1:2]]
+        rules = [entry for entry in self.directives if entry.kind in DECIDING]
+        return bool(told) and not any(rule.mentions(header) for header in headers for rule in rules)
 
     @property
     def redirect_to_tls(self) -> Directive | None:
         """The line that redirects to the site with TLS, or the first condition of that; None where there is none."""
         for part in self.sections:
-            entries = [*inner(part)]
+            entries = [*part.inner()]
             rewrites = {id(rule.directive): rule for rule in rules(entries)}
             for entry in entries:
+                if (found := redirect(entry)) and found.target.startswith("https:"):
+                    return entry
                 rule = rewrites.get(id(entry))
-                redirects = entry.name.lower().startswith("redirect") or (rule and "P" not in rule.flags)
-                if redirects and "https:" in entry.arguments:
-                    return rule.conditions[0].directive if rule and rule.conditions else entry
+                if rule and "P" not in rule.flags and rule.substitution.startswith("https:"):
+                    return rule.conditions[0].directive if rule.conditions else entry
         return None
 
     @property
     def in_handshake(self) -> bool:
-        """Whether nobody is to get as far as a request without a good certificate."""
+        """Whether the handshake requires a valid certificate."""
         return self.handshake == "require"
 
     @property
     def renegotiates(self) -> bool:
         """Whether a section has settings of its own for what the handshake decides."""
-        return any(entry.name.lower() in _PER_DIRECTORY_TLS for part in self.sections[1:] for entry in inner(part))
+        return any(entry.kind in _PER_DIRECTORY_TLS for part in self.sections[1:] for entry in part.inner())
 
     def has(self, name: str) -> bool:
         """Whether the directive is in force."""
         return name.lower() in self.in_force
 
-    def arguments(self, name: str) -> list[str]:
+    def arguments(self, name: str) -> tuple[str, ...]:
         """The arguments of a directive in force; none where it is absent."""
-        return self.in_force[name.lower()].words() if self.has(name) else []
+        return self.in_force[name.lower()].words if self.has(name) else ()
 
     def responsible(self, name: str) -> Directive:
         """Name the line to change: the directive, or the opening line of the section that lacks it."""
@@ -153,21 +154,21 @@ class Guard:
 
 
 def uses_unset_variable(rule: Directive) -> bool:
-    """Whether a condition asks for what TLS says of a client by a name that mod_rewrite has nothing under: there it is
+    """Whether a condition uses a TLS variable by a name that is always empty in mod_rewrite: there it is
     `%{SSL:SSL_CLIENT_VERIFY}`."""
-    return rule.name.lower() == "rewritecond" and rule.arguments.startswith("%{SSL_")
+    return rule.kind == "rewritecond" and rule.value.startswith("%{ssl_")
 
 
 def wants_to_know(entry: Directive) -> bool:
-    """Whether a directive only makes sense where clients are asked for a certificate, at least politely."""
-    asks = entry.name.lower() == "sslverifyclient" and entry.value != "none"
-    return asks or entry.name.lower() in _INTENT
+    """Whether a directive has a purpose only where clients are asked for a certificate."""
+    asks = entry.kind == "sslverifyclient" and entry.value != "none"
+    return asks or entry.kind in _INTENT
 
 
 def by_mistake(guard: Guard, claim: Directive) -> Guard:
     """Take for a mistake what undoes a guard on purpose, where nothing else is guarded: `claim` is what wants to know
     who comes."""
-    grants = [entry for section in guard.opening for entry in section.said if _grants(entry)]
+    grants = [entry for section in guard.opening for entry in section.unconditional if _grants(entry)]
     return replace(
         guard,
         requirement=claim,
@@ -176,38 +177,38 @@ def by_mistake(guard: Guard, claim: Directive) -> Guard:
 
 
 def opens(section: Section) -> bool:
-    """Whether a section lets in anybody, whatever else holds."""
-    return any(map(_grants, section.said))
+    """Whether a section admits everybody without a condition."""
+    return any(map(_grants, section.unconditional))
 
 
 def _grants(entry: Directive) -> bool:
-    return (entry.name.lower(), " ".join(entry.arguments.lower().split())) in _OPENING
+    return [word.lower() for word in entry.words] == _OPENING.get(entry.kind)
 
 
 def replaced(covering: list[Section], in_force: Mapping[str, Directive]) -> list[Directive]:
     """Find the Require directives that a later section replaces, as it does unless AuthMerging is on."""
     if "authmerging" in in_force and in_force["authmerging"].value != "off":
         return []
-    asking = [found for section in covering if (found := [e for e in section.inner() if e.name.lower() == "require"])]
+    asking = [found for section in covering if (found := [e for e in section.inner() if e.kind == "require"])]
     return [entry for found in asking[:-1] for entry in found]
 
 
 def _lets_in(condition: Directive) -> bool:
-    """Whether a condition has rules of its own that let anybody in."""
-    return any(entry.name.lower() == "require" and "denied" not in entry.arguments.lower() for entry in walk(condition))
+    """Whether a conditional section has a Require of its own that admits anybody."""
+    return any(entry.kind == "require" and not entry.mentions("denied") for entry in walk(condition))
 
 
 def denies_all(covering: list[Section], conditional: Iterable[Directive]) -> bool:
     """Whether the rules that count, those of the section that is merged last, are that nobody gets in. An If is merged
     after all sections, wherever it stands (core documentation, "How the sections are merged")."""
-    rules = [said for section in covering if (said := [one for one in section.said if one.name.lower() == "require"])]
-    denied = bool(rules) and [entry.arguments.lower() for entry in rules[-1]] == ["all denied"]
+    asking = [[one for one in section.unconditional if one.kind == "require"] for section in covering]
+    rules = [found for found in asking if found]
+    denied = bool(rules) and [[word.lower() for word in entry.words] for entry in rules[-1]] == [["all", "denied"]]
     return denied and not any(_lets_in(entry) for entry in conditional)
 
 
 def granting_directive(guard: Guard, set_by: Mapping[str, Directive]) -> Directive:
-    """Find the line that lets in who gets in without having been verified; `set_by` is what sets the variables that a
-    rule may ask for."""
+    """Find the line that admits unauthenticated clients; `set_by` are the setters of the variables in rules."""
     if guard.bypassed_by:
         return guard.bypassed_by
     if guard.satisfy_any:
@@ -217,12 +218,12 @@ def granting_directive(guard: Guard, set_by: Mapping[str, Directive]) -> Directi
     claim = guard.requirement
     if guard.rules and guard.verify_client == "none":
         return guard.responsible("SSLVerifyClient")
-    way = guard.way
-    if way and claim and claim.name.lower() == "rewritecond" and way.name.lower() == "rewriterule":
+    mapping = guard.mapping
+    if mapping and claim and claim.kind == "rewritecond" and mapping.kind == "rewriterule":
         # A rule that ends before the one that guards is looked at.
-        return way if (way.file, way.line) < (claim.file, claim.line) else claim
-    if claim is None or claim.name.lower() in {"sslverifyclient", *_INTENT}:
+        return mapping if (mapping.file, mapping.line) < (claim.file, claim.line) else claim
+    if claim is None or claim.kind in {"sslverifyclient", *_INTENT}:
         return guard.responsible("SSLVerifyClient")
-    undone = claim.name.lower() == "require" and any(claim is entry for entry in guard.directives)
+    undone = claim.kind == "require" and any(claim is entry for entry in guard.directives)
     found = guard.in_force.get("require", claim) if undone else claim
-    return next((set_by[word] for word in found.words()[1:] if word in set_by), found)
+    return next((set_by[word] for word in found.words[1:] if word in set_by), found)

@@ -13,7 +13,7 @@ _NAME = ".htaccess"
 def overrides(configuration: Directive, files: Iterable[str]) -> Iterator[str]:
     """Yield those of the files that httpd reads on its way to a folder: by their name, and where AllowOverride lets
     them have a say."""
-    names = {name for entry in configuration.find("AccessFileName") for name in entry.words()} or {_NAME}
+    names = {name for entry in configuration.find("AccessFileName") for name in entry.words} or {_NAME}
     for path in files:
         folder, _, name = path.rpartition("/")
         if name in names and any(_allowed(levels, folder) for levels in _levels(configuration)):
@@ -29,7 +29,7 @@ def coverage_gaps(configuration: Directive, files: Mapping[str, bytes]) -> Itera
     """Yield the document roots outside of CONFIG below which such files would have a say."""
     for levels in _levels(configuration):
         for entry in levels[-1].find("DocumentRoot"):
-            root = entry.words()[0].rstrip("/")
+            root = entry.words[0].rstrip("/")
             allowed = _allowed(levels, root)
             if allowed and not any(path.startswith(f"{root}/") for path in files):
                 what = f"the {_NAME} files below {root}, which `{allowed.name} {allowed.arguments}` lets have a say"
@@ -48,7 +48,7 @@ def _levels(configuration: Directive) -> Iterator[tuple[Directive, ...]]:
 def _allowed(levels: tuple[Directive, ...], folder: str) -> Directive | None:
     """Find the AllowOverride that counts for a folder; None where it is `None`, as it is by default."""
     found = None
-    for section in merged([section for level in levels for section in sections(level)]):
+    for section in merged([section for level in levels for section in sections(level.body)]):
         if section.kind == "directory" and section.covers("", folder, None):
             found = next(section.entry.find("AllowOverride"), found)
-    return None if found is None or found.arguments.lower() == "none" else found
+    return None if found is None or found.value == "none" else found

@@ -38,7 +38,7 @@ def identity_headers(directives: Iterable[Directive]) -> tuple[IdentityHeader, .
     """The headers that `RequestHeader` fills with what TLS or a login says of the client, each once."""
     found: dict[str, IdentityHeader] = {}
     for entry in directives:
-        words = entry.words() if entry.name.lower() == "requestheader" else []
+        words = entry.words if entry.kind == "requestheader" else ()
         action, name, *value = [word for word in words if word.lower() != "early"] + ["", ""][: 2 - len(words)]
         if action.lower() in _SETTING and any(map(_IDENTITY.search, value)):
             found.setdefault(_variable(name), IdentityHeader(name, entry))

@@ -24,6 +24,7 @@ from harness.httpd.formula import (
     unknowable,
 )
 from harness.httpd.pcre import readable, search
+from harness.httpd.redirect import Redirect, redirect
 from harness.httpd.require import (
     AUTHORIZING,
     LIMITS,
@@ -48,8 +49,6 @@ _NO_USER: dict[Variable, Term] = {
     Variable(LEGACY_SUBJECT, Origin.CERTIFICATE): ("",),
 }
 _ACCESS = {"order", "allow", "deny", "satisfy"}
-_REDIRECTS = {"redirect", "redirectmatch", "redirectpermanent", "redirecttemp"}
-_STATUSES = {"permanent", "temp", "seeother", "gone"}
 
 
 @dataclass(frozen=True)
@@ -196,14 +195,14 @@ class Reader:
     def state(self, section: Section, settings: Settings) -> State:
         """What the directives of one section come to."""
         entries = [*flat(section.body)]
-        by_name = {entry.name.lower(): entry for entry in entries if not entry.body}
+        by_name = {entry.kind: entry for entry in entries if not entry.body}
         required = Requirements(self.environment, self.files, self.intended)
         once = section.kind != "if" and not self.is_satisfied_by_any
         found = State(authorization=required.of_section(section.body, settings))
         if by_name.keys() & _ACCESS:
             access, satisfy_any = required.access(section.body), required.satisfy_any(section.body)
             found = replace(found, access=Override(TRUE, access), satisfy_any=Override(TRUE, satisfy_any))
-        if asked := [one for one in entries if one.name.lower().startswith("sslrequire")]:
+        if asked := [one for one in entries if one.kind.startswith("sslrequire")]:
             found = replace(found, requirements=all_of(self._ssl_requirement(one, once) for one in asked))
         if "ssloptions" in by_name:
             found = replace(found, strict=_strict(merged_settings({}, entries)))
@@ -216,25 +215,21 @@ class Reader:
         if "sslverifyclient" in by_name:
             must = by_name["sslverifyclient"].value == "require"
             found = replace(found, certificate=Override(TRUE, equals(variable(VERIFY), "SUCCESS") if must else TRUE))
-        redirects = [self._not_redirected(one) for one in entries if one.name.lower() in _REDIRECTS]
+        redirects = [self._not_redirected(one) for one in map(redirect, entries) if one]
         return replace(found, not_redirected=all_of(redirects), rewrites=((TRUE, _rule_set(section)),))
 
     def _ssl_requirement(self, entry: Directive, once: bool) -> Formula:
-        if entry.name.lower() == "sslrequiressl":
+        if entry.kind == "sslrequiressl":
             return equals(variable("HTTPS"), "on")
         return self.environment.note(entry, parse(entry.arguments, ssl_require=True), is_asked_once=once)
 
-    def _not_redirected(self, entry: Directive) -> Formula:
+    def _not_redirected(self, found: Redirect) -> Formula:
         """Whether a Redirect leaves this path alone."""
-        found = words(entry.arguments)
-        if found and entry.name.lower() in {"redirect", "redirectmatch"} and _is_status(found[0]):
-            found = found[1:]
-        if entry.name.lower() == "redirectmatch":
-            if not found or not readable(found[0]):
-                return equals(Variable(f"{entry.name} {entry.arguments}", Origin.UNKNOWABLE), "false")
-            return FALSE if search(found[0], self.url) else TRUE
-        prefix = found[0] if found and found[0].startswith("/") else ""
-        below = self.url == prefix or self.url.startswith(prefix.rstrip("/") + "/")
+        if found.directive.kind == "redirectmatch":
+            text = f"{found.directive.name} {found.directive.arguments}"
+            unreadable = equals(Variable(text, Origin.UNKNOWABLE), "false")
+            return (FALSE if search(found.path, self.url) else TRUE) if readable(found.path) else unreadable
+        below = self.url == found.path or self.url.startswith(found.path.rstrip("/") + "/")
         return FALSE if below else TRUE
 
 
@@ -242,12 +237,8 @@ def flat(body: Iterable[Directive]) -> Iterator[Directive]:
     """Yield what stands in a section, through containers that are about the same places."""
     for entry in body:
         yield entry
-        if entry.name.lower() in AUTHORIZING | LIMITS:
+        if entry.kind in AUTHORIZING | LIMITS:
             yield from flat(entry.body)
-
-
-def _is_status(word: str) -> bool:
-    return word.isdigit() or word.lower() in _STATUSES
 
 
 def _is_authenticated(settings: Settings) -> bool:
@@ -265,19 +256,18 @@ def _allowed(entries: Iterable[Directive]) -> Formula:
     """Which methods AllowMethods allows."""
     methods: list[str] = []
     for entry in entries:
-        if entry.name.lower() == "allowmethods":
-            named = words(entry.arguments)
-            methods = [] if named == ["reset"] else [*methods, *named]
+        if entry.kind == "allowmethods":
+            methods = [] if entry.words == ("reset",) else [*methods, *entry.words]
     return one_of(variable("REQUEST_METHOD"), with_head(methods)) if methods else TRUE
 
 
 def _rule_set(section: Section) -> RuleSet | None:
     """The rules of a section; None where it has no directive of mod_rewrite."""
     body = section.body
-    if not any(entry.name.lower().startswith("rewrite") for entry in body):
+    if not any(entry.kind.startswith("rewrite") for entry in body):
         return None
     engines = _engines(body)
-    bases = [words(entry.arguments)[0] for entry in body if entry.name.lower() == "rewritebase"]
+    bases = [entry.words[0] for entry in body if entry.kind == "rewritebase"]
     return RuleSet(
         engines[-1] if engines else None,
         tuple(rules(body)),
@@ -288,7 +278,7 @@ def _rule_set(section: Section) -> RuleSet | None:
 
 
 def _engines(body: Iterable[Directive]) -> list[bool]:
-    return [entry.value == "on" for entry in body if entry.name.lower() == "rewriteengine"]
+    return [entry.value == "on" for entry in body if entry.kind == "rewriteengine"]
 
 
 def engine_over(body: Iterable[Directive], before: Formula, condition: Formula = TRUE) -> Formula:
@@ -314,4 +304,4 @@ def server_rules(levels: Sequence[Sequence[Directive]]) -> list[Rule]:
 
 def rewrite_options(body: Iterable[Directive]) -> set[str]:
     """The words of RewriteOptions, in lower case."""
-    return {word.lower() for entry in body if entry.name.lower() == "rewriteoptions" for word in entry.words()}
+    return {word.lower() for entry in body if entry.kind == "rewriteoptions" for word in entry.words}

@@ -26,6 +26,8 @@ _DIFFERENT = re.compile(r"\\.|\[\^?\]?(?:\\.|\[:\w+:\]|[^\]\\])*\]|\(\?<(?![=!])
 """Where PCRE and Python may differ: escapes, classes, names of groups, the end."""
 _ENDS = {"$": r"\Z", r"\z": r"\Z", r"\Z": r"(?=\n?\Z)", r"\h": r"[ \t]", "(?<": "(?P<"}
 _WILDCARDS = re.compile(r"\\.|\[[!^]?[^\]\\/]+\]|.", re.DOTALL)
+_EXCLUDED = re.compile(r"\(\?!((?:[^()]|\([^()]*\))*)\)")
+_REST = re.compile(r"\^?(.*)\(\.[*+]\)\$?")
 _SAMPLES = 20
 """How many texts are tried until one matches its expression."""
 
@@ -41,10 +43,21 @@ def readable(expression: str) -> bool:
     return _compiled(expression) is not None
 
 
-def has_groups(expression: str) -> bool:
-    """Whether an expression has groups that count."""
+def group_count(expression: str) -> int:
+    """Return the number of groups that count."""
     compiled = _compiled(expression)
-    return compiled is not None and compiled.groups > 0
+    return compiled.groups if compiled else 0
+
+
+def excluded(expression: str) -> list[str]:
+    """Return what must not follow in an expression: each `(?!…)`."""
+    return _EXCLUDED.findall(expression)
+
+
+def before_rest(expression: str) -> str | None:
+    """Return the part of an expression before a last `(.*)` or `(.+)`, which takes all that follows; None without."""
+    found = _REST.fullmatch(expression)
+    return found[1] if found else None
 
 
 @functools.lru_cache(4096)

@@ -4,21 +4,20 @@ from collections.abc import Iterator
 
 from harness.httpd.authorization import Decision, Place, decide
 from harness.httpd.authorization import Section as Merged
-from harness.httpd.directive import Directive
 from harness.httpd.pcre import search
-from harness.httpd.section import PLACES, Section, merged
+from harness.httpd.section import PLACES, Section, merged, sections
 from harness.httpd.users import Files
 from harness.httpd.virtual_host import VirtualHost
 
 
 def decision(host: VirtualHost, url: str, files: Files, *, intended: bool = False) -> Decision:
     """Return the access decision of a path, or the `intended` one; `files` are those of CONFIG."""
-    found = merged([section for level in host.levels for section in _sections(level)])
+    found = merged([section for level in host.levels for section in sections(level.body, split=False)])
     content = host.content(url)
 
     def covering(path: str, served: str) -> Iterator[Merged]:
-        way = host.way(path)
-        asked = way.asked(path) if way else None
+        mapping = host.mapping(path)
+        asked = mapping.backend_url(path) if mapping else None
         for section in found:
             if section.covers(path, served, asked):
                 yield Merged(section.entry.body, section.kind, section.text)
@@ -34,9 +33,7 @@ def decision(host: VirtualHost, url: str, files: Files, *, intended: bool = Fals
         "IS_SUBREQ": "false",
         **dict(_early_headers(host)),
     }
-    levels = [
-        [entry for entry in level.body if entry.name.lower() not in (*PLACES, "virtualhost")] for level in host.levels
-    ]
+    levels = [[entry for entry in level.body if entry.kind not in (*PLACES, "virtualhost")] for level in host.levels]
     return decide(
         Place(
             url,
@@ -55,18 +52,9 @@ def _early_headers(host: VirtualHost) -> Iterator[tuple[str, str]]:
     """Yield the headers that no client can write: httpd sets them, or takes them away, before it looks (`early`)."""
     for level in host.levels:
         for entry in level.find("RequestHeader"):
-            action, name, *rest = [*entry.words(), "", ""]
+            action, name, *rest = [*entry.words, "", ""]
             if rest and "early" in rest and action.lower() in {"set", "unset"}:
                 yield f"HTTP:{name.lower()}", rest[0] if action.lower() == "set" else ""
-
-
-def _sections(level: Directive, within: Section | None = None) -> Iterator[Section]:
-    """Yield the sections of a level that are about some paths only."""
-    for entry in level.body:
-        if entry.name.lower() in PLACES:
-            section = Section(entry, within)
-            yield section
-            yield from _sections(entry, section)
 
 
 def _groups(section: Section, url: str, content: str) -> Iterator[tuple[str, str]]:

@@ -7,7 +7,7 @@ in here and named as uncertain.
 import fnmatch
 import posixpath
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from itertools import takewhile
@@ -113,7 +113,7 @@ class _Reader:
         return True
 
     def _plain(self, entry: Directive, body: list[Directive]) -> None:
-        kind, given = entry.name.lower(), words(entry.arguments)
+        kind, given = entry.kind, entry.words
         if kind in {"include", "includeoptional"} and given:
             self._include(given[0], entry, body)
         elif kind == "define" and given:
@@ -132,7 +132,7 @@ class _Reader:
         inside = list(takewhile(lambda line: not re.match(r"</Macro\b", line[1], re.IGNORECASE), lines))
         self._macros[name.lower()] = (parameters, inside, file)
 
-    def _use(self, given: list[str], entry: Directive, body: list[Directive]) -> None:
+    def _use(self, given: Sequence[str], entry: Directive, body: list[Directive]) -> None:
         """Append the directives of a macro, with its arguments in the place of its parameters (mod_macro)."""
         name, *values = given
         self._includes += 1
@@ -157,7 +157,7 @@ class _Reader:
             return
         for one in found:
             self.read(one, body)
-        if not found and (entry.name.lower() == "include" or not _is_pattern(path)):
+        if not found and (entry.kind == "include" or not _is_pattern(path)):
             self._doubt(f"the files of `{entry.name} {entry.arguments}`, which are not here", entry.file, entry.line)
 
     def _resolved(self, text: str) -> str:

@@ -29,7 +29,7 @@ class References:
     def path(self, name: str) -> str | None:
         """The file or folder that a directive names; None if there is no such directive."""
         entry = self.in_force.get(name)
-        return next(iter(entry.words()), None) if entry else None
+        return next(iter(entry.words), None) if entry else None
 
     def responsible(self, *names: str) -> Directive:
         """The first of these directives that is in force, else what names the authorities."""
@@ -72,10 +72,8 @@ def references(configuration: Directive) -> Iterator[References]:
     seen: set[tuple[Directive, ...]] = set()
     for host in hosts or [configuration]:
         levels = [configuration, host] if host is not configuration else [host]
-        in_force = {
-            entry.name.lower(): entry for level in levels for entry in level.body if entry.name.lower() in _IN_FORCE
-        }
-        asked = [entry for entry in walk(host) if entry.name.lower() == "sslverifyclient"]
+        in_force = {entry.kind: entry for level in levels for entry in level.body if entry.kind in _IN_FORCE}
+        asked = [entry for entry in walk(host) if entry.kind == "sslverifyclient"]
         asked += filter(None, [in_force.get("sslverifyclient")])
         # With optional_no_ca a certificate need not be valid.
         asks = [entry for entry in asked if entry.value in {"require", "optional"}]
@@ -86,5 +84,5 @@ def references(configuration: Directive) -> Iterator[References]:
         key = (*(in_force[name] for name in sorted(in_force) if name != "sslverifyclient"), *servers)
         if key not in seen and any(name in in_force for name in AUTHORITIES):
             seen.add(key)
-            inside = (entry for part in host.body if part.name.lower() != "virtualhost" for entry in walk(part))
-            yield References(in_force, servers, any(entry.name.lower() == "sslverifydepth" for entry in inside))
+            inside = (entry for part in host.body if part.kind != "virtualhost" for entry in walk(part))
+            yield References(in_force, servers, any(entry.kind == "sslverifydepth" for entry in inside))

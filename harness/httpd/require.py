@@ -171,7 +171,7 @@ class Requirements:
     def of_section(self, body: Sequence[Directive], settings: Settings) -> Authorization:
         """What the Require directives of one section come to: one of them is enough."""
         parts = self._meant([*self._parts(body, settings, TRUE)])
-        merging = next((entry.value for entry in reversed([*body]) if entry.name.lower() == "authmerging"), "")
+        merging = next((entry.value for entry in reversed([*body]) if entry.kind == "authmerging"), "")
         by_and, by_or = (TRUE if merging == one else FALSE for one in ("and", "or"))
         if not parts:
             return Authorization(configured=TRUE if merging else FALSE, by_and=by_and, by_or=by_or)
@@ -181,7 +181,7 @@ class Requirements:
     def _parts(self, body: Iterable[Directive], settings: Settings, applies: Formula) -> Iterator[Authorization]:
         """Yield what each directive of a section comes to, those of a <Limit> each by itself."""
         for entry in body:
-            kind = entry.name.lower()
+            kind = entry.kind
             if kind in LIMITS:
                 limited = self.environment.note(entry, limited_to(entry))
                 yield from self._parts(entry.body, settings, all_of((applies, limited)))
@@ -198,9 +198,9 @@ class Requirements:
 
     def of(self, entry: Directive, settings: Settings) -> Result:
         """What one Require comes to, or a block of them."""
-        kind = entry.name.lower()
+        kind = entry.kind
         if kind != "require":
-            parts = [self.of(part, settings) for part in entry.body if part.name.lower() in AUTHORIZING]
+            parts = [self.of(part, settings) for part in entry.body if part.kind in AUTHORIZING]
             if kind == "requireall":
                 return every(parts)
             return some(parts).inverted() if kind == "requirenone" else some(parts)
@@ -280,14 +280,14 @@ class Requirements:
         # Deny,Allow is what counts without any Order; each Order is about the methods of its <Limit>.
         allows_first: Formula = FALSE
         for entry, limit in found:
-            if entry.name.lower() == "order":
+            if entry.kind == "order":
                 order = entry.arguments.lower().replace(" ", "")
                 allows_first = either(_within(limit), FALSE if order == "deny,allow" else TRUE, allows_first)
         allowed, denied = (
             any_of(
                 all_of((_within(limit), self.environment.note(entry, any_of(map(self._host, _hosts(entry))))))
                 for entry, limit in found
-                if entry.name.lower() == name
+                if entry.kind == name
             )
             for name in ("allow", "deny")
         )
@@ -297,7 +297,7 @@ class Requirements:
         """For which methods of a section access or authorization is enough (`Satisfy any`)."""
         found: Formula = FALSE
         for entry, limit in _with_limits(body):
-            if entry.name.lower() == "satisfy":
+            if entry.kind == "satisfy":
                 found = either(_within(limit), TRUE if entry.value == "any" else FALSE, found)
         return found
 
@@ -315,7 +315,7 @@ def merged_settings(before: Settings, body: Iterable[Directive]) -> dict[str, Di
     """The settings in force after these directives: the last one counts, and the words of SSLOptions add up."""
     found = dict(before)
     for entry in body:
-        name = entry.name.lower()
+        name = entry.kind
         adds = name == "ssloptions" and name in found
         if not entry.body:
             found[name] = replace(entry, arguments=f"{found[name].arguments} {entry.arguments}") if adds else entry
@@ -336,8 +336,8 @@ def ssl_options(settings: Settings) -> set[str]:
 
 def limited_to(limit: Directive) -> Formula:
     """Whether a request's method is one that a <Limit> or <LimitExcept> is about."""
-    named = one_of(_METHOD, with_head(words(limit.arguments)))
-    return named if limit.name.lower() == "limit" else negated(named)
+    named = one_of(_METHOD, with_head(limit.words))
+    return named if limit.kind == "limit" else negated(named)
 
 
 def _within(limit: Directive | None) -> Formula:
@@ -360,13 +360,12 @@ def with_head(methods: Iterable[str]) -> list[str]:
     return [*dict.fromkeys(both)]
 
 
-def _words(settings: Settings, name: str) -> list[str]:
-    return words(settings[name].arguments) if name in settings else []
+def _words(settings: Settings, name: str) -> Sequence[str]:
+    return settings[name].words if name in settings else ()
 
 
-def _hosts(entry: Directive) -> list[str]:
-    named = words(entry.arguments)
-    return named[1:] if named[:1] and named[0].lower() == "from" else named
+def _hosts(entry: Directive) -> Sequence[str]:
+    return entry.words[1:] if entry.value == "from" else entry.words
 
 
 def _with_limits(
@@ -375,5 +374,5 @@ def _with_limits(
     """Yield the directives of a section, each with the <Limit> that it stands in."""
     for entry in body:
         yield entry, limit
-        if entry.name.lower() in LIMITS:
+        if entry.kind in LIMITS:
             yield from _with_limits(entry.body, entry)

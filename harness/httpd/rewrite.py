@@ -348,6 +348,11 @@ def names_a_file(path: str) -> bool:
     return path.startswith(_FOLDERS)
 
 
+def condition_formula(rule: Rule, condition: Condition) -> Formula:
+    """Return one condition of a rule as a formula in which the path is a variable like another."""
+    return Rewriting((), {})._condition(condition, rule, _State("", TRUE), NO_GROUPS)[0]
+
+
 def _does_nothing(rule: Rule) -> bool:
     """Whether the way goes on as before where a rule holds."""
     return rule.substitution == "-" and not rule.responds and not rule.flags.keys() & {"L", "END", "P", "PT", "N"}

@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from harness.httpd.arguments import rewrite_words
 from harness.httpd.directive import Directive
 from harness.httpd.pcre import search
 
@@ -46,13 +45,18 @@ class Rule:
     @property
     def redirects(self) -> bool:
         """Whether it answers by a redirect to another URL; one that changes no URL is none."""
-        absolute = re.match(r"https?://", self.substitution) is not None and "P" not in self.flags
+        absolute = self.substitution.startswith(("http://", "https://")) and "P" not in self.flags
         return self.status is None and self.substitution != "-" and ("R" in self.flags or absolute)
 
     @property
     def responds(self) -> bool:
         """Whether it answers the request itself: by an error's status, or by a redirect."""
         return self.status is not None or self.redirects
+
+    @property
+    def refers_to_condition(self) -> bool:
+        """Whether a group of its last condition (`%1`) stands in the substitution."""
+        return _REFERENCE.search(self.substitution) is not None
 
     @property
     def denies(self) -> bool:
@@ -62,8 +66,11 @@ class Rule:
     @property
     def expression(self) -> str:
         """Its pattern as a regular expression, without the `!` before it."""
-        pattern = self.pattern.removeprefix("!")
-        return f"(?i){pattern}" if "NC" in self.flags else pattern
+        return self.in_its_case(self.pattern.removeprefix("!"))
+
+    def in_its_case(self, expression: str) -> str:
+        """Return a regular expression that ignores case if the rule does."""
+        return f"(?i){expression}" if "NC" in self.flags else expression
 
     def match(self, path: str) -> tuple[str, ...] | None:
         """Match the pattern with a path: its groups, None where it does not match."""
@@ -73,6 +80,7 @@ class Rule:
         return None if found is None else (found[0], *found.groups(""))
 
 
+_REFERENCE = re.compile(r"(?<!\\)%\d")
 _LONG_NAMES = {
     "CHAIN": "C",
     "COOKIE": "CO",
@@ -97,8 +105,9 @@ _LONG_NAMES = {
 
 def flags(directive: Directive) -> list[tuple[str, str]]:
     """Read the flags of a RewriteRule or RewriteCond by their short names, each with its value."""
-    words = rewrite_words(directive.arguments)[2:]
-    given = (flag.strip() for word in words for flag in word.removeprefix("[").removesuffix("]").split(","))
+    given = (
+        flag.strip() for word in directive.words[2:] for flag in word.removeprefix("[").removesuffix("]").split(",")
+    )
     pairs = (flag.partition("=") for flag in given if flag)
     return [(_LONG_NAMES.get(name.upper(), name.upper()), value) for name, _, value in pairs]
 
@@ -107,10 +116,12 @@ def rules(body: Iterable[Directive]) -> Iterator[Rule]:
     """Yield the rules that stand in a section, each with the conditions before it."""
     conditions: list[Condition] = []
     for entry in body:
-        words = [*rewrite_words(entry.arguments), "", ""]
-        if entry.name.lower() == "rewritecond":
+        if entry.kind not in {"rewritecond", "rewriterule"}:
+            continue
+        words = [*entry.words, "", ""]
+        if entry.kind == "rewritecond":
             conditions.append(Condition(entry, words[0], words[1], dict(flags(entry))))
-        elif entry.name.lower() == "rewriterule":
+        else:
             given = flags(entry)
             variables = tuple(value for name, value in given if name == "E")
             yield Rule(entry, words[0], words[1], dict(given), tuple(conditions), variables)

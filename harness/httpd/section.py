@@ -1,19 +1,19 @@
 """Which paths does a section of the configuration cover, and in which order are sections merged?"""
 
-import fnmatch
-import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import PurePosixPath
 
-from harness.httpd.conditions import CONDITIONS, Test, passes, split_by_path
+from harness.httpd.conditions import CONDITIONS, PathCondition, conjuncts, split_by_path
 from harness.httpd.directive import COMMAND_LINE, Directive
-from harness.httpd.pcre import search, texts
+from harness.httpd.formula import Not
+from harness.httpd.path_sample import example, examples, matching, passes
+from harness.httpd.pcre import search, wildcard
 
 PLACES = ("directory", "directorymatch", "files", "filesmatch", "location", "locationmatch", "proxy", "proxymatch")
 _LONGEST_PATH = 4096
 """Of how many characters a path may be (PATH_MAX)."""
-_SIMPLE = ("/x", "/index.html", "/x/y")
-"""What is tried first for an expression that looks ahead: what it excludes is not for a generator to know."""
 
 
 @dataclass(frozen=True)
@@ -23,40 +23,41 @@ class Section:
     entry: Directive
     within: "Section | None" = None
 
-    @property
+    @cached_property
     def kind(self) -> str:
         """`directory`, `files`, `location` or `proxy`."""
-        return self.entry.name.lower().removesuffix("match")
+        return self.entry.kind.removesuffix("match")
 
-    @property
+    @cached_property
     def text(self) -> str:
         """The path or pattern that it names."""
-        words = self.entry.words()
-        return words[-1] if words else ""
+        words = self.entry.words
+        return "".join(words[1:2] if self.entry.value == "~" else words[:1])
 
-    @property
+    @cached_property
     def is_expression(self) -> bool:
         """Whether `text` is a regular expression."""
-        return self.entry.name.lower().endswith("match") or self.entry.arguments.startswith("~")
+        return self.entry.kind.endswith("match") or self.entry.value == "~"
 
-    @property
+    @cached_property
     def is_pattern(self) -> bool:
         """Whether `text` has wildcards."""
-        return not self.is_expression and re.search(r"[*?\[]", self.text) is not None
+        return not self.is_expression and not {*self.text}.isdisjoint("*?[")
 
-    @property
+    @cached_property
     def is_misread(self) -> bool:
         """Whether `text` looks like a regular expression, and is none."""
-        return not self.is_expression and re.search(r"[|^]|\.\*|\\\.|\$$", self.text) is not None
+        looks_like_one = self.text.endswith("$") or any(sign in self.text for sign in ("|", "^", ".*", "\\."))
+        return looks_like_one and not self.is_expression
 
     @property
-    def said(self) -> tuple[Directive, ...]:
-        """What it says of all its places, whatever else holds."""
+    def unconditional(self) -> tuple[Directive, ...]:
+        """The directives that count at all its places, whatever else holds."""
         return self.entry.body
 
     def inner(self) -> Iterator[Directive]:
-        """Yield what stands in it, through containers that are about no other paths."""
-        return inner(self.entry)
+        """Yield the directives inside, through containers that are about no other paths."""
+        return inner(self.entry.body)
 
     def covers(self, url: str, content: str, asked: str | None) -> bool:
         """Whether it is about a path, where `content` is served and `asked` is what a proxy asks for it."""
@@ -72,84 +73,86 @@ class Section:
         if self.is_expression:
             return search(self.text, where) is not None
         if self.kind == "files":
-            return fnmatch.fnmatchcase(name, self.text)
+            return search(wildcard(self.text), where) is not None
+        if self.is_pattern and self.kind == "location":
+            return search(wildcard(self.text, path=True), where) is not None
         if self.is_pattern:
-            # A folder's rules are those of all below it; a location's pattern is one of whole paths.
-            below_it = "" if self.kind == "location" else "(/.*)?"
-            return search(f"^{_wild(self.text.rstrip('/') if below_it else self.text)}{below_it}$", where) is not None
+            # A folder's directives count for all below it.
+            pattern = wildcard(self.text.rstrip("/"), path=True)
+            folders = (where.rstrip("/"), *map(str, PurePosixPath(where).parents))
+            return any(search(pattern, folder) for folder in folders)
         return below(where, self.text)
 
     def spares(self, url: str) -> bool:
-        """Whether an expression about paths leaves out this one by name: by what it looks ahead for, and not at."""
+        """Whether it leaves out this path by name: its expression would match but for a look-ahead."""
         ahead = self.text.replace("(?!", "(?:")
-        of_paths = self.kind == "location" and self.is_expression and ahead != self.text
-        return of_paths and search(ahead, url) is not None and search(self.text, url) is None
+        of_paths = self.kind == "location" and self.is_expression
+        return of_paths and search(self.text, url) is None and search(ahead, url) is not None
 
     def example(self) -> str | None:
         """Make a path, or a file's name, that it is about; None where none could be made."""
         if self.is_expression:
             return matching(self.text)
-        return re.sub(r"\[[^\]]*\]", lambda found: found[0][1], self.text.replace("*", "x").replace("?", "x"))
+        text = self.text.replace("*", "x").replace("?", "x")
+        return matching(wildcard(text, path=True)) if "[" in text else text
 
 
 @dataclass(frozen=True)
 class Conditional(Section):
-    """What a condition on the path makes of an `If`, or of a RewriteRule: `tests` are all that the path must pass."""
+    """An If, ElseIf, Else or RewriteRule that is about some paths only."""
 
-    tests: tuple[Test, ...] = ()
+    condition: PathCondition = field(kw_only=True)
 
-    @property
+    @cached_property
     def kind(self) -> str:
         """It is about paths, as `location` is."""
         return "location"
 
-    @property
+    @cached_property
     def is_expression(self) -> bool:
-        """It is about what expressions match."""
+        """Its paths are those that pass a test."""
         return True
 
     @property
-    def said(self) -> tuple[Directive, ...]:
-        """What it says of all its places: nothing, where more than the path is asked."""
-        return tuple(entry for part in self.entry.body if not part.arguments for entry in part.body)
+    def unconditional(self) -> tuple[Directive, ...]:
+        """The directives inside, unless the condition depends on more than the path."""
+        return self.entry.body if self.condition.is_complete else ()
+
+    def inner(self) -> Iterator[Directive]:
+        """Yield the condition and the directives that it decides about."""
+        return inner(self.condition.directives, split=False)
 
     def covers(self, url: str, content: str, asked: str | None) -> bool:
         """Whether it is about a path."""
         inside = self.within is None or self.within.covers(url, content, asked)
-        return inside and self._passes(url)
+        return inside and passes(self.condition.path, url)
 
     def spares(self, url: str) -> bool:
         """Whether a path passes all tests but those that say which paths are left out."""
         inside = self.within is None or self.within.covers(url, url, None)
-        wanted = all(passes(test, url) for test in self.tests if test[1])
-        return inside and wanted and not self._passes(url)
+        wanted = (part for part in conjuncts(self.condition.path) if not isinstance(part, Not))
+        return inside and all(passes(part, url) for part in wanted) and not passes(self.condition.path, url)
 
     def example(self) -> str | None:
         """Make a path that passes all tests; None where none could be made."""
-        made = [matching(expression) for expression, wanted in self.tests if wanted]
-        tried = (path if path.startswith("/") else f"/{path}" for path in (*filter(None, made), "/", *_SIMPLE))
-        return next(filter(self._passes, tried), None)
-
-    def _passes(self, path: str) -> bool:
-        return all(passes(test, path) for test in self.tests)
+        return example(self.condition.path)
 
 
-def sections(level: Directive, within: Section | None = None) -> Iterator[Section]:
-    """Yield the sections of a level that are about some paths only; those of any other `If` count as its own."""
-    everywhere, somewhere = split_by_path(level.body)
-    for entry, tests in somewhere:
-        conditional = Conditional(entry, within, tests)
+def sections(body: Iterable[Directive], within: Section | None = None, *, split: bool = True) -> Iterator[Section]:
+    """Yield the sections that are about some paths only; with `split` the conditions that are so as well, and the
+    sections in any other `If`."""
+    everywhere, somewhere = split_by_path([*body]) if split else (body, [])
+    for condition in somewhere:
+        conditional = Conditional(condition.entry, within, condition=condition)
         yield conditional
-        for part in entry.body:
-            yield from sections(part, conditional)
+        yield from sections(condition.entry.body, conditional)
     for entry in everywhere:
-        name = entry.name.lower()
-        if name in CONDITIONS:
-            yield from sections(entry, within)
-        elif name in PLACES:
+        if entry.kind in PLACES:
             section = Section(entry, within)
             yield section
-            yield from sections(entry, section)
+            yield from sections(entry.body, section, split=split)
+        elif split and entry.kind in CONDITIONS:
+            yield from sections(entry.body, within)
 
 
 def merged(found: list[Section]) -> list[Section]:
@@ -172,22 +175,24 @@ def merged(found: list[Section]) -> list[Section]:
     return sorted(found, key=order)
 
 
-def inner(section: Directive) -> Iterator[Directive]:
-    """Yield what stands in a section, through containers that are about no other paths."""
-    for entry in split_by_path(section.body)[0]:
+def inner(body: Iterable[Directive], *, split: bool = True) -> Iterator[Directive]:
+    """Yield what stands in a section, through containers that are about no other paths; `split` leaves out the
+    conditions that are about some paths only."""
+    entries = split_by_path([*body])[0] if split else body
+    for entry in entries:
         yield entry
-        if entry.body and entry.name.lower() not in (*PLACES, "virtualhost"):
-            yield from inner(entry)
+        if entry.body and entry.kind not in (*PLACES, "virtualhost"):
+            yield from inner(entry.body)
 
 
 def paths(section: Section, urls: Callable[[str], Iterator[str]]) -> Iterator[str]:
     """Yield the paths of a site that a section is about; `urls` yields those at which a folder is served."""
     if isinstance(section, Conditional):
-        if example := section.example():
-            # In a folder's own rules paths begin after its own.
-            inside = section.within is not None and section.within.kind == "directory"
-            folders = paths(section.within, urls) if section.within and inside else ()
-            yield from (example, *(join(folder, example) for folder in folders))
+        # In a folder's own rules paths begin after its own.
+        inside = section.within is not None and section.within.kind == "directory"
+        folders = [*paths(section.within, urls)] if section.within and inside else []
+        for path in examples(section.condition.path):
+            yield from (path, *(join(folder, path) for folder in folders))
         return
     if section.within and section.within.kind in ("directory", "location"):
         for above in paths(section.within, urls):
@@ -206,12 +211,6 @@ def paths(section: Section, urls: Callable[[str], Iterator[str]]) -> Iterator[st
         yield f"{place.rstrip('/')}/" if folder else place
 
 
-def _wild(pattern: str) -> str:
-    """A regular expression for a pattern whose wildcards match no slash."""
-    parts = re.findall(r"\[[^\]]*\]|.", pattern)
-    return "".join({"*": "[^/]*", "?": "[^/]"}.get(part, part if part[1:] else re.escape(part)) for part in parts)
-
-
 def below(path: str, prefix: str) -> bool:
     """Whether a path is another one, or lies below it."""
     return path == prefix or path.startswith(prefix.rstrip("/") + "/")
@@ -220,16 +219,3 @@ def below(path: str, prefix: str) -> bool:
 def join(prefix: str, rest: str) -> str:
     """Put two parts of a path together."""
     return f"{prefix.rstrip('/')}/{rest.lstrip('/')}" if rest else prefix
-
-
-def matching(expression: str) -> str | None:
-    """Make a path, or a file's name, that an expression matches, always the same one; None where none is found."""
-    for simple in _SIMPLE:
-        if re.search(r"\(\?[!=]", expression) and search(expression, simple):
-            return simple
-    for text in texts(expression):
-        # A name that is all suffix is an unusual one.
-        for candidate in (f"x{text}", text) if text.startswith(".") else (text,):
-            if re.fullmatch(r"[\w./~-]+", candidate) and search(expression, candidate):
-                return candidate
-    return None

@@ -1,22 +1,21 @@
-"""Which places are there to knock at, what guards each, and what does the configuration claim of it?"""
+"""Which sites are there, what guards each, and what does the configuration claim of it?"""
 
 import fnmatch
 import functools
-import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from harness.httpd.authorization import ALWAYS, Decision
-from harness.httpd.bypass import below_programs, bypasses, in_the_clear, left_to_applications
-from harness.httpd.conditions import flags
+from harness.httpd.backend import THIS_MACHINE, backend
+from harness.httpd.bypass import below_programs, bypasses, exceptions_from_redirects, left_to_applications
 from harness.httpd.directive import Directive, walk
 from harness.httpd.formula import TRUE, Formula, compares_numbers, depends_on, variables
 from harness.httpd.guard import Guard, by_mistake, wants_to_know
 from harness.httpd.layout import ConfigurationError, CoverageGap
 from harness.httpd.place import decision
+from harness.httpd.rewrite_rule import flags
 from harness.httpd.section import Section, below
-from harness.httpd.url_map import THIS_MACHINE
 from harness.httpd.users import Files
 from harness.httpd.variables import Origin
 from harness.httpd.virtual_host import VirtualHost
@@ -25,12 +24,12 @@ _PUBLIC = "/.well-known/"
 """What is meant for anybody (RFC 8615), such as the answers by which certificates are had (RFC 8555)."""
 _BY_PREFIX = {"alias", "scriptalias", "proxypass"}
 Further = Callable[[str, int, bool], Iterable[str]]
-"""Names further paths to knock at in a virtual host, by its name, its port and whether it speaks TLS."""
+"""Names further paths to probe in a virtual host, by its name, its port and whether it speaks TLS."""
 
 
 @dataclass(frozen=True)
 class Site:
-    """One place to knock: the server name asked for, the port, the path, and its guard. `listener` is the port inside
+    """One site: the server name asked for, the port, the path, and its guard. `listener` is the port inside
     the container: another one where that stands for an address.
 
     `aliases` are the other names that lead there. `content` says what is served: two sites with the same content are
@@ -67,7 +66,7 @@ class Site:
 
 @dataclass(frozen=True)
 class Sites:
-    """Every place that was found, what cannot be knocked at, the rules that are about no place that is served, and the
+    """Every site that was found, what cannot be probed, the rules that cover nothing which is served, and the
     ports: those that are listened on, and those that a snippet needs besides."""
 
     places: tuple[Site, ...]
@@ -86,10 +85,10 @@ def sites(
     further: Further = lambda _name, _port, _tls: (),
     files: Files = lambda _path: b"",
 ) -> Sites:
-    """Find the places to knock at: in every virtual host its root, each section with a guard of its own, and `further`.
+    """Find the sites: in every virtual host its root, each section with a guard of its own, and `further`.
 
-    A place that serves what is guarded elsewhere is a place, too, and shares the claim. Unless the configuration is
-    `complete`, it may be listened on more ports than it says. `port_substitutes` are the ports that stand for an
+    A site that serves what is guarded elsewhere shares the claim. Unless the configuration is `complete`, it may be
+    listened on more ports than it says. `port_substitutes` are the ports that stand for an
     address, `loopback_only` those that only the machine itself reaches. `files` are those of CONFIG.
 
     Raises:
@@ -110,16 +109,11 @@ def sites(
     hosts = [host for host in hosts if names[host]]
     more = {host: [url for name in names[host] for url in further(name, host.port, host.tls)] for host in hosts}
     found = [_site(host, url, names) for host in hosts for url in dict.fromkeys([*host.paths, *more[host]])]
-    claimed = {_place(site.content): site.guard for site in found if site.guard.requirement and site.content}
-    for host in hosts:
-        guards = {_place(host.content(url)): host.guard(url) for url in host.led if url not in host.paths}
-        claimed = {place: guard for place, guard in guards.items() if guard.requirement} | claimed
-    claimed = {behind: guard for place, guard in claimed.items() for behind in _behind(place, names)} | claimed
-    found += _other_doors([host for host in hosts if host.port not in loopback_only], found, claimed, names)
+    claimed = _claims(found, names)
+    found += _other_sites([host for host in hosts if host.port not in loopback_only], found, claimed, names)
     found = [site if site.port in loopback_only else _shared(site, claimed) for site in found]
-    if not any(site.guard.requirement for site in found) and (
-        asked := list(filter(wants_to_know, walk(configuration)))
-    ):
+    asked = list(filter(wants_to_know, walk(configuration)))
+    if asked and not any(site.guard.requirement for site in found):
         found = [_by_mistake(site, asked) if site.tls else site for site in found]
     by_name = {(names[host][0], host.listener): host for host in hosts}
     numbered = (replace(site, id=f"s{number}") for number, site in enumerate(found, 1))
@@ -131,6 +125,15 @@ def sites(
         (*listeners, *to_open),
         to_open,
     )
+
+
+def _claims(found: Iterable[Site], names: Mapping[VirtualHost, list[str]]) -> dict[str, Guard]:
+    """Return the guard of each content with a claim: at a site, at a mapping, or behind a proxy to the same server."""
+    claimed = {_place(site.content): site.guard for site in found if site.guard.requirement and site.content}
+    for host in filter(names.get, names):
+        guards = {_place(host.content(url)): host.guard(url) for url in host.mapped_paths if url not in host.paths}
+        claimed = {place: guard for place, guard in guards.items() if guard.requirement} | claimed
+    return {behind: guard for place, guard in claimed.items() for behind in _behind(place, names)} | claimed
 
 
 def _decided(site: Site, host: VirtualHost, files: Files) -> Site:
@@ -185,7 +188,7 @@ def _site(host: VirtualHost, url: str, names: Mapping[VirtualHost, list[str]]) -
 
 
 def _names(hosts: Iterable[VirtualHost]) -> tuple[dict[VirtualHost, list[str]], list[CoverageGap]]:
-    """Find by which names each virtual host can be reached: of those with one name the first answers."""
+    """Find the names of each virtual host that lead to it: of those with one name the first answers."""
     reached: dict[VirtualHost, list[str]] = {}
     coverage_gaps = []
     taken: dict[int, list[str]] = {}
@@ -203,14 +206,14 @@ def _names(hosts: Iterable[VirtualHost]) -> tuple[dict[VirtualHost, list[str]], 
 def _shared(site: Site, claimed: Mapping[str, Guard]) -> Site:
     """Give a site the claim of the content that it serves, unless it has one of its own."""
     guard = site.guard
-    if guard.intentionally_public and guard.way:
+    if guard.intentionally_public and guard.mapping:
         same = claimed.get(_place(site.content))
-        again = same is not None and same.way is not guard.way
+        again = same is not None and same.mapping is not guard.mapping
         # A part may be public; not all that is guarded, by another name. And a Require opens nothing that a rewrite
         # guards: that ends before it.
-        rewritten = guard.way.name.lower() == "rewriterule"
-        before = rewritten and any(rule.name.lower() == "rewritecond" for rule in guard.rules)
-        return replace(site, guard=replace(guard, bypassed_by=guard.way)) if again or before else site
+        rewritten = guard.mapping.kind == "rewriterule"
+        before = rewritten and any(rule.kind == "rewritecond" for rule in guard.rules)
+        return replace(site, guard=replace(guard, bypassed_by=guard.mapping)) if again or before else site
     if (
         guard.requirement
         or guard.intentionally_public
@@ -226,40 +229,39 @@ def _shared(site: Site, claimed: Mapping[str, Guard]) -> Site:
     if here != content.rstrip("/") and _opened_below(guard, content):
         return replace(site, guard=replace(guard, partly_protected=True))
     other = claimed[content]
-    if guard.way and guard.way is other.way and guard.opening and (other.handshake == "require" or not other.rules):
-        return site  # The whole server's own, such as its icons: public, unless a rule is about it somewhere.
-    own = guard.way is not other.way and guard.section is not other.section
-    if site.tls and own and guard.way and guard.way.name.lower() in _BY_PREFIX:
-        again = other.way is not None and guard.way.words() == other.way.words()
+    is_shared = guard.mapping is other.mapping
+    if guard.mapping and is_shared and guard.opening and (other.handshake == "require" or not other.rules):
+        return site  # The whole server's own, such as its icons: public, unless a rule covers it somewhere.
+    own = not is_shared and guard.section is not other.section
+    if site.tls and own and guard.mapping and guard.mapping.kind in _BY_PREFIX:
+        again = other.mapping is not None and guard.mapping.words == other.mapping.words
         if again or here != content.rstrip("/"):
             # Another virtual host leads to the same, or to a part of it, by a line of its own: it may be meant to.
-            return replace(site, guard=replace(guard, bypassed_by=guard.way))
-    return replace(
-        site,
-        guard=replace(guard, requirement=other.requirement, granting_directive=guard.way or guard.granting_directive),
-    )
+            return replace(site, guard=replace(guard, bypassed_by=guard.mapping))
+    granting = guard.mapping or guard.granting_directive
+    return replace(site, guard=replace(guard, requirement=other.requirement, granting_directive=granting))
 
 
 def _behind(asked: str, names: Mapping[VirtualHost, list[str]]) -> Iterator[str]:
     """Yield what is served where a proxy asks a virtual host of the same server: by its name, or by this machine's."""
-    found = re.match(r"http(s?)://([^/:]+)(?::(\d+))?(?=/|$)", asked)
-    if not found:
+    found = backend(asked)
+    if not found or found.socket or found.scheme not in {"http", "https"}:
         return
-    port = int(found[3] or (443 if found[1] else 80))
-    hosts = [host for host in names if host.listener == port and host.tls == bool(found[1])]
-    by_name = [host for host in hosts if any(fnmatch.fnmatchcase(found[2], name) for name in host.patterns)][:1]
-    for host in by_name or (hosts[:1] if found[2] == THIS_MACHINE else []):
-        if content := host.content(asked[found.end() :] or "/"):
+    hosts = [host for host in names if host.listener == found.port and host.tls == (found.scheme == "https")]
+    by_name = [host for host in hosts if any(fnmatch.fnmatchcase(found.host, name) for name in host.patterns)][:1]
+    for host in by_name or (hosts[:1] if found.host == THIS_MACHINE else []):
+        if content := host.content(found.path or "/"):
             yield content
 
 
 def _place(content: str) -> str:
     """Where content lies: what FastCGI is asked for is a file's path."""
-    return re.sub(r"^(?:unix:[^|]*\|)?fcgi://[^/]*", "", content)
+    found = backend(content)
+    return found.path if found and found.scheme == "fcgi" else content
 
 
 def _opened_below(guard: Guard, content: str) -> bool:
-    """Whether a section that lets in anybody is about a part of this content, not about all of it."""
+    """Whether a section that admits everybody covers a part of this content, not all of it."""
     folder = content.rstrip("/")
     return any(
         section.kind != "directory"
@@ -269,13 +271,13 @@ def _opened_below(guard: Guard, content: str) -> bool:
     )
 
 
-def _other_doors(
+def _other_sites(
     hosts: Sequence[VirtualHost],
     found: Iterable[Site],
     claimed: Iterable[str],
     names: Mapping[VirtualHost, list[str]],
 ) -> Iterator[Site]:
-    """Find the other ways to content that is claimed somewhere: an Alias, another virtual host, plain HTTP."""
+    """Find the other sites that serve content with a claim: by an Alias, another virtual host, plain HTTP."""
     known = {(site.name, site.listener, site.path) for site in found}
     for host in hosts:
         below_it = [] if host.tls else [path for _, path, _ in below_programs(host)]
@@ -287,13 +289,13 @@ def _other_doors(
                     if door not in known and below(host.content(path), content.rstrip("/") or "/"):
                         known.add(door)
                         yield _site(host, path, names)
-    yield from _in_the_clear(hosts, names, known)
+    yield from _unredirected(hosts, names, known)
 
 
-def _in_the_clear(
+def _unredirected(
     hosts: Sequence[VirtualHost], names: Mapping[VirtualHost, list[str]], known: set[tuple[str, int, str]]
 ) -> Iterator[Site]:
-    """Find what a redirect to the site with TLS may leave out, of what is guarded there."""
+    """Find the guarded paths that a redirect to TLS may leave out."""
 
     @functools.cache
     def guarded(path: str) -> dict[str, list[VirtualHost]]:
@@ -304,7 +306,7 @@ def _in_the_clear(
         return found
 
     for host in hosts:
-        for path, line in () if host.tls else in_the_clear(host):
+        for path, line in () if host.tls else exceptions_from_redirects(host):
             if (names[host][0], host.listener, path) in known:
                 continue
             if any(one.guard(path).requirement for one in guarded(path).get(host.content(path), ())):
@@ -313,7 +315,7 @@ def _in_the_clear(
 
 
 def _idle(hosts: Iterable[VirtualHost]) -> tuple[Directive, ...]:
-    """Find the rules about certificates that are about no place which any virtual host serves."""
+    """Find the rules about certificates that cover nothing which any virtual host serves."""
     busy = {
         id(section.entry)
         for host in hosts
@@ -327,11 +329,11 @@ def _idle(hosts: Iterable[VirtualHost]) -> tuple[Directive, ...]:
 def _proxies(section: Section) -> bool:
     """Whether it is a folder's own rule for what then is no file any more."""
     inside = section.within is not None and section.within.kind == "directory"
-    return inside and section.entry.name.lower() == "rewriterule" and "P" in flags(section.entry)
+    return inside and section.entry.kind == "rewriterule" and "P" in dict(flags(section.entry))
 
 
 def _port(entry: Directive) -> Iterator[tuple[int, str]]:
-    address, *protocol = entry.words()
+    address, *protocol = entry.words
     yield int(address.rpartition(":")[2]), protocol[0].lower() if protocol else ""
 
 
@@ -339,9 +341,9 @@ def _hosts(configuration: Directive, listened: tuple[int, ...]) -> Iterator[tupl
     """Yield every virtual host with each port that it answers at, then the main server with those that nobody took."""
     taken = set()
     for host in configuration.find("VirtualHost"):
-        for address in dict.fromkeys(host.words()):
-            port = re.search(r":(\d+)$", address)
-            for number in (int(port[1]),) if port else listened:
+        for address in dict.fromkeys(host.words):
+            port = address.rpartition(":")[2]
+            for number in (int(port),) if port.isdigit() else listened:
                 taken.add(number)
                 yield host, number
     for number in listened or (() if taken else (443,)):

@@ -127,12 +127,12 @@ class Index:
         not. None where it says nothing."""
         reached = any(entry.kind is Kind.REQUIRE for entry in trace)
         names = _sets(condition.directive)
-        if names and condition.directive.name.lower() != "setenvifexpr":
+        if names and condition.directive.kind != "setenvifexpr":
             # Where a rule answered first, no section was asked.
             if names.issubset(variables):
                 return True if condition.is_asked_once else None
             return False if reached else None
-        if condition.directive.name.lower() != "sslrequire":
+        if condition.directive.kind != "sslrequire":
             return None
         failed = {entry.text for entry in trace if entry.kind is Kind.SSL_REQUIRE}
         if condition.directive.arguments in failed:
@@ -158,15 +158,15 @@ class Index:
 def _are_twins(one: Directive, other: Directive) -> bool:
     if names := _sets(one):
         return not names.isdisjoint(_sets(other)) and (one.file, one.line) != (other.file, other.line)
-    if not one.name.lower() == other.name.lower() == "rewritecond" or _is_expression(one) or _is_expression(other):
+    if not one.kind == other.kind == "rewritecond" or _is_expression(one) or _is_expression(other):
         return False
-    return one.words()[1:2] == other.words()[1:2] and one.words()[:1] != other.words()[:1]
+    return one.words[1:2] == other.words[1:2] and one.words[:1] != other.words[:1]
 
 
 @functools.cache
 def _sets(directive: Directive) -> frozenset[str]:
     """The variables that a SetEnvIf or BrowserMatch sets, in lower case."""
-    name, words = directive.name.lower(), directive.words()
+    name, words = directive.kind, directive.words
     if not name.startswith(("setenvif", "browsermatch")):
         return frozenset()
     named = words[2:] if name in {"setenvif", "setenvifnocase"} else words[1:]
@@ -175,7 +175,7 @@ def _sets(directive: Directive) -> frozenset[str]:
 
 def is_about(entry: TraceEntry, directive: Directive, places: Places) -> bool:
     """Whether an entry of the trace tells of this directive."""
-    name = directive.name.lower()
+    name = directive.kind
     match entry.kind:
         case Kind.REQUIRE:
             return name == "require" and _provider(entry.text) == _provider(f"Require {directive.arguments}")
@@ -184,7 +184,7 @@ def is_about(entry: TraceEntry, directive: Directive, places: Places) -> bool:
             expression = name in {"if", "elseif", "setenvifexpr"} or _is_expression(directive)
             return expression and places.locate(file, int(line)) == (directive.file, directive.line)
         case Kind.REWRITE_CONDITION:
-            return name == "rewritecond" and not _is_expression(directive) and entry.text == directive.words()[1]
+            return name == "rewritecond" and not _is_expression(directive) and entry.text == directive.words[1]
         case Kind.SSL_REQUIRE:
             return name == "sslrequire" and entry.text == directive.arguments
     return False
@@ -196,12 +196,12 @@ def _provider(text: str) -> str:
 
 
 def _is_expression(directive: Directive) -> bool:
-    return directive.name.lower() == "rewritecond" and directive.words()[:1] == ["expr"]
+    return directive.kind == "rewritecond" and directive.value == "expr"
 
 
 def _is_negated(directive: Directive) -> bool:
     """Whether a RewriteCond is true where its expression is not: httpd logs the expression."""
-    return _is_expression(directive) and directive.words()[1].startswith("!")
+    return _is_expression(directive) and directive.words[1].startswith("!")
 
 
 def _holds(entry: TraceEntry) -> bool:

@@ -1,29 +1,31 @@
-"""By which ways does a virtual host serve what does not lie where its URL says?"""
+"""Which folder or backend serves a path: by Alias, ProxyPass, RewriteRule or a Location's own mapping?"""
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from harness.httpd.conditions import ELSEWHERE, cond_pattern, flags, in_any_case
+from harness.httpd.backend import backend
 from harness.httpd.directive import Directive
-from harness.httpd.pcre import search
-from harness.httpd.section import Section, below, join, matching, sections
+from harness.httpd.formula import Atom, Formula, Operator, holds, variables
+from harness.httpd.path_sample import PATH, matching
+from harness.httpd.pcre import before_rest, group_count, search
+from harness.httpd.rewrite import condition_formula, names_a_file
+from harness.httpd.rewrite_rule import Rule, rules
+from harness.httpd.section import Section, below, join, sections
+from harness.httpd.variables import VERIFY, Origin
 
-THIS_MACHINE = "127.0.0.1"
-"""The name by which this machine is told of, whatever a proxy calls it."""
-
-
-FOLDERS = ("/etc/", "/home/", "/mnt/", "/opt/", "/srv/", "/tmp/", "/usr/", "/var/")  # noqa: S108 - only names
-"""The folders that every system has: what a RewriteRule leads to in one of these is a file's path, not a URL's."""
+_PATH = "${path}"
+"""Stands in a target for the path that was asked for."""
 
 
 @dataclass(frozen=True)
 class Mapping:
-    """Where a path leads: to a folder, or to what a proxy asks, as the configuration names it (`target`), and by one
-    name for all that is the same (`served`). One that is `exact` is a single path, made for an expression; `shouted` is
-    the same path in capitals, where the expression does not care. Where the `expression` itself is known, every path
-    goes this way that it matches, and the targets have its groups in them; `head` is a path that it begins with, where
-    all that follows goes over into the target.
+    """What serves a path: a folder, or a backend.
+
+    `target` is as the configuration names it, `served` in one form for all that is the same. One that is `exact` has a
+    single path, made for an expression; `uppercase` is that path in capitals, if the expression ignores case. With an
+    `expression` it applies to all paths that match, and the targets hold references to groups; `head` is the start of
+    the paths if the rest goes over into the target.
     """
 
     prefix: str
@@ -31,22 +33,22 @@ class Mapping:
     entry: Directive
     exact: bool = False
     served: str = ""
-    shouted: str = ""
+    uppercase: str = ""
     expression: str = ""
     head: str = ""
 
-    def leads(self, url: str) -> bool:
-        """Whether a path goes this way."""
+    def applies_to(self, url: str) -> bool:
+        """Whether it serves a path."""
         if self.expression:
             return search(self.expression, url) is not None
-        return url in (self.prefix, self.shouted) if self.exact else below(url, self.prefix)
+        return url in (self.prefix, self.uppercase) if self.exact else below(url, self.prefix)
 
     def content(self, url: str) -> str:
-        """What is served at a path that goes this way."""
+        """The file or URL that is served at a path."""
         return self._at(self.served, url)
 
-    def asked(self, url: str) -> str | None:
-        """What a proxy is asked for at a path that goes this way, as <Proxy> sees it; None where none is."""
+    def backend_url(self, url: str) -> str | None:
+        """The URL that a backend is asked for at a path, as <Proxy> sees it; None without a backend."""
         return self._at(self.target, url) if "://" in self.target else None
 
     def _at(self, target: str, url: str) -> str:
@@ -55,20 +57,20 @@ class Mapping:
         return target if self.exact else join(target, url[len(self.prefix.rstrip("/")) :])
 
     @property
-    def from_the_start(self) -> tuple[str, str] | None:
-        """Where it begins and to what it leads there; None for a single path."""
+    def start(self) -> tuple[str, str] | None:
+        """The start of its paths, and what that serves; None for a single path."""
         if self.head:
-            return self.head, re.sub(r"\$\d$", "", self.served)
+            return self.head, self.served.rpartition("$")[0]
         return None if self.exact else (self.prefix, self.served)
 
     @property
     def is_exception(self) -> bool:
-        """Whether it says that a proxy is not asked (`ProxyPass /path !`)."""
+        """Whether it excepts its paths from the proxy (`ProxyPass /path !`)."""
         return self.target == "!"
 
     @property
-    def places(self) -> list[str]:
-        """Paths to knock at: what is proxied also without the slash at its end, for a folder httpd would redirect."""
+    def probe_paths(self) -> list[str]:
+        """The paths to probe: of a backend also the one without the last slash, which httpd redirects for a folder."""
         if self.is_exception:
             return []
         if self.exact:
@@ -79,35 +81,40 @@ class Mapping:
         return [self.prefix if "." in self.prefix.rpartition("/")[2] else folder]
 
 
-def ways(levels: tuple[Directive, ...], root: str) -> Iterator[Mapping]:
-    """Yield the ways in the order in which httpd takes them: rewritten, proxied, by alias; the virtual host's first."""
+def mappings(levels: tuple[Directive, ...], root: str) -> Iterator[Mapping]:
+    """Yield the mappings in the order in which httpd takes them: rewritten, proxied, by alias; the virtual host's own
+    first."""
     # What one member serves, all do.
     members = dict(sorted(_members(levels), reverse=True))
-    for way in _ways(levels, root):
-        balancer = re.match(r"balancer://[^/]*", way.target)
-        member = members.get(balancer[0]) if balancer else None
-        yield replace(
-            way, served=_normal(member + way.target[len(balancer[0]) :] if balancer and member else way.target)
-        )
+    for mapping in _in_order(levels, root):
+        served, found = mapping.target, backend(mapping.target)
+        if found and found.scheme == "balancer" and found.host in members:
+            served = members[found.host] + found.path
+            found = backend(served)
+        # Of other protocols than HTTP nobody knows which URLs are the same.
+        if found and (found.socket or found.scheme in {"http", "https"}):
+            served = str(found)
+        yield replace(mapping, served=served)
 
 
 def _members(levels: tuple[Directive, ...]) -> Iterator[tuple[str, str]]:
-    """Yield each balancer with each of its members."""
+    """Yield the name of each balancer with each of its members."""
     for level in levels:
-        for section in sections(level):
-            for member in section.entry.find("BalancerMember") if section.kind == "proxy" else ():
-                yield section.text.rstrip("/"), member.words()[0].rstrip("/")
+        for section in sections(level.body):
+            if section.kind == "proxy" and (balancer := backend(section.text)):
+                for member in section.entry.find("BalancerMember"):
+                    yield balancer.host, member.words[0].rstrip("/")
 
 
-def _ways(levels: tuple[Directive, ...], root: str) -> Iterator[Mapping]:
+def _in_order(levels: tuple[Directive, ...], root: str) -> Iterator[Mapping]:
     yield from _rewritten(levels[-1], root)
-    for section in sections(levels[-1]):
+    for section in sections(levels[-1].body):
         if root and section.kind == "directory" and not section.is_expression and below(section.text, root):
             yield from _rewritten(section.entry, root, f"{section.text[len(root) :].rstrip('/')}/")
     for level in reversed(levels):
         for entry in level.body:
             yield from _plain(entry, {"proxypass"}, {"proxypassmatch"})
-        for section in sections(level):
+        for section in sections(level.body):
             if section.kind == "location":
                 yield from _inside(section)
     for level in reversed(levels):
@@ -116,98 +123,91 @@ def _ways(levels: tuple[Directive, ...], root: str) -> Iterator[Mapping]:
 
 
 def _plain(entry: Directive, by_prefix: set[str], by_expression: set[str]) -> Iterator[Mapping]:
-    name, words = entry.name.lower(), entry.words()
-    if len(words) < 2:
-        return
-    if name in by_prefix:
-        yield Mapping(words[0], words[1], entry)
-    elif name in by_expression:
-        yield from _by_expression(words[0], _whole(entry, words[1]), entry)
+    if entry.kind in by_prefix | by_expression and len(entry.words) > 1:
+        path, target = entry.words[:2]
+        yield from [Mapping(path, target, entry)] if entry.kind in by_prefix else _of_proxy(path, target, entry)
 
 
 def _inside(section: Section) -> Iterator[Mapping]:
-    """Yield the way that a Location itself is."""
+    """Yield the mapping that a Location itself is."""
     for entry in section.entry.body:
-        name, words = entry.name.lower(), entry.words()
-        handler = re.fullmatch(r"proxy:(\w+://.*)", words[0]) if name == "sethandler" and words else None
-        target = handler[1] if handler else words[0] if words else "!"
-        if name not in {"proxypass", "proxypassmatch", "alias"} and not handler:
+        if (target := _target(entry)) is None:
             continue
-        if target == "!" or (name == "alias" and len(words) > 1):
-            continue
-        if not section.is_expression:
-            yield Mapping(section.text, target, entry)
+        if section.is_expression:
+            yield from _of_proxy(section.text, target, entry)
         else:
-            yield from _by_expression(section.text, _whole(entry, target), entry)
+            yield Mapping(section.text, target, entry)
 
 
-def _whole(entry: Directive, target: str) -> str:
-    """A proxy's target as it is asked for: where nothing that was found is put into it, the whole path follows."""
-    return target if "$" in target or not entry.name.lower().startswith("proxypass") else f"{target}$0"
+def _target(entry: Directive) -> str | None:
+    """Where a directive of a Location leads to; None where it leads nowhere."""
+    words = entry.words or ["!"]
+    match entry.kind:
+        case "proxypass" | "proxypassmatch" if words[0] != "!":
+            return words[0]
+        case "alias" | "scriptalias" if len(words) == 1 and words[0] != "!":
+            return words[0]
+        case "sethandler" if words[0].startswith("proxy:") and "://" in words[0]:
+            return words[0].removeprefix("proxy:")
+    return None
+
+
+def _of_proxy(expression: str, target: str, entry: Directive) -> Iterator[Mapping]:
+    """Yield the mapping of all that an expression matches. A proxy's target without a group is followed by the path."""
+    is_whole = "$" in target or not entry.kind.startswith("proxypass")
+    yield from _by_expression(expression, target if is_whole else target + _PATH, entry)
 
 
 def _rewritten(where: Directive, root: str, folder: str | None = None) -> Iterator[Mapping]:
-    """Yield the ways that the rules of a virtual host make; of those of a folder, where paths begin after its own, only
-    the ones to a proxy: files are served by the folder's rules all the same."""
-    engines = [entry.words()[0].lower() for entry in where.find("RewriteEngine") if entry.words()]
-    if engines[-1:] != ["on"]:
-        return
-    conditions: list[Directive] = []
-    for entry in where.body:
-        if entry.name.lower() == "rewritecond":
-            conditions.append(entry)
-        if entry.name.lower() != "rewriterule":
-            continue
-        turned_away = any(map(_of_who_has_none, conditions))
-        pattern, target, *_ = [*entry.words(), "", ""]
-        target = target.replace("%{DOCUMENT_ROOT}", root)
+    """Yield the mappings by rules of a virtual host, and those to a backend by rules of a folder, where paths begin
+    after its own: what else these lead to has the folder's guard all the same."""
+    if [entry.value for entry in where.find("RewriteEngine")][-1:] == ["on"]:
+        for rule in rules(where.body):
+            yield from _of_rule(rule, root, folder)
+
+
+def _of_rule(rule: Rule, root: str, folder: str | None) -> Iterator[Mapping]:
+    pattern, target = rule.expression, rule.substitution.replace("%{DOCUMENT_ROOT}", root)
+    conditions = [condition_formula(rule, one) for one in rule.conditions]
+    match conditions[-1:]:
         # What the last condition found of the path is part of the target.
-        if (last := conditions[-1:]) and last[0].words()[:1] == ["%{REQUEST_URI}"] and "%{" not in target:
-            (expression, wanted), pattern_of_any = cond_pattern(last[0]), search(pattern, "/x/y")
-            if wanted and pattern_of_any:
-                pattern, target = expression, re.sub(r"%(?=\d)", "$", target)
-        conditional, conditions = bool(conditions), []
-        if turned_away or pattern.startswith("!") or target in {"", "-"} or "%" in target or flags(entry) & ELSEWHERE:
-            continue
-        pattern = in_any_case(pattern, entry)
-        proxied = "P" in flags(entry) and "://" in target
-        if folder is None and not conditional and (proxied or target.startswith(FOLDERS)):
-            yield from _by_expression(pattern, target, entry)
-        else:
-            yield from _by_example(pattern, target, entry, root, folder)
-
-
-def _by_example(pattern: str, target: str, entry: Directive, root: str, folder: str | None) -> Iterator[Mapping]:
-    """Yield the way of one path that the pattern of a RewriteRule matches."""
-    if found := _example(pattern, target, folder):
+        case [Atom(left, Operator.MATCHES, (str(captured),))] if left == (PATH,) and search(rule.pattern, "/x/y"):
+            pattern, target = captured, re.sub(r"%(?=\d)", "$", target)
+    if rule.pattern.startswith("!") or target in {"", "-"} or "%" in target or rule.responds:
+        return
+    if any(map(_of_unauthenticated_clients, conditions)):
+        return
+    is_proxied = "P" in rule.flags and "://" in target
+    if folder is None and not rule.conditions and (is_proxied or names_a_file(target)):
+        yield from _by_expression(pattern, target, rule.directive)
+    elif found := _example(pattern, target, folder):
         path, leads = found
-        proxied = "P" in flags(entry) and "://" in leads
-        if proxied or (leads.startswith("/") and root and folder is None):
-            is_file = leads.startswith(FOLDERS) or below(leads, root)
-            leads = leads if proxied or is_file else join(root, leads)
-            yield Mapping(path, leads, entry, exact=True, shouted=_shouted(pattern, path))
+        is_proxied = "P" in rule.flags and "://" in leads
+        if is_proxied or (leads.startswith("/") and root and folder is None):
+            is_file = names_a_file(leads) or below(leads, root)
+            leads = leads if is_proxied or is_file else join(root, leads)
+            yield Mapping(path, leads, rule.directive, exact=True, uppercase=_uppercase(pattern, path))
 
 
 def _by_expression(expression: str, template: str, entry: Directive) -> Iterator[Mapping]:
-    """Yield the way of all that an expression matches."""
+    """Yield the mapping of all that an expression matches."""
     if path := matching(expression):
-        rest = re.fullmatch(r"\^?(.*)\(\.[*+]\)\$?", expression)
-        groups = expression.count("(") - expression.count("(?:")
-        whole = rest is not None and re.fullmatch(rf"[^$]*\${groups}", template)
-        head = (matching(rest[1]) or "") if rest and whole else ""
-        yield Mapping(path, template, entry, True, "", _shouted(expression, path), expression, head)
+        rest = before_rest(expression)
+        whole = template.find("$") == len(template) - 2 and template.endswith(f"${group_count(expression)}")
+        head = (matching(rest) or "") if rest and whole else ""
+        yield Mapping(path, template, entry, True, "", _uppercase(expression, path), expression, head)
 
 
-def _shouted(expression: str, path: str) -> str:
-    """A path in capitals, where an expression does not care about case and covers it as well."""
-    shouted = path.upper()
-    return shouted if shouted != path and "(?i" in expression and search(expression, shouted) else ""
+def _uppercase(expression: str, path: str) -> str:
+    """The path in capitals, if an expression ignores case and matches that as well; "" otherwise."""
+    uppercase = path.upper()
+    return uppercase if uppercase != path and "(?i" in expression and search(expression, uppercase) else ""
 
 
-def _of_who_has_none(condition: Directive) -> bool:
-    """Whether a condition is that nobody was verified: what then follows is served in the place of what was asked."""
-    expression, wanted = cond_pattern(condition)
-    return "ssl_client" in condition.arguments.lower() and ("NONE" in expression) == wanted
+def _of_unauthenticated_clients(formula: Formula) -> bool:
+    """Whether a condition is true without a certificate: then another path is served in place of the one asked for."""
+    asked = [one for one in variables(formula) if one.origin is Origin.CERTIFICATE]
+    return bool(asked) and holds(formula, {one: "NONE" if one.name == VERIFY else "" for one in asked}) is True
 
 
 def _example(expression: str, template: str, folder: str | None = None) -> tuple[str, str] | None:
@@ -223,18 +223,5 @@ def _filled(expression: str, template: str, path: str) -> str:
     """Put what an expression finds in a path where its groups stand in a template."""
     found = search(expression, path)
     groups = (found[0], *found.groups("")) if found else ()
-    return re.sub(r"\$(\d)", lambda one: groups[int(one[1])] if int(one[1]) < len(groups) else "", template)
-
-
-def _normal(target: str) -> str:
-    """Write one machine by one name, one protocol by one scheme (a WebSocket is opened by HTTP), without a user; and
-    behind a socket, where the name of a machine is nobody's, none."""
-    if socket := re.match(r"(?i)(unix:[^|]*\|\w+:)//[^/]*", target):
-        return f"{socket[1]}//{target[socket.end() :]}"
-    found = re.match(r"(?i)(https?|wss?|h2c?)://(?:[^/@]*@)?([^/:@]+|\[[^\]]*\])(?::(\d+))?(?=[/$]|$)", target)
-    if not found:
-        return target
-    scheme = {"h2": "https", "h2c": "http"}.get(found[1].lower(), found[1].lower().replace("ws", "http"))
-    host = re.sub(r"^(localhost|\[::1\])$", THIS_MACHINE, found[2].lower())
-    port = found[3] if found[3] != {"http": "80", "https": "443"}[scheme] else None
-    return f"{scheme}://{host}{f':{port}' if port else ''}{target[found.end() :]}"
+    filled = re.sub(r"\$(\d)", lambda one: groups[int(one[1])] if int(one[1]) < len(groups) else "", template)
+    return filled.replace(_PATH, path)

@@ -1,17 +1,18 @@
-"""What does one virtual host serve where, and what protects it there?"""
+"""What does one virtual host serve at a path, and which guard protects it?"""
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from harness.httpd.conditions import CONDITIONS, forwards_identity, split_by_path, telling
+from harness.httpd.conditions import CONDITIONS, forwards_identity, split_by_path, without_decision
 from harness.httpd.directive import Directive, walk
 from harness.httpd.foreign import decides
 from harness.httpd.guard import USERS, Guard, denies_all, granting_directive, opens, replaced, wants_to_know
 from harness.httpd.layout import SNIPPET, CoverageGap
-from harness.httpd.section import Section, below, inner, join, merged, paths, sections
-from harness.httpd.url_map import Mapping, ways
+from harness.httpd.rewrite_rule import Rule, rules
+from harness.httpd.section import Section, below, join, merged, paths, sections
+from harness.httpd.url_map import Mapping, mappings
 
 # What makes a section a place of its own: directives that let in or keep out.
 _GUARDS = {
@@ -55,7 +56,7 @@ class VirtualHost:
         self.listener = listener
         self.coverage_gaps: list[CoverageGap] = []
         self.bypasses: dict[str, Bypass] = {}
-        """The paths that lie beside what its rules cover: whoever looks for them puts them here."""
+        """The paths beside those that its rules cover; `sites` adds them."""
         main = host is configuration
         # The main server has no opening line: the first of the user's own stands for it.
         own = (entry for entry in host.body if entry.file != SNIPPET)
@@ -63,9 +64,9 @@ class VirtualHost:
         self._body = host
         self._https = protocol == "https" or port == 443
         self.levels = (host,) if main else (configuration, host)
-        self._plain = {entry.name.lower(): entry for level in self.levels for entry in level.body if not entry.body}
-        self.ways = [*ways(self.levels, self.root)]
-        self.sections = merged([section for level in self.levels for section in sections(level)])
+        self._plain = {entry.kind: entry for level in self.levels for entry in level.body if not entry.body}
+        self.mappings = [*mappings(self.levels, self.root)]
+        self.sections = merged([section for level in self.levels for section in sections(level.body)])
         homes = (entry for level in self.levels for entry in level.find("UserDir"))
         self._homes = next((entry for entry in homes if entry.value not in {"enabled", "disabled"}), None)
         for name, entry in self._plain.items():
@@ -77,8 +78,8 @@ class VirtualHost:
     def patterns(self) -> list[str]:
         """Its names as they stand there, ServerName first; "localhost" where there is none."""
         given = [*self._body.find("ServerName")] or [self._plain["servername"]] if "servername" in self._plain else []
-        names = [re.sub(r"^\w+://|:\d+$", "", entry.words()[0]).lower() for entry in given[-1:]]
-        aliases = [word.lower() for entry in self._body.find("ServerAlias") for word in entry.words()]
+        names = [entry.value.rpartition("://")[2].partition(":")[0] for entry in given[-1:]]
+        aliases = [word.lower() for entry in self._body.find("ServerAlias") for word in entry.words]
         return [*(names or ["localhost"]), *aliases]
 
     @cached_property
@@ -96,42 +97,42 @@ class VirtualHost:
     def root(self) -> str:
         """Its document root; "" where it has none."""
         found = self._plain.get("documentroot")
-        return found.words()[0].rstrip("/") if found else ""
+        return found.words[0].rstrip("/") if found else ""
 
     def content(self, url: str) -> str:
-        """Name what is served at a path: a file's path, or where a proxy asks; "" where nothing is."""
-        if way := self.way(url):
-            return _without_dots(way.content(url))
+        """The file's path or the backend URL that is served at a path; "" if there is none."""
+        if mapping := self.mapping(url):
+            return _without_dots(mapping.content(url))
         return re.sub("/+", "/", join(self.root, url)) if self.root else ""
 
-    def way(self, url: str) -> Mapping | None:
-        """By which way a path leads to what is served; None where it lies where its URL says."""
-        leading = [way for way in self.ways if way.leads(url)]
-        excepted = next((number for number, way in enumerate(leading) if way.is_exception), len(leading))
-        left = [*leading[:excepted], *(way for way in leading[excepted:] if "://" not in way.target)]
-        return next((way for way in left if not way.is_exception), None)
+    def mapping(self, url: str) -> Mapping | None:
+        """The mapping of a path; None if the document root serves it."""
+        leading = [mapping for mapping in self.mappings if mapping.applies_to(url)]
+        excepted = next((number for number, one in enumerate(leading) if one.is_exception), len(leading))
+        left = [*leading[:excepted], *(mapping for mapping in leading[excepted:] if "://" not in mapping.target)]
+        return next((mapping for mapping in left if not mapping.is_exception), None)
 
     def urls(self, content: str) -> Iterator[str]:
         """Yield the paths at which this content is served."""
-        led = [way.from_the_start for way in self.ways if way.from_the_start and not way.is_exception]
+        led = [mapping.start for mapping in self.mappings if mapping.start and not mapping.is_exception]
         yield from _at_which(content, [*led, *([("/", self.root)] if self.root else [])])
 
     def asking_for(self, name: str) -> Iterator[str]:
-        """Yield the paths at which a proxy is to ask for this, by the name that the configuration has for it."""
-        yield from _at_which(name, [(way.prefix, way.target) for way in self.ways if not way.exact])
+        """Yield the paths that lead to this backend URL, as the configuration names it."""
+        yield from _at_which(name, [(mapping.prefix, mapping.target) for mapping in self.mappings if not mapping.exact])
 
     @cached_property
     def paths(self) -> list[str]:
-        """Its root, a path for every section with a guard of its own, and every way round them: none leads round the
+        """Its root, a path for every section with a guard of its own, and every mapping beside them: none avoids the
         handshake."""
         guarded = [path for _, path in self.covered]
-        around = [] if self.required else self.led
+        around = [] if self.required else self.mapped_paths
         return list(dict.fromkeys(["/", *guarded, *self.bypasses, *around]))
 
     @property
-    def led(self) -> list[str]:
-        """Where its ways begin."""
-        return [place for way in self.ways for place in way.places]
+    def mapped_paths(self) -> list[str]:
+        """The paths to probe of its mappings."""
+        return [place for mapping in self.mappings for place in mapping.probe_paths]
 
     @cached_property
     def covered(self) -> list[tuple[Section, str]]:
@@ -140,13 +141,13 @@ class VirtualHost:
 
     @property
     def required(self) -> bool:
-        """Whether nobody gets as far as a request without a certificate."""
+        """Whether the handshake requires a certificate."""
         return self.tls and self.says("SSLVerifyClient") == "require"
 
     @cached_property
     def _http2(self) -> bool:
-        """Whether it offers HTTP/2 over TLS: its own `Protocols` count, else the server's; without any, none does."""
-        offered = [[word for entry in level.find("Protocols") for word in entry.words()] for level in self.levels]
+        """Whether it offers HTTP/2 over TLS: by its own `Protocols`, else by the server's."""
+        offered = [[word for entry in level.find("Protocols") for word in entry.words] for level in self.levels]
         return "h2" in next(filter(None, reversed(offered)), [])
 
     def says(self, name: str) -> str:
@@ -155,11 +156,11 @@ class VirtualHost:
         return entry.value if entry else ""
 
     def _paths(self, section: Section) -> Iterator[str]:
-        if not any(entry.name.lower() in _GUARDS or decides(entry) for entry in section.inner()):
+        if not any(entry.kind in _GUARDS or decides(entry) for entry in section.inner()):
             return
         if section.kind == "proxy":
             named = [] if section.is_expression else self.asking_for(section.text.rstrip("*"))
-            led = dict.fromkeys([*(way.prefix for way in self.ways), *named])
+            led = dict.fromkeys([*(mapping.prefix for mapping in self.mappings), *named])
             yield from (path for path in led if self.covers(section, path))
             return
         made = [path for path in paths(section, self.urls) if self.covers(section, path)]
@@ -182,14 +183,14 @@ class VirtualHost:
         return inside if url.endswith("/") and self.guard(inside).requirement is self.guard(url).requirement else url
 
     def serves(self, section: Section) -> bool:
-        """Whether anything that a section is about is served here, as far as can be told."""
+        """Whether anything that a section covers is served here, as far as is known."""
         if section.example() is None or (
             section.kind == "directory" and self._homes and not below(section.text, self.root)
         ):
             return True
         if section.kind == "location" and not section.is_expression and any(self.urls(section.text)):
             return False
-        return any(self.covers(section, path) for path in (*self.paths, *self.led))
+        return any(self.covers(section, path) for path in (*self.paths, *self.mapped_paths))
 
     def rules_by_section(self) -> Iterator[tuple[Directive, Directive]]:
         """Yield each section that asks for a certificate, with the rule in it that does."""
@@ -198,15 +199,15 @@ class VirtualHost:
                 yield section.entry, rule
 
     def guard(self, url: str) -> Guard:
-        """Tell what protects a path."""
+        """The guard of a path."""
         covering = self._covering(url)
         inside = [entry for section in covering for entry in (section.entry, *section.inner())]
-        in_force = self._plain | {entry.name.lower(): entry for entry in inside if not entry.body}
-        parts = (self._own, *(section.entry for section in covering))
-        said = [entry for part in parts for entry in inner(part)]
+        in_force = self._plain | {entry.kind: entry for entry in inside if not entry.body}
+        parts = (self._own, *covering)
+        said = [entry for part in parts for entry in part.inner()]
         void = replaced(covering, in_force)
         rules = tuple(entry for entry in said if self._asks(entry) and entry not in void)
-        way = self.way(url)
+        mapping = self.mapping(url)
         asks = any(map(self._asks, said))
         beyond = self.bypasses.get(url)
         claim = (beyond and beyond.rule) or self._claim(url, asks=asks)
@@ -219,8 +220,8 @@ class VirtualHost:
             None if left_to_others else claim,
             rules,
             parts,
-            way.entry if way else None,
-            denies_all(covering, (entry for entry in said if entry.name.lower() in CONDITIONS)),
+            mapping.entry if mapping else None,
+            denies_all(covering, (entry for entry in said if entry.kind in CONDITIONS)),
             claim is None and (asks or any(self.asks_in(one) and one.spares(url) for one in self.sections)),
             tuple(section for section in covering if opens(section)),
             bypassed_by=beyond.because if beyond else left_to_others,
@@ -229,14 +230,14 @@ class VirtualHost:
         return replace(guard, granting_directive=granting_directive(guard, self._set_by_certificate))
 
     def _is_left_to_others(self, url: str) -> bool:
-        """Whether the virtual host only asks for a certificate, and what decides by it are applications elsewhere."""
+        """Whether certificates are optional here, and applications at other paths decide by them."""
         if not self.says("SSLVerifyClient").startswith("optional"):
             return False
         return bool(self._applications) and not any(self.covers(section, url) for section in self._applications)
 
     @cached_property
     def _applications(self) -> list[Section]:
-        """The sections in which an application is told who came."""
+        """The sections that send the client's identity to an application."""
         return [section for section in self.sections if any(map(forwards_identity, section.inner()))]
 
     def _covering(self, url: str) -> list[Section]:
@@ -246,8 +247,8 @@ class VirtualHost:
         """Find what asks for a certificate at a path. A section that lets everybody in undoes it only where it is about
         less than the one that it undoes; else it is taken for a mistake."""
         covering = self._covering(url)
-        parts = [(0, self._own), *((self._area(section, url), section.entry) for section in covering)]
-        asking = [(area, entry) for area, part in parts for entry in inner(part) if self._asks(entry)]
+        parts = [(0, self._own), *((self._area(section, url), section) for section in covering)]
+        asking = [(area, entry) for area, part in parts for entry in part.inner() if self._asks(entry)]
         if not asking:
             return None
         area, claim = max(asking, key=lambda one: one[0])
@@ -255,7 +256,7 @@ class VirtualHost:
         return claim if max(open_to_all, default=-1) <= area else None
 
     def _claim(self, url: str, *, asks: bool) -> Directive | None:
-        """Find what says that a certificate is needed at a path, where something there `asks` for one, or nothing."""
+        """Find the directive that demands a certificate at a path; `asks` says whether one that covers it does."""
         if self.required:
             return self._plain["sslverifyclient"]
         if asks:
@@ -270,20 +271,16 @@ class VirtualHost:
         return next(iter([*idle, *intent]), None)
 
     @cached_property
-    def _own(self) -> Directive:
-        """What is said of the virtual host as a whole, conditions included."""
-        body = tuple(
-            entry
-            for level in self.levels
-            for entry in split_by_path(level.body)[0]
-            if not entry.body or entry.name.lower() in CONDITIONS
-        )
-        return replace(self._body, body=body)
+    def _own(self) -> Section:
+        """The directives of the virtual host as a whole, conditions included."""
+        everywhere = (entry for level in self.levels for entry in split_by_path(level.body)[0])
+        body = tuple(entry for entry in everywhere if not entry.body or entry.kind in CONDITIONS)
+        return Section(replace(self._body, body=body))
 
     def covers(self, section: Section, url: str) -> bool:
         """Whether a section is about a path."""
-        way = self.way(url)
-        return section.covers(url, self.content(url), way.asked(url) if way else None)
+        mapping = self.mapping(url)
+        return section.covers(url, self.content(url), mapping.backend_url(url) if mapping else None)
 
     def _area(self, section: Section, url: str) -> int:
         """How much of the path a section is about: the longer, the less it covers."""
@@ -301,48 +298,44 @@ class VirtualHost:
 
     def _asks(self, entry: Directive) -> bool:
         """Whether a directive asks for something in the client's certificate."""
-        name, arguments = entry.name.lower(), entry.arguments.lower()
-        if name == "sslverifyclient":
+        if entry.kind == "sslverifyclient":
             return entry.value == "require"
-        if name == "require":
-            named = arguments.startswith(USERS)
-            if arguments.startswith("env ") and not self._set_by_certificate.keys().isdisjoint(entry.words()[1:]):
+        if entry.kind == "require":
+            if entry.value == "env" and not self._set_by_certificate.keys().isdisjoint(entry.words[1:]):
                 return True
             asked = ("ssl-verify-client", "ssl_client", "peerextlist")
-            return any(name in arguments for name in asked) or (self._fakes and named)
-        asks = name in {"sslrequire", "rewritecond", "if", "elseif"} and "ssl_client" in arguments
-        return asks and (entry.file, entry.line) not in self._telling
+            return any(map(entry.mentions, asked)) or (self._names_users_by_certificate and entry.value in USERS)
+        asks = entry.kind in {"sslrequire", "rewritecond", "if", "elseif"} and entry.mentions("ssl_client")
+        return asks and (entry.file, entry.line) not in self._without_decision
 
     @cached_property
-    def _telling(self) -> set[tuple[str, int]]:
-        """Where conditions about a certificate stand that decide about nobody: they only tell who came."""
-        return {(entry.file, entry.line) for level in self.levels for entry in telling(level, self.directives)}
+    def _without_decision(self) -> set[tuple[str, int]]:
+        """Where conditions about a certificate stand that admit and deny nobody: they only forward the identity."""
+        found = (entry for level in self.levels for entry in without_decision(level, self.directives))
+        return {(entry.file, entry.line) for entry in found}
 
     @cached_property
     def _set_by_certificate(self) -> dict[str, Directive]:
-        """The environment variables that are set where something is true of the client's certificate, and by what."""
-        asked = ("setenvif", "setenvifexpr", "setenvifnocase")
-        found = (entry for entry in self.directives if entry.name.lower() in asked)
-        return {
-            word.partition("=")[0]: entry
-            for entry in found
-            if "ssl_client" in entry.arguments.lower()
-            for word in entry.words()[1:]
-        }
+        """The environment variables that depend on the client's certificate, and the directive that sets each."""
+        setters = [entry for entry in self.directives if entry.kind in {"setenvif", "setenvifexpr", "setenvifnocase"}]
+        asking = (entry for entry in setters if entry.mentions("ssl_client"))
+        return {word.partition("=")[0]: entry for entry in asking for word in entry.words[1:]}
 
     @cached_property
-    def _fakes(self) -> bool:
+    def _names_users_by_certificate(self) -> bool:
         """Whether a user's name may stand for a certificate's subject, or for a part of it."""
-        names = (
-            "fakebasicauth" in entry.arguments.lower() or entry.name.lower() == "sslusername"
-            for entry in self.directives
-        )
-        return any(names)
+        return any(entry.kind == "sslusername" or entry.mentions("fakebasicauth") for entry in self.directives)
+
+    @cached_property
+    def rewrite_rules(self) -> list[Rule]:
+        """Every RewriteRule that is about it, with its conditions."""
+        bodies = [level.body for level in self.levels] + [entry.body for entry in self.directives if entry.body]
+        return [rule for body in bodies for rule in rules(body)]
 
     @cached_property
     def directives(self) -> list[Directive]:
         """Every directive that is about it, and about no other virtual host."""
-        bodies = (entry for level in self.levels for entry in level.body if entry.name.lower() != "virtualhost")
+        bodies = (entry for level in self.levels for entry in level.body if entry.kind != "virtualhost")
         return [part for entry in bodies for part in (entry, *walk(entry))]
 
 
@@ -354,7 +347,7 @@ def _without_dots(content: str) -> str:
 
 
 def _at_which(content: str, led: list[tuple[str, str]]) -> Iterator[str]:
-    """Yield the paths that lead to this content; `led` are where each way begins and to what it leads."""
+    """Yield the paths that serve this content; `led` are the start of each mapping and what that serves."""
     for prefix, target in led:
         if below(content, target.rstrip("/") or "/"):
             yield join(prefix, content[len(target.rstrip("/")) :])

@@ -118,7 +118,7 @@ def blamed_directive(result: Result) -> tuple[str, Directive]:
     if planned.expected.anyhow and not planned.case.expected.anyhow:
         return _NOBODY, guard.responsible("Require")
     documents = (entry for entry in guard.directives if entry.value == str(result.logged.status))
-    if result.logged.instead and (document := next((one for one in documents if one.name.lower() == _DOCUMENT), None)):
+    if result.logged.instead and (document := next((one for one in documents if one.kind == _DOCUMENT), None)):
         return _DOCUMENT, document
     if by_case := _by_case(result):
         return by_case
@@ -138,8 +138,8 @@ def blamed_directive(result: Result) -> tuple[str, Directive]:
 def _in_the_clear(guard: Guard) -> tuple[str, Directive]:
     """Return what answers without TLS."""
     sent = guard.redirect_to_tls
-    if sent and sent.name.lower().startswith("redirect") and guard.way and "proxypass" in guard.way.name.lower():
-        return _IN_THE_CLEAR, guard.way  # httpd maps it before mod_alias redirects.
+    if sent and sent.kind.startswith("redirect") and guard.mapping and "proxypass" in guard.mapping.kind:
+        return _IN_THE_CLEAR, guard.mapping  # httpd maps it before mod_alias redirects.
     return (_IN_PART, sent) if sent else (_IN_THE_CLEAR, guard.section)
 
 
@@ -148,7 +148,7 @@ def _rule(result: Result) -> Directive:
     if result.decided_by:
         return result.decided_by.directive
     guard = result.probe.site.guard
-    asking = [rule for rule in guard.rules if rule.name.lower() != "sslverifyclient"]
+    asking = [rule for rule in guard.rules if rule.kind != "sslverifyclient"]
     said = guard.responsible("Require")
     return said if said in asking or not asking else asking[-1]
 
@@ -178,7 +178,7 @@ def _by_case(result: Result) -> tuple[str, Directive] | None:
     if planned.case.family == "resumption" and result.verdict is Verdict.INTRUDER and result.logged.identity:
         return _RESUMED, guard.responsible("SSLVerifyClient")
     if planned.case.id == OVER_HTTP2 and result.observed.outcome is not Outcome.REFUSED_IN_HANDSHAKE:
-        denying = [rule for rule in guard.rules if "ssl-verify-client" in rule.arguments.lower()]
+        denying = [rule for rule in guard.rules if rule.mentions("ssl-verify-client")]
         locked_out = denying and result.verdict is Verdict.LOCKED_OUT
         return (_BY_CONNECTION, denying[-1]) if locked_out else ("Protocols", guard.responsible("Protocols"))
     return None
@@ -189,7 +189,7 @@ def _passed_on(planned: PlannedProbe, header: IdentityHeader) -> tuple[str, Dire
     leads to the backend there."""
     guard = planned.site.guard
     is_set = any(entry is header.directive for entry in guard.directives)
-    return identity_remedy(planned, header), header.directive if is_set else guard.way or guard.section
+    return identity_remedy(planned, header), header.directive if is_set else guard.mapping or guard.section
 
 
 _MOST_LINES = 3
@@ -221,7 +221,7 @@ def remedy(blamed: str, guard: Guard, depth: int | None) -> str:
     """Return what to write in the responsible directive's place; `depth` is the SSLVerifyDepth that suffices."""
     if blamed == "SSLVerifyClient" and guard.verify_client == "require" and not guard.in_handshake:
         return _TOO_LATE
-    if blamed == "RewriteCond" and guard.arguments("RewriteEngine") == ["on"]:
+    if blamed == "RewriteCond" and guard.arguments("RewriteEngine") == ("on",):
         return _ENGINE_IS_ON
     remedies = _REMEDIES | (_BY_HTTP_2 if guard.http2 else {})
     return remedies.get(blamed.lower(), "").format(depth=depth or guard.verify_depth + 1)

@@ -55,7 +55,7 @@ def _conditions(site: Site, free: Collection[Origin]) -> list[Condition]:
     """The conditions that look at variables of these origins. What sets a variable comes first: it decides, not the
     rule that asks for the variable."""
     depending = [one for one in site.decision.conditions if any(depends_on(one.formula, origin) for origin in free)]
-    return sorted(depending, key=lambda one: not one.directive.name.lower().startswith(_SETTERS))
+    return sorted(depending, key=lambda one: not one.directive.kind.startswith(_SETTERS))
 
 
 def _requests(site_values: SiteValues, free: Collection[Origin], formula: Formula) -> Iterator[RequestInput]:
@@ -89,7 +89,7 @@ def _responsible(site: Site, request: RequestInput, usual: Values, conditions: S
 
 def _address_header(site: Site) -> Directive | None:
     """The directive that names a header in which httpd believes a client's address (mod_remoteip)."""
-    return next((one for one in site.guard.directives if one.name.lower() == "remoteipheader"), None)
+    return next((one for one in site.guard.directives if one.kind == "remoteipheader"), None)
 
 
 def _forwarded(request: RequestInput, directive: Directive, believed: Directive | None) -> ChosenRequest | None:
@@ -98,5 +98,5 @@ def _forwarded(request: RequestInput, directive: Directive, believed: Directive 
         return ChosenRequest(request, directive)
     if not believed:
         return None
-    headers = (*request.headers, (believed.words()[0], request.address))
+    headers = (*request.headers, (believed.words[0], request.address))
     return ChosenRequest(replace(request, address="", headers=headers), believed)

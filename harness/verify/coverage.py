@@ -109,7 +109,7 @@ def coverage(shown: Iterable[Seen], query: Callable[[Site], Query]) -> tuple[Cov
 
 def _of_site(seen: Seen, query: Query) -> Iterator[Covered]:
     for condition in seen.site.decision.conditions:
-        if not _varies(condition) or condition.directive.name.lower() in _NOT_TRACED:
+        if not _varies(condition) or condition.directive.kind in _NOT_TRACED:
             continue
         true, false = seen.count(condition)
         why = _why(condition, seen.index, query, true=bool(true), false=bool(false))
@@ -146,7 +146,7 @@ def _varies(condition: Condition) -> bool:
 
 
 def _is_traced(condition: Condition, index: Index) -> bool:
-    return condition.directive.name.lower() not in _NOT_TRACED and condition not in index.twins
+    return condition.directive.kind not in _NOT_TRACED and condition not in index.twins
 
 
 def _differ_in(condition: Condition, admitted: _Request, refused: _Request) -> bool:

@@ -77,10 +77,10 @@ def public_sites(unauthenticated: Iterable[Result], places: Iterable[Site]) -> t
         apart = site.listener in guarded and (site.name, site.listener) not in hosts and not meant
         # An unintended bypass of the root's guard.
         on_purpose = site.guard.intentionally_public or site.guard.opening
-        around = (site.name, site.listener) in roots and site.guard.way is not None and not on_purpose
+        around = (site.name, site.listener) in roots and site.guard.mapping is not None and not on_purpose
         in_part = site.guard.partly_protected and not site.tls
         level = "warning" if apart or around or in_part or site.guard.bypassed_by else "note"
-        where = (site.guard.way if around else site.guard.bypassed_by) or site.guard.section
+        where = (site.guard.mapping if around else site.guard.bypassed_by) or site.guard.section
         found[site.id] = Finding(
             "exposure.open_to_all",
             level,
@@ -169,7 +169,7 @@ def untestable_grants(undecided_sites: Iterable[tuple[Site, Directive]]) -> tupl
 
 
 def _not_proven(rule: Directive) -> str:
-    if rule.name.lower() in {"require", "sslrequire"}:
+    if rule.kind in {"require", "sslrequire"}:
         return f"`{rule.name} {rule.arguments}` was never true without a certificate in this run. When it is,"
     # True may as well be what denies.
     return f"`{rule.name} {rule.arguments}` had only one result without a certificate in this run. With the other one,"

@@ -155,7 +155,7 @@ def _is_refused_by_other_rule(planned: PlannedProbe, seen: Observation, logged: 
         and (logged.identity == _serial(planned) or planned.site.guard.verify_client == "none")
         and logged.status in _BY_RULE
         and logged.reason is None
-        and all(rule.name.lower() == "sslverifyclient" for rule in planned.site.guard.rules)
+        and all(rule.kind == "sslverifyclient" for rule in planned.site.guard.rules)
     )
 
 

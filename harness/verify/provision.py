@@ -178,9 +178,9 @@ class Provisioner:
         everybody = everybody or TestPki(1, keys=self.keys).trusted()
         folders: dict[str, bytes] = {}
         for entry in walk(self.configuration):
-            if not entry.name.lower().startswith("ssl") or not entry.words():
+            if not entry.kind.startswith("ssl") or not entry.words:
                 continue
-            path = self.sandbox.absolute(entry.words()[0])
+            path = self.sandbox.absolute(entry.words[0])
             if entry.name.endswith("Path") and path != "/":
                 folders |= hashed(path, trust.get(path) or everybody, crls.get(path, []))
             elif entry.name.endswith("File") and not (path in servers and entry.name in _OF_SERVER):
@@ -190,8 +190,8 @@ class Provisioner:
 
     def _groups(self) -> dict[str, bytes]:
         """The files of groups for Diffie-Hellman: as in CONFIG, else a standard one."""
-        named = (entry for entry in walk(self.configuration) if entry.name.lower() == "sslopensslconfcmd")
-        paths = [self.sandbox.absolute(entry.words()[1]) for entry in named if entry.value == "dhparameters"]
+        named = (entry for entry in walk(self.configuration) if entry.kind == "sslopensslconfcmd")
+        paths = [self.sandbox.absolute(entry.words[1]) for entry in named if entry.value == "dhparameters"]
         return {path: self.sandbox.given(path) or _group() for path in paths}
 
     def answers(self, places: Iterable[Site]) -> dict[str, bytes]:
@@ -251,8 +251,8 @@ class Provisioner:
     def _pairs(self) -> Iterator[tuple[int, str, str | None]]:
         """Yield every server certificate and its key, and the how-manieth of its virtual host it is."""
         for level in (self.configuration, *self.configuration.find("VirtualHost")):
-            certificates = [entry.words()[0] for entry in level.find("SSLCertificateFile")]
-            keys = [entry.words()[0] for entry in level.find("SSLCertificateKeyFile")]
+            certificates = [entry.words[0] for entry in level.find("SSLCertificateFile")]
+            keys = [entry.words[0] for entry in level.find("SSLCertificateKeyFile")]
             for number, (certificate, key) in enumerate(zip_longest(certificates, keys)):
                 if certificate:
                     yield number, certificate, key
@@ -260,7 +260,7 @@ class Provisioner:
     def _kind(self, certificate: str, number: int) -> KeyType:
         """Choose a key that the configuration's cipher suites can use: as the user's own, else by their names."""
         own = certificates_in(self.sandbox.given(self.sandbox.absolute(certificate)))
-        suites = " ".join(entry.arguments for entry in walk(self.configuration) if entry.name == "SSLCipherSuite")
+        suites = " ".join(entry.arguments for entry in walk(self.configuration) if entry.kind == "sslciphersuite")
         only_rsa = "RSA" in suites.replace("ECDSA", "") and "ECDSA" not in suites
         if own:
             only_rsa = isinstance(own[0].public_key(), rsa.RSAPublicKey)

@@ -1,21 +1,18 @@
 """Which results does a run have, and why were controls refused?"""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from harness.httpd.conditions import flags
 from harness.httpd.layout import CoverageGap
 from harness.httpd.log import Log
+from harness.httpd.redirect import redirect
+from harness.httpd.rewrite_rule import rules
 from harness.outcome import Observation, Outcome, Verdict
 from harness.verify.backend_identity import judge_identities, unrecorded
 from harness.verify.judgement import Result, judge_all
 from harness.verify.plan import EACH_CONDITION
 from harness.verify.schedule import Schedule
 from harness.verify.tracing import Traces
-
-_BY_WORD = {"gone": "410"}
-"""The status that a Redirect may have a word for."""
 
 
 @dataclass(frozen=True)
@@ -72,8 +69,6 @@ def run_results(schedule: Schedule, observed: Mapping[str, Observation], log: Lo
 def _is_redirect(control: Result) -> bool:
     """Whether a redirect answers before any guard, also one with the status of an error."""
     status, directives = control.observed.status, control.probe.site.guard.directives
-    redirects = (entry for entry in directives if entry.name.lower().startswith("redirect"))
-    answers = {_BY_WORD.get(entry.value, entry.value) for entry in redirects}
-    for rule in (entry for entry in directives if entry.name.lower() == "rewriterule"):
-        answers |= {*re.findall(r"\bR=(\d+)", rule.arguments), *(["410"] if "G" in flags(rule) else [])}
-    return status is not None and (300 <= status < 400 or str(status) in answers)
+    answers = {found.status for found in map(redirect, directives) if found}
+    answers |= {rule.status for rule in rules(directives) if rule.status and "F" not in rule.flags}
+    return status is not None and (300 <= status < 400 or status in answers)

@@ -13,9 +13,9 @@ def server_as_authority(places: Iterable[Site], sandbox: Sandbox) -> Iterator[Fi
     seen: set[tuple[str, int]] = set()
     for site in places:
         entry, own = (site.guard.in_force.get(name) for name in ("sslcacertificatefile", "sslcertificatefile"))
-        if not (site.guard.requirement and entry and own and entry.words() and own.words()):
+        if not (site.guard.requirement and entry and own and entry.words and own.words):
             continue
-        is_same = sandbox.absolute(entry.words()[0]) == sandbox.absolute(own.words()[0])
+        is_same = sandbox.absolute(entry.words[0]) == sandbox.absolute(own.words[0])
         if not is_same or (entry.file, entry.line) in seen:
             continue
         seen.add((entry.file, entry.line))

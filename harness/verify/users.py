@@ -3,10 +3,10 @@
 `given` is what CONFIG holds of a file.
 """
 
-import re
 from collections.abc import Callable
 
 from harness.httpd.guard import Guard
+from harness.httpd.users import members
 from harness.httpd.variables import USER
 
 ANYBODY = "anon"
@@ -19,27 +19,14 @@ def stand_in(guard: Guard, given: _Given) -> str | None:
     that a rule or its group names, or any; None where CONFIG holds the file, or there is none."""
     if not guard.fake_basic_auth or not guard.has("AuthUserFile") or any(map(given, guard.arguments("AuthUserFile"))):
         return None
-    named = [name for rule in guard.rules if rule.name.lower() == "require" for name in rule.words()[1:]]
-    return next((name for name in (*named, *members(guard, given)) if name.startswith("/")), f"/CN={USER}")
+    named = [name for rule in guard.rules if rule.kind == "require" for name in rule.words[1:]]
+    listed = members(given, guard.arguments("AuthGroupFile"), groups(guard))
+    return next((name for name in (*named, *listed) if name.startswith("/")), f"/CN={USER}")
 
 
 def groups(guard: Guard) -> list[str]:
     """The groups that a user has to be in."""
-    by_group = (rule.words() for rule in guard.rules if rule.arguments.startswith("group "))
-    return [name for words in by_group for name in words[1:]]
-
-
-def members(guard: Guard, given: _Given) -> list[str]:
-    """Who is in any of these groups, as far as CONFIG says (`AuthGroupFile`)."""
-    wanted = groups(guard)
-    texts_of = (given(path).decode(errors="replace") for path in guard.arguments("AuthGroupFile"))
-    lines = (line.partition(":") for text in texts_of for line in text.splitlines())
-    return [
-        quoted or plain
-        for name, _, listed in lines
-        if name.strip() in wanted
-        for quoted, plain in re.findall(r'"([^"]*)"|(\S+)', listed)
-    ]
+    return [name for rule in guard.rules if rule.value == "group" for name in rule.words[1:]]
 
 
 def passwords(guard: Guard, given: _Given) -> tuple[str, ...]:

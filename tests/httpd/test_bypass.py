@@ -90,6 +90,39 @@ def test_an_expression_about_names_may_leave_out_others(expression: str, beside:
     assert {one.path for one in found("ProxyPass / http://app.example:1/", *guard) if one.guard.bypassed_by} == beside
 
 
+@pytest.mark.parametrize(
+    ("test", "beside"),
+    [
+        ("%{REQUEST_URI} =~ m#^/admin/[a-z]+#", {"/admin/", "/admin/1"}),
+        ("%{REQUEST_URI} =~ m#^/admin/#", {"/admin"}),
+        ("%{REQUEST_URI} in { '/admin/a', '/admin/b' }", {"/admin/a/x", "/admin/b/x"}),
+        ("%{REQUEST_URI} != '/'", set()),
+    ],
+)
+def test_so_may_a_condition_on_the_path(test: str, beside: set[str]) -> None:
+    guard = (f"<If \"{test} && %{{SSL_CLIENT_VERIFY}} != 'SUCCESS'\">", "Require all denied", "</If>")
+    assert {one.path for one in found("ProxyPass / http://app.example:1/", *guard) if one.guard.bypassed_by} == beside
+
+
+def test_an_expression_that_names_its_exceptions_leaves_out_nothing_by_mistake() -> None:
+    guard = location("^/(?!login).+", kind="LocationMatch")
+    assert not any(one.guard.bypassed_by for one in found("ProxyPass / http://app.example:1/", *guard))
+
+
+def test_every_path_that_a_condition_names_is_a_site() -> None:
+    test = "(%{REQUEST_URI} =~ m#^/a/# || %{REQUEST_URI} == '/b.html') && %{SSL_CLIENT_VERIFY} != 'SUCCESS'"
+    guarded = (one for one in found(f'<If "{test}">', "Require all denied", "</If>") if one.guard.requirement)
+    assert {one.path for one in guarded} == {"/a/", "/b.html"}
+
+
+@pytest.mark.parametrize("flags", ["[L]", "[last]", "[Last,NoCase]"])
+def test_a_flag_has_two_names(flags: str) -> None:
+    lines = (*PHP, "RewriteEngine on", rf"RewriteRule \.css$ - {flags}", *FORBIDDEN)
+    (site,) = (one for one in found(*lines) if one.guard.bypassed_by)
+    assert site.guard.bypassed_by
+    assert (site.guard.bypassed_by.name, site.guard.bypassed_by.line) == ("RewriteRule", 9)
+
+
 def test_what_is_served_by_its_name_in_small_letters_has_another() -> None:
     lines = ("RewriteMap lower int:tolower", "RewriteRule ^/(.*)$ /${lower:$1}", *location("/admin"))
     (site,) = (one for one in found(*lines) if one.guard.bypassed_by)

@@ -4,8 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from harness.httpd.conditions import cond_pattern, split_by_path, telling
+from harness.httpd.conditions import exceptions, split_by_path, without_decision
 from harness.httpd.directive import Directive, walk
+from harness.httpd.rewrite import condition_formula
+from harness.httpd.rewrite_rule import rules
 from harness.httpd.section import Section, sections
 
 VERIFIED = "%{SSL_CLIENT_VERIFY} != 'SUCCESS'"
@@ -23,7 +25,7 @@ def rewriting(*lines: str) -> list[Directive]:
 
 
 def only(*body: Directive) -> Section:
-    (section,) = sections(Directive("", "", "", 0, body))
+    (section,) = sections(body)
     return section
 
 
@@ -39,6 +41,9 @@ def only(*body: Directive) -> Section:
         ("%{REQUEST_URI} -strmatch '/reports/*.csv'", "/reports/a.csv", "/reports/a.txt"),
         ("%{REQUEST_URI} =~ m#^/admin/# && %{REQUEST_URI} !~ m#help#", "/admin/x", "/admin/help"),
         ("(%{REQUEST_URI} =~ m#^/a/# || %{REQUEST_URI} =~ m#^/b/#)", "/b/x", "/x"),
+        ("%{REQUEST_URI} in { '/a', '/b' }", "/b", "/c"),
+        ("!(%{REQUEST_URI} =~ m#^/a/# || %{REQUEST_URI} == '/b')", "/x", "/b"),
+        ("tolower(%{REQUEST_URI}) =~ m#^/admin/#", "/ADMIN/x", "/x"),
     ],
 )
 def test_an_if_is_about_the_paths_that_pass_its_tests(test: str, inside: str, outside: str) -> None:
@@ -47,7 +52,8 @@ def test_an_if_is_about_the_paths_that_pass_its_tests(test: str, inside: str, ou
     assert not section.covers(outside, "", None)
     assert section.covers(str(section.example()), "", None)
     asking, *_ = section.inner()
-    assert (asking.name, asking.arguments) == ("If", VERIFIED)
+    assert asking == section.entry
+    assert section.unconditional == ()
 
 
 @pytest.mark.parametrize(
@@ -55,7 +61,6 @@ def test_an_if_is_about_the_paths_that_pass_its_tests(test: str, inside: str, ou
     [
         VERIFIED,
         f"%{{REQUEST_URI}} =~ m#^/admin/# || {VERIFIED}",
-        f"%{{REQUEST_URI}} in {{ '/a', '/b' }} && {VERIFIED}",
     ],
 )
 def test_any_other_if_is_about_everything(text: str) -> None:
@@ -65,9 +70,30 @@ def test_any_other_if_is_about_everything(text: str) -> None:
 
 def test_an_else_is_about_the_other_paths() -> None:
     first, second = condition("%{REQUEST_URI} =~ m#^/a/#"), condition("%{REQUEST_URI} =~ m#^/b/#", "ElseIf")
-    _, otherwise, last = sections(Directive("", "", "", 0, (first, second, condition("", "Else"))))
+    _, otherwise, last = sections((first, second, condition("", "Else")))
     assert [otherwise.covers(path, "", None) for path in ("/a/", "/b/", "/c/")] == [False, True, False]
     assert [last.covers(path, "", None) for path in ("/a/", "/b/", "/c/")] == [False, False, True]
+
+
+def test_an_else_is_about_the_paths_that_no_earlier_condition_admits_at_all() -> None:
+    first = condition("%{REQUEST_URI} =~ m#^/a/# && %{REQUEST_URI} !~ m#help#")
+    _, otherwise = sections((first, condition("", "Else")))
+    assert [otherwise.covers(path, "", None) for path in ("/a/", "/a/help", "/b/")] == [False, True, True]
+
+
+def test_an_else_after_a_condition_on_more_than_the_path_is_about_everything() -> None:
+    body = (condition(f"%{{REQUEST_URI}} =~ m#^/a/# && {VERIFIED}"), condition("", "Else"))
+    everywhere, somewhere = split_by_path(body)
+    assert (everywhere, [one.entry for one in somewhere]) == (body[1:], [body[0]])
+
+
+def test_an_else_counts_at_all_its_places_only_where_the_path_alone_leads_to_it() -> None:
+    on_path = condition("%{REQUEST_URI} =~ m#^/a/#")
+    mixed = condition(f"%{{REQUEST_URI}} =~ m#^/b/# && {VERIFIED}", "ElseIf")
+    otherwise = condition("", "Else")
+    _, alone = sections((on_path, otherwise))
+    *_, after_mixed = sections((on_path, mixed, otherwise))
+    assert (alone.unconditional, after_mixed.unconditional) == ((DENIED,), ())
 
 
 @pytest.mark.parametrize(
@@ -76,6 +102,8 @@ def test_an_else_is_about_the_other_paths() -> None:
         (["RewriteCond %{REQUEST_URI} ^/admin/", "RewriteRule ^ - [F]"], "/admin/x", "/x"),
         (["RewriteCond %{REQUEST_URI} !^/help [NC]", "RewriteRule .* - [F]"], "/x", "/HELP"),
         (["RewriteCond %{REQUEST_URI} =/admin", "RewriteRule ^ - [F]"], "/admin", "/admin/x"),
+        (['RewriteCond expr "%{REQUEST_URI} =~ m#^/admin/#"', "RewriteRule ^ - [F]"], "/admin/x", "/x"),
+        (["RewriteCond %{REQUEST_URI} !^/help [NoCase]", "RewriteRule .* - [Forbidden]"], "/x", "/HELP"),
         (["RewriteRule ^/reports/ - [F]"], "/reports/x", "/x"),
         (["RewriteRule !^/help/ - [F]"], "/x", "/help/x"),
         (["RewriteRule ^admin/ - [F]"], "/admin/x", "/x"),
@@ -135,8 +163,8 @@ def test_what_a_condition_leaves_out_is_spared() -> None:
 
 
 def test_a_comparison_that_is_no_expression_leaves_out_no_path() -> None:
-    condition, *_ = rewriting("RewriteCond %{REQUEST_URI} !-f")
-    assert cond_pattern(condition) == ("(?!)", False)
+    (rule,) = rules(rewriting("RewriteCond %{REQUEST_URI} !-f", "RewriteRule ^ -"))
+    assert [*exceptions(condition_formula(rule, rule.conditions[0]))] == []
 
 
 SETS = "RewriteRule ^ - [E=VERIFIED:1]"
@@ -145,7 +173,7 @@ VERIFIED_BY_TLS = "RewriteCond %{SSL:SSL_CLIENT_VERIFY} =SUCCESS"
 
 def told(level: Directive, *beside: Directive) -> list[str]:
     whole = [*walk(level), *beside]
-    return [entry.name for entry in telling(level, whole)]
+    return [entry.name for entry in without_decision(level, whole)]
 
 
 def test_a_rule_that_only_sets_a_variable_decides_about_nobody() -> None:

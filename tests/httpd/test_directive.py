@@ -132,11 +132,11 @@ def test_a_section_in_which_nothing_stands_holds_nothing_else() -> None:
 
 
 def test_a_blank_after_a_backslash_parts_no_words() -> None:
-    assert Directive("RewriteCond", r"%{THE_REQUEST} ^GET\ / [NC]", "", 1).words() == [
+    assert Directive("RewriteCond", r"%{THE_REQUEST} ^GET\ / [NC]", "", 1).words == (
         "%{THE_REQUEST}",
         r"^GET\ /",
         "[NC]",
-    ]
+    )
 
 
 @pytest.mark.parametrize(

@@ -139,7 +139,7 @@ def test_files_are_those_of_the_content() -> None:
 
 def test_files_of_a_folder_come_after_files_of_every_folder() -> None:
     text = "<Directory /srv/a>\n<Files x>\n</Files>\n</Directory>\n<Directory /srv>\n<Files x>\n</Files>\n</Directory>"
-    found = merged([*sections(Directive("", "", FILE, 0, tuple(body(f"{text}\n<Files x>\n</Files>"))))])
+    found = merged([*sections(body(f"{text}\n<Files x>\n</Files>"))])
     assert [one.within and one.within.text for one in found if one.kind == "files"] == [None, "/srv", "/srv/a"]
 
 

@@ -248,7 +248,7 @@ def _seen(decision: Decision, trace: Trace) -> Iterator[tuple[Condition, bool]]:
     """Yield the conditions that the log of a request shows, with their values. A user may not be known yet."""
     for condition, value in Index(decision.conditions, Places({})).evaluated(trace).items():
         kind = condition.directive.arguments.lower().removeprefix("not ").split(" ")[0]
-        of_user = condition.directive.name.lower() == "require" and kind in OF_USERS
+        of_user = condition.directive.kind == "require" and kind in OF_USERS
         if condition.is_asked_once and (value or not of_user):
             yield condition, value
 

@@ -110,7 +110,7 @@ class BatchServer:
             int(next(entry.find("ServerName")).arguments.removeprefix("r")): entry
             for entry in whole.find("VirtualHost")
         }
-        main = Directive("", "", "", 0, tuple(one for one in whole.body if one.name.lower() != "virtualhost"))
+        main = Directive("", "", "", 0, tuple(one for one in whole.body if one.kind != "virtualhost"))
         return Batch(main, hosts, refused)
 
     def _refusal(self, rules: Sequence[str], without: Collection[int]) -> tuple[int, str] | None:
