@@ -113,29 +113,20 @@ def _of_rule(rule: Rule) -> PathCondition | None:
     if not any(one.directive.mentions("ssl_client") for one in rule.conditions):
         return None
     path, others = [_path_of(rule)], []
-    for group in or_groups(rule.conditions):
-        # An OR that nothing follows is always true.
-        formula = TRUE if group[-1].joined_by_or else any_of(condition_formula(rule, one) for one in group)
-        if is_about_path(formula):
-            path.append(formula)
-        else:
-            others += [one.directive for one in group]
+    group: list[Condition] = []
+    for condition in rule.conditions:
+        group.append(condition)
+        if not condition.joined_by_or:
+            formula = any_of(condition_formula(rule, one) for one in group)
+            path += [formula] if is_about_path(formula) else []
+            others += [] if is_about_path(formula) else [one.directive for one in group]
+            group = []
+    # An OR that nothing follows is always true.
+    others += [one.directive for one in group]
     if (found := all_of(path)) == TRUE:
         return None
     conditions = tuple(one.directive for one in rule.conditions)
     return PathCondition(rule.directive, found, (*others, rule.directive), conditions=conditions)
-
-
-def or_groups(conditions: Iterable[Condition]) -> Iterator[list[Condition]]:
-    """Yield the conditions of a RewriteRule in groups: those that `OR` joins, of which one is enough."""
-    group: list[Condition] = []
-    for condition in conditions:
-        group.append(condition)
-        if not condition.joined_by_or:
-            yield group
-            group = []
-    if group:
-        yield group
 
 
 def _path_of(rule: Rule) -> Formula:
