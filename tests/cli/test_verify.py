@@ -104,7 +104,7 @@ def test_nothing_is_left_behind_by_a_run() -> None:
 
 
 def test_nothing_is_left_behind_where_the_container_started_in_vain() -> None:
-    with started("verify", "-k", "no_such_case") as running:
+    with started("verify", "--reference", "-k", "no_such_case") as running:
         output, errors = running.communicate(timeout=PATIENCE)
     assert (running.returncode, "No case matches" in errors) == (2, True), output + errors
     assert left_behind(running.pid) == []
