@@ -9,7 +9,7 @@ help: ## List the verbs
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 verify: $(READY) ## Prove which clients the reference deployment admits
-	@$(BIN)/mtls-harness verify $(ARGS)
+	@$(BIN)/mtls-harness verify --reference $(ARGS)
 
 up: $(READY) ## Start the reference deployment, with its own PKI in pki/
 	@$(BIN)/python -m harness.deployment up

@@ -1,5 +1,18 @@
-"""`python -m harness` is `mtls-harness`."""
+"""`mtls-harness`, also as `python -m harness`."""
 
-from harness.cli import main
+import sys
 
-main(prog_name="mtls-harness")
+
+def main() -> None:
+    """Run the command line. Ctrl-C while it is still imported is no verdict, as it is later."""
+    try:
+        from harness.cli import main as command
+
+        command(prog_name="mtls-harness")
+    except KeyboardInterrupt:
+        sys.stderr.write("No verdict. Interrupted.\n")
+        sys.exit(3)
+
+
+if __name__ == "__main__":
+    main()

@@ -16,7 +16,8 @@ import pytest
 if TYPE_CHECKING:
     from harness.cases import Case
 
-_CONFIG = "the configuration that the mtls_* fixtures verify, relative to the root folder"
+_CONFIG = "the configuration that the mtls_* fixtures verify; in an ini file relative to that file's folder"
+_STRICT = "whether warnings count as errors (true or false)"
 _IMAGE = "the image that its httpd runs in, instead of mtls-harness's own"
 _NAME = "mtls-report.json"
 
@@ -30,22 +31,46 @@ class MtlsResult:
     expected: str
     outcome: str
     verdict: str
+    level: str | None
     alert: str | None
     status: int | None
 
+    def __str__(self) -> str:
+        seen = f"alert {self.alert}" if self.alert else f"status {self.status}" if self.status else ""
+        return f"{self.outcome} over TLS {self.tls}{f' ({seen})' if seen else ''}"
+
 
 @dataclass(frozen=True)
+class MtlsAnswer:
+    """Yes or no, and the evidence: what pytest shows where an `assert` fails."""
+
+    holds: bool
+    evidence: str
+
+    def __bool__(self) -> bool:
+        return self.holds
+
+    def __repr__(self) -> str:
+        return f"<{self.holds}: {self.evidence}>"
+
+
+@dataclass(frozen=True, repr=False)
 class MtlsSite:
     """One tested site: its guard in the report's form, and its results by case id."""
 
     url: str
     guard: Mapping[str, Any]
     results: Mapping[str, Sequence[MtlsResult]]
+    findings: Sequence[Mapping[str, Any]] = ()
+    strict: bool = False
 
     def __str__(self) -> str:
         return self.url
 
-    def admits(self, case: "str | Case", tls: str | None = None) -> bool:
+    def __repr__(self) -> str:
+        return f"<site {self.url}>"
+
+    def admits(self, case: "str | Case", tls: str | None = None) -> MtlsAnswer:
         """Whether this kind of client is admitted, over one TLS version or over all tested versions.
 
         The test fails at once without a clear answer: the case was not tested here, the probe was inconclusive, or the
@@ -58,11 +83,24 @@ class MtlsSite:
         if len(set(outcomes.values())) > 1:
             pytest.fail(f"{self.url} treats {asked[0].case} differently: {self._told(asked)}. Name the version: tls=…",
                         pytrace=False)  # fmt: skip
-        return outcomes[asked[0].tls]
+        return self._answer(asked, outcomes[asked[0].tls])
 
-    def as_expected(self, case: "str | Case", tls: str | None = None) -> bool:
-        """Whether the outcome is the case's, and a refusal has the case's own reason as well, over each version."""
-        return all(one.verdict == "as-expected" for one in self._asked(case, tls))
+    def as_expected(self, case: "str | Case", tls: str | None = None) -> MtlsAnswer:
+        """Whether nothing about this case fails the verification: the same answer as that of the command.
+
+        Warnings and notes do not fail it, nor what the policy accepts; with `mtls_strict`, warnings do.
+        """
+        asked = self._asked(case, tls)
+        return self._answer(asked, not any(self._fails(one) for one in asked))
+
+    def _fails(self, one: MtlsResult) -> bool:
+        counts = one.level == "error" or (self.strict and one.level == "warning")
+        return one.verdict == "inconclusive" or (counts and any(one.case in found["cases"] for found in self.findings))
+
+    def _answer(self, asked: Sequence[MtlsResult], holds: bool) -> MtlsAnswer:
+        about = [found for found in self.findings if asked[0].case in found["cases"]]
+        told = "".join(f"\n{found['message']}\n{_place(found)}{found['remedy']}" for found in about)
+        return MtlsAnswer(holds, f"{self.url} {asked[0].case}: {self._told(asked)}{told}")
 
     def _asked(self, case: "str | Case", tls: str | None) -> Sequence[MtlsResult]:
         name = case if isinstance(case, str) else case.id
@@ -73,14 +111,21 @@ class MtlsSite:
 
     @staticmethod
     def _told(results: Sequence[MtlsResult]) -> str:
-        return ", ".join(f"{one.outcome} over TLS {one.tls}" for one in results)
+        return ", ".join(map(str, results))
+
+
+class MtlsVerdict(str):
+    """The verdict, a string; pytest shows the findings where it is not the one that a test wants."""
+
+    __slots__ = ("findings",)
+    findings: list[str]
 
 
 @dataclass(frozen=True)
 class MtlsRun:
     """A finished verification: `verdict` is "pass", "fail" or "inconclusive", `report` all of the JSON report."""
 
-    verdict: str
+    verdict: MtlsVerdict
     sites: Sequence[MtlsSite]
     findings: Sequence[Mapping[str, Any]]
     report: Mapping[str, Any]
@@ -93,6 +138,10 @@ class MtlsRun:
         pytest.fail(f"There is no site {url}. There are: {', '.join(map(str, self.sites))}", pytrace=False)
 
 
+def _place(finding: Mapping[str, Any]) -> str:
+    return f"{finding['file']}:{finding['line']}: " if finding["file"] else ""
+
+
 _RUN = pytest.StashKey[MtlsRun]()
 
 
@@ -102,6 +151,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     for name, text in {"mtls_config": _CONFIG, "mtls_image": _IMAGE}.items():
         parser.addini(name, text, default="")
         group.addoption(f"--{name.replace('_', '-')}", dest=name, metavar="NAME", help=text)
+    parser.addini("mtls_strict", _STRICT, type="bool", default=False)
+    group.addoption("--mtls-strict", dest="mtls_strict", action="store_true", help=_STRICT)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Resolve --mtls-config from the folder where pytest was started; the workers of pytest-xdist get it so."""
+    if config.option.mtls_config:
+        config.option.mtls_config = str(config.invocation_params.dir / config.option.mtls_config)
+
+
+def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str] | None:
+    """Show the findings where a test compares the verdict."""
+    if not isinstance(left, MtlsVerdict):
+        return None
+    return [f"{str(left)!r} {op} {right!r}", *left.findings]
 
 
 @pytest.fixture(scope="session")
@@ -145,7 +209,11 @@ def _run(config: pytest.Config) -> MtlsRun:
         report = _shared(config) if hasattr(config, "workerinput") else _verify(config)
         if trouble := report.get("trouble"):
             raise pytest.Collector.CollectError(trouble)
-        config.stash[_RUN] = MtlsRun(report["verdict"], [*_sites(report)], report["findings"], report)
+        verdict = MtlsVerdict(report["verdict"])
+        verdict.findings = [
+            f"{one['level']} {_place(one)}{one['message']} {one['remedy']}" for one in report["findings"]
+        ]
+        config.stash[_RUN] = MtlsRun(verdict, [*_sites(report, _strict(config))], report["findings"], report)
     return config.stash[_RUN]
 
 
@@ -174,16 +242,21 @@ def _verify(config: pytest.Config) -> dict[str, Any]:
     path, image = (config.getoption(name) or config.getini(name) for name in ("mtls_config", "mtls_image"))
     if not path:
         return {"trouble": "Which configuration? Set mtls_config in pytest's ini file, or give --mtls-config."}
+    folder = config.inipath.parent if config.inipath else config.rootpath
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # What a library of ours warns of is not about the user's tests.
-            run = verify(Target.from_path(config.rootpath / path), of_image=image or None)
+            run = verify(Target.from_path(folder / path), of_image=image or None)
     except (ConfigurationError, NothingToDoError, ServerError) as error:
         return {"trouble": f"mtls_config: {error}"}
-    return {"trouble": f"No verdict. {run.trouble}"} if run.trouble else as_data(run)
+    return {"trouble": f"No verdict. {run.trouble}"} if run.trouble else as_data(run, strict=_strict(config))
 
 
-def _sites(report: Mapping[str, Any]) -> Iterator[MtlsSite]:
+def _strict(config: pytest.Config) -> bool:
+    return bool(config.getoption("mtls_strict") or config.getini("mtls_strict"))
+
+
+def _sites(report: Mapping[str, Any], strict: bool) -> Iterator[MtlsSite]:
     for site in report["sites"]:
         results: dict[str, list[MtlsResult]] = {}
         for entry in report["results"]:
@@ -191,4 +264,5 @@ def _sites(report: Mapping[str, Any]) -> Iterator[MtlsSite]:
                 known = {name: entry[name] for name in MtlsResult.__dataclass_fields__}
                 results.setdefault(entry["case"], []).append(MtlsResult(**known))
         if results:
-            yield MtlsSite(site["url"], site["guard"], results)
+            findings = [one for one in report["findings"] if site["id"] in one["sites"] and one["accepted"] is None]
+            yield MtlsSite(site["url"], site["guard"], results, findings, strict)

@@ -1,4 +1,5 @@
-"""Which parts of the documents are generated? The page of the cases, and the pictures of real runs.
+"""Which parts of the documents are generated? The page of the cases, one for each kind of finding, and the pictures of
+real runs.
 
 A hook of mkdocs.
 """
@@ -7,6 +8,7 @@ import itertools
 import re
 import sys
 from collections.abc import Iterator
+from html import escape
 from itertools import groupby
 from pathlib import Path
 
@@ -15,6 +17,8 @@ from mkdocs.structure.files import File, Files
 
 from harness.cases import Case, catalogue
 from harness.outcome import Reason
+from harness.report.help import explanation
+from harness.verify.finding_kind import kinds
 
 PICTURES = Path("build/pictures")
 
@@ -22,6 +26,9 @@ PICTURES = Path("build/pictures")
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the generated files to the site."""
     files.append(File.generated(config, "cases.md", content="\n".join(_lines())))
+    files.append(File.generated(config, "findings.md", content="\n".join(_list_of_findings())))
+    for finding in kinds():
+        files.append(File.generated(config, f"findings/{finding}.md", content="\n".join(_finding(finding))))
     for picture in sorted(PICTURES.glob("*.png")):
         files.append(File.generated(config, f"pictures/{picture.name}", abs_src_path=str(picture.resolve())))
     return files
@@ -47,6 +54,27 @@ def _lines() -> Iterator[str]:
         yield f"\n## {family}\n{_question(family)}"
         for case in members:
             yield f"\n### `{case.id}` {{ #{case.id} }}\n{case.text}\n\n{_expected(case)}"
+
+
+def _list_of_findings() -> Iterator[str]:
+    yield "# The findings"
+    yield "Every finding has an id. `mtls-harness findings ID` prints the same page.\n"
+    yield "| id | what happened |\n| --- | --- |"
+    for finding, kind in kinds().items():
+        yield f"| [`{finding}`](findings/{finding}.md) | {_escaped(kind.what)} |"
+
+
+def _finding(finding: str) -> Iterator[str]:
+    family = finding.partition(".")[0]
+    yield f"# `{finding}`"
+    yield _escaped(explanation(finding, markdown=True))
+    if any(case.family == family for case in catalogue()):
+        yield f"\n[The cases of the family `{family}`](../cases.md#{family})"
+
+
+def _escaped(text: str) -> str:
+    """Text in which `<Directory>` is no HTML; code is shown as it is."""
+    return "`".join(part if number % 2 else escape(part) for number, part in enumerate(text.split("`")))
 
 
 def _question(family: str) -> str:

@@ -1,8 +1,11 @@
 """The command line."""
 
 from importlib import import_module
+from typing import Any
 
 import click
+
+from harness.cli.ending import no_traceback
 
 _COMMANDS = {
     "cases": "List the catalogue, or show one case in full.",
@@ -10,6 +13,7 @@ _COMMANDS = {
     "compare": "Show which clients NEW admits that OLD refuses, and which it no longer admits.",
     "demo": "Visit the reference deployment with a real browser, and show which clients are admitted.",
     "explain": "Explain why a client is refused, or until when it is admitted, by files alone: no server, no Docker.",
+    "findings": "List the kinds of finding, or explain one in full.",
     "pki": "Manage a certificate authority: issue, revoke, export.",
     "verify": "Prove which clients CONFIG admits, and which it refuses.",
 }
@@ -18,6 +22,10 @@ _COMMANDS = {
 
 class _Commands(click.Group):
     """Imports a command only when it is used: all of them together take half a second."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with no_traceback():
+            return super().invoke(ctx)
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's interface
         return [*_COMMANDS]

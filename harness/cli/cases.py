@@ -1,5 +1,8 @@
 """`mtls-harness cases`: the catalogue."""
 
+import difflib
+from collections.abc import Iterable
+
 import click
 
 from harness.cases import Case, catalogue
@@ -18,7 +21,13 @@ def cases(case_id: str | None) -> None:
     elif case_id in known:
         click.echo(_in_full(known[case_id]))
     else:
-        raise click.UsageError(f"No case has the id {case_id!r}. `mtls-harness cases` lists all cases.")
+        raise click.UsageError(f"No case has the id {case_id!r}.{suggestion(case_id, known, 'cases')}")
+
+
+def suggestion(name: str, known: Iterable[str], command: str) -> str:
+    """Suggest a similar name; else the command that lists all."""
+    near = difflib.get_close_matches(name, [*known], 1)
+    return f" Did you mean `{near[0]}`?" if near else f" `mtls-harness {command}` lists all {command}."
 
 
 def _in_full(case: Case) -> str:

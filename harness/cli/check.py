@@ -6,7 +6,7 @@ import textwrap
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import click
 from rich.console import Console
@@ -17,13 +17,14 @@ from harness.check.files import check as check_files
 from harness.check.meaning import FILES
 from harness.cli.client_file import client_of
 from harness.cli.ending import EXIT, no_traceback
+from harness.cli.output import report_option
 from harness.cli.terminal import console_for
 from harness.pki.examination import Fact
 from harness.pki.profile import called
+from harness.report.file import STDOUT, write
 
 _PATH = click.Path(path_type=Path)
 _FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
-_REPORT = click.File("w", encoding="utf-8", lazy=False)
 _STYLES = {"error": "bold red", "warning": "yellow", "note": "cyan"}
 _VERDICTS = {"pass": "bold green", "fail": "bold red", "inconclusive": "bold magenta"}
 
@@ -40,12 +41,7 @@ _VERDICTS = {"pass": "bold green", "fail": "bold red", "inconclusive": "bold mag
 @click.option(
     "--password-file", type=_PATH, metavar="FILE", help="File with the password of --client (or set MTLS_PASSWORD)."
 )
-@click.option(
-    "--json",
-    "json_file",
-    type=click.File("w", encoding="utf-8", lazy=False),
-    help="Write the result as JSON (- is stdout).",
-)
+@report_option("json", "Write the result as JSON")
 @click.option("--strict", is_flag=True, help="Count warnings as errors.")
 @click.option("--no-color", is_flag=True, help="No colours; also with NO_COLOR, CI=true or a pipe.")
 def check(
@@ -53,7 +49,7 @@ def check(
     client: Path | None,
     pki: Path | None,
     password_file: Path | None,
-    json_file: TextIO | None,
+    json_file: Path | None,
     strict: bool,
     no_color: bool,
 ) -> None:
@@ -69,10 +65,10 @@ def check(
         found = check_files(files, shown, pki, datetime.now(UTC))
     strictly = strict and found.verdict == "pass" and any(one.level == "warning" for one in found.facts)
     verdict = "fail" if strictly else found.verdict
-    console = console_for(no_color=no_color, aside=json_file is not None and json_file.name == "<stdout>")
+    console = console_for(no_color=no_color, aside=json_file == STDOUT)
     _show(found, verdict, called(shown.certificate.value) if shown else "", console)
     if json_file:
-        json_file.write(json.dumps(_data(found, verdict), indent=2, ensure_ascii=False) + "\n")
+        write(json_file, json.dumps(_data(found, verdict), indent=2, ensure_ascii=False) + "\n")
     sys.exit(EXIT[verdict])
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from harness.cli.difference import show
-from harness.cli.ending import EXIT, no_traceback
+from harness.cli.ending import EXIT
 from harness.cli.terminal import console_for, progress_on
 from harness.verify import Target
 from harness.verify.diff import compare as compare_configurations
@@ -25,7 +25,7 @@ def compare(old: Path, new: Path, image: str | None, jobs: int, no_color: bool) 
     """
     console = console_for(no_color=no_color)
     subjects = (Target.from_path(old), Target.from_path(new))
-    with no_traceback(), progress_on(console) as progress:
+    with progress_on(console) as progress:
         found = compare_configurations(*subjects, of_image=image, jobs=jobs, progress=progress)
     show(found, console)
     sys.exit(EXIT[found.verdict()])

@@ -1,9 +1,7 @@
 """`mtls-harness demo`: the reference deployment in a real browser."""
 
-import os
 import sys
 from pathlib import Path
-from typing import TextIO
 
 import click
 from rich.console import Console
@@ -11,17 +9,18 @@ from rich.markup import escape
 from rich.padding import Padding
 
 from harness import demo as shown
-from harness.cli.ending import EXIT, no_traceback
+from harness.cli.ending import EXIT
+from harness.cli.output import report_option
 from harness.cli.pki import options
 from harness.cli.pki.secret import ask, secret
+from harness.cli.terminal import console_for
 from harness.demo.browser import Name
 from harness.demo.clients import Clients, from_file
 from harness.demo.page import CLOSING, render
 from harness.demo.scene import SCENES, Scene
 from harness.outcome import Verdict
 from harness.pki.files import PkiError
-
-_REPORT = click.File("w", encoding="utf-8", lazy=False)
+from harness.report.file import STDOUT, write
 
 
 @click.command()
@@ -35,9 +34,7 @@ _REPORT = click.File("w", encoding="utf-8", lazy=False)
     "--password-file", type=options.EXISTING, help="File with the password of --pfx (or set MTLS_EXPORT_PASSWORD)."
 )
 @options.in_folder
-@click.option(
-    "--html", "html_file", type=_REPORT, help="Write the tour with its pictures as one HTML page (- is stdout)."
-)
+@report_option("html", "Write the tour with its pictures as one HTML page")
 @click.option("--no-color", is_flag=True, help="No colours; also with NO_COLOR, CI=true or a pipe.")
 def demo(
     browser: Name,
@@ -46,7 +43,7 @@ def demo(
     pfx: Path | None,
     password_file: Path | None,
     folder: Path,
-    html_file: TextIO | None,
+    html_file: Path | None,
     no_color: bool,
 ) -> None:
     """Visit the reference deployment with a real browser, and show which clients are admitted.
@@ -55,25 +52,21 @@ def demo(
     """
     if port is not None and not watch:
         raise click.UsageError("--port is the port of --watch: use both.")
-    plain = no_color or bool(os.environ.get("NO_COLOR")) or os.environ.get("CI") == "true"
-    console = Console(no_color=plain, highlight=False, stderr=html_file is not None and html_file.name == "<stdout>")
-    with no_traceback():
-        clients = _own(pfx, password_file, folder) if pfx else None
-        if watch:
-            _watch(console, browser, port or 0, clients)
-            return
-        scenes = shown.own_certificate(pfx.stem) if pfx else SCENES
-        console.print("Preparing the tour. The first time takes a minute or two.", style="dim")
-        tour = shown.tour(browser, _narrator(console), clients=clients, scenes=scenes)
-        console.print()
-        for number, visit in enumerate(tour.visits, 1):
-            good = visit.verdict is Verdict.AS_EXPECTED
-            console.print(
-                f"{'✓' if good else '✗'} {number}. {visit.scene.title}", style="green" if good else "bold red"
-            )
-        console.print(f"{tour.verdict.upper()}: {CLOSING[tour.verdict]} {tour.seconds:.1f} s.", style="bold")
-        if html_file:
-            html_file.write(render(tour))
+    console = console_for(no_color=no_color, aside=html_file == STDOUT)
+    clients = _own(pfx, password_file, folder) if pfx else None
+    if watch:
+        _watch(console, browser, port or 0, clients)
+        return
+    scenes = shown.own_certificate(pfx.stem) if pfx else SCENES
+    console.print("Preparing the tour. The first time takes a minute or two.", style="dim")
+    tour = shown.tour(browser, _narrator(console), clients=clients, scenes=scenes)
+    console.print()
+    for number, visit in enumerate(tour.visits, 1):
+        good = visit.verdict is Verdict.AS_EXPECTED
+        console.print(f"{'✓' if good else '✗'} {number}. {visit.scene.title}", style="green" if good else "bold red")
+    console.print(f"{tour.verdict.upper()}: {CLOSING[tour.verdict]} {tour.seconds:.1f} s.", style="bold")
+    if html_file:
+        write(html_file, render(tour))
     sys.exit(EXIT[tour.verdict])
 
 

@@ -1,6 +1,8 @@
 """The message and exit code at the end of a command."""
 
 import contextlib
+import errno
+import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -10,6 +12,8 @@ import click
 EXIT = {"pass": 0, "fail": 1, "inconclusive": 3}
 """The exit code of each verdict."""
 _NO_VERDICT = 3
+_STREAM_FAILED = {errno.ENOSPC, errno.EPIPE, errno.EIO, errno.EDQUOT, errno.EFBIG}
+"""What the system says of an output that takes no more."""
 
 
 @contextlib.contextmanager
@@ -20,6 +24,13 @@ def no_traceback() -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         click.echo("No verdict. Interrupted. All containers of the run are removed.", err=True)
+        sys.exit(_NO_VERDICT)
+    except OSError as error:
+        if error.filename is not None or error.errno not in _STREAM_FAILED:
+            raise
+        # What is still buffered would fail again at the end of the process.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        click.echo(f"No verdict. Standard output cannot be written: {error.strerror}.", err=True)
         sys.exit(_NO_VERDICT)
     except Exception as error:
         message, code = _told(error)
@@ -32,16 +43,18 @@ def _told(error: Exception) -> tuple[str, int]:
     from harness.engine import ServerError
     from harness.httpd.layout import ConfigurationError
     from harness.pki.files import PkiError
+    from harness.report.baseline import BaselineError
+    from harness.report.file import ReportError
     from harness.verify.plan import NothingToDoError
     from harness.verify.policy import PolicyError
 
     match error:
-        case NothingToDoError() | PkiError():
+        case NothingToDoError() | PkiError() | BaselineError():
             raise click.UsageError(str(error)) from None
         case PolicyError():
             return f"The policy cannot be used.\n{error}", 2
         case ConfigurationError():
             return f"The configuration cannot be used.\n{error}", 2
-        case ServerError():
+        case ServerError() | ReportError():
             return f"No verdict. {error}", _NO_VERDICT
     raise error

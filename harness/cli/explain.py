@@ -4,12 +4,13 @@ import json
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import click
 
 from harness.cli.client_file import client_of
 from harness.cli.ending import no_traceback
+from harness.cli.output import report_option
 from harness.explain.client import Explanation
 from harness.explain.client import explain as explain_client
 from harness.explain.server_version import ServerVersion
@@ -17,9 +18,9 @@ from harness.pki.contents import Form, load, read
 from harness.pki.files import PkiError
 from harness.pki.path import Condition, Revocation, Trust
 from harness.pki.profile import called
+from harness.report.file import STDOUT, write
 
 _PATH = click.Path(path_type=Path)
-_REPORT = click.File("w", encoding="utf-8", lazy=False)
 _MODES = click.Choice([str(one) for one in Revocation])
 _EXIT = {True: 0, False: 1, None: 3}
 _MARKS = {True: "ok ", False: "NO ", None: "?  "}
@@ -36,7 +37,7 @@ _MARKS = {True: "ok ", False: "NO ", None: "?  "}
 @click.option("--revocation", type=_MODES, help="SSLCARevocationCheck; by default chain if there is a --crl.")
 @click.option("--depth", type=click.IntRange(0, 100), default=1, show_default=True, help="SSLVerifyDepth.")
 @click.option("--server-version", metavar="TEXT", help="As in its header: Apache/2.4.62 (Debian) OpenSSL/3.0.15")
-@click.option("--json", "json_file", type=_REPORT, help="Write the result as JSON (- is stdout).")
+@report_option("json", "Write the result as JSON")
 def explain(
     client: Path,
     key: Path | None,
@@ -46,7 +47,7 @@ def explain(
     revocation: str | None,
     depth: int,
     server_version: str | None,
-    json_file: TextIO | None,
+    json_file: Path | None,
 ) -> None:
     """Explain why a client is refused, or until when it is admitted, by files alone: no server, no Docker.
 
@@ -59,10 +60,10 @@ def explain(
         mode = Revocation(revocation) if revocation else Revocation.CHAIN if crl else Revocation.NONE
         trust = Trust(authorities, crls, depth, mode, level=version.level, sha1=version.sha1_bits)
         found = explain_client(client_of(client, key, password_file), trust, version, datetime.now(UTC))
-    if not (json_file and json_file.name == "<stdout>"):
+    if json_file != STDOUT:
         _show(found)
     if json_file:
-        json_file.write(json.dumps(_data(found), indent=2, ensure_ascii=False) + "\n")
+        write(json_file, json.dumps(_data(found), indent=2, ensure_ascii=False) + "\n")
     sys.exit(_EXIT[found.admitted])
 
 

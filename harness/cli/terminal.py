@@ -1,6 +1,7 @@
 """What does a command print on, and how does it show how far it is?"""
 
 import contextlib
+import errno
 import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -11,18 +12,25 @@ if TYPE_CHECKING:
     from harness.verify.progress import Progress as Told
 
 
-def console_for(*, no_color: bool, silent: bool = False, aside: bool = False) -> Console:
+def console_for(*, no_color: bool, aside: bool = False) -> Console:
     """The terminal, without colours on request, with NO_COLOR or in CI; `aside` is stderr."""
     plain = no_color or bool(os.environ.get("NO_COLOR")) or os.environ.get("CI") == "true"
-    return Console(no_color=plain, highlight=False, quiet=silent, stderr=aside)
+    return _Terminal(no_color=plain, highlight=False, stderr=aside)
+
+
+class _Terminal(Console):
+    """A console whose reader may go away (`| head`): that is an error like a full disk, not exit code 1."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
 
 
 @contextlib.contextmanager
-def progress_on(console: Console) -> Iterator["Told"]:
+def progress_on(console: Console, *, silent: bool = False) -> Iterator["Told"]:
     """A bar that tells the step and how much of it is done, where colours and a terminal are."""
     from harness.verify.progress import quiet
 
-    if console.no_color or console.quiet or not console.is_terminal:
+    if silent or console.no_color or not console.is_terminal:
         yield quiet
         return
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn

@@ -1,9 +1,8 @@
 """What does `mtls-harness verify` do with its options?"""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
-from harness.cli import record as recording
 from harness.cli.ending import EXIT
 from harness.cli.expression import matcher
 from harness.cli.terminal import console_for, progress_on
@@ -11,7 +10,10 @@ from harness.httpd.supplied import Supplied
 from harness.outcome import TLS_VERSIONS, Tls
 from harness.pki.template import client_like
 from harness.report import FORMATS
-from harness.report.table import show
+from harness.report import baseline as known_findings
+from harness.report import record as recording
+from harness.report.file import STDOUT, write
+from harness.report.terminal import Detail, show
 from harness.verify import NO_POLICY, REFERENCE, Target, verify
 from harness.verify.policy import read as read_policy
 
@@ -31,12 +33,10 @@ def run(
     tls: Tls | None,
     jobs: int,
     seed: int | None,
-    json_file: TextIO | None,
-    junit_file: TextIO | None,
-    sarif_file: TextIO | None,
-    html_file: TextIO | None,
+    files: dict[str, Path],
     like: Path | None,
     pki: Path | None,
+    baseline: Path | None,
     record: Path | None,
     server: "Running | None",
     supplied: Supplied,
@@ -45,15 +45,13 @@ def run(
     keep: bool,
     no_color: bool,
     quiet: bool,
+    verbose: bool,
 ) -> int:
     """Verify, print the result, and write the reports; returns the exit code."""
-    asked = {"json": json_file, "junit": junit_file, "sarif": sarif_file, "html": html_file}
-    files = {name: file for name, file in asked.items() if file}
-    # A report on standard output must not be mixed with the table.
-    console = console_for(
-        no_color=no_color, silent=quiet, aside=any(file.name == "<stdout>" for file in files.values())
-    )
-    with progress_on(console) as progress:
+    # A report on standard output must not be mixed with the findings.
+    console = console_for(no_color=no_color, aside=STDOUT in files.values())
+    known = known_findings.read(baseline) if baseline else frozenset()
+    with progress_on(console, silent=quiet) as progress:
         common: dict[str, Any] = {
             "policy": read_policy(policy) if policy else NO_POLICY,
             "only": matcher(expression),
@@ -66,16 +64,19 @@ def run(
 
             found = verify_running(server.places, server.lent, **common)
         else:
-            known = client_like(like) if like else ()
+            model = client_like(like) if like else ()
             own: dict[str, Any] = {"of_image": image, "urls": urls, "seed": seed, "keep": keep}
-            own |= {"like": known, "pki": pki}
+            own |= {"like": model, "pki": pki}
             target = _target(config, compose_file, service, supplied)
             found = verify(target, **own, offline=offline, **common)
-    show(found, console, strict=strict)
+    found, further = recording.compared(found, record) if record else (found, [])
+    if baseline:
+        found = known_findings.without_known(found, known, baseline)
     for name, file in files.items():
-        file.write(FORMATS[name](found, strict))
-    kept = record is None or recording.keeps(found, record, console)
-    return EXIT[found.verdict(strict=strict)] or int(not kept)
+        write(file, FORMATS[name](found, strict))
+    detail = Detail.SUMMARY if quiet else Detail.EVERYTHING if verbose else Detail.FINDINGS
+    show(found, console, strict=strict, detail=detail, further=further)
+    return EXIT[found.verdict(strict=strict)]
 
 
 def _target(config: Path | None, compose_file: Path | None, service: str | None, supplied: Supplied) -> Target:

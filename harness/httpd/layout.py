@@ -87,8 +87,14 @@ class Layout:
     def named(self, words: str) -> str:
         """Name every file of the copy in a message as the user knows it."""
         for path in sorted(self.origin, key=len, reverse=True):
-            words = words.replace(path, self.origin[path])
+            for spelling in (path, _escaped(path)):
+                words = words.replace(spelling, self.origin[path])
         return words
+
+
+def _escaped(path: str) -> str:
+    """The path as httpd's error log spells it: bytes beyond ASCII in hex."""
+    return "".join(chr(byte) if byte < 0x80 else f"\\x{byte:02x}" for byte in path.encode(errors="surrogateescape"))
 
 
 def read(config: Path) -> Layout:
@@ -102,7 +108,7 @@ def read(config: Path) -> Layout:
         ConfigurationError: there is nothing that could be a configuration, it is too large, or a link leaves it.
     """
     if config.is_file():
-        return _single(config)
+        return single(config.name, config.read_bytes())
     if not config.is_dir():
         raise ConfigurationError(f"{config}: there is no such file or folder.")
     found = next((name for name in MAIN_FILES if (config / name).is_file()), None)
@@ -167,16 +173,21 @@ def server_root(content: bytes) -> str | None:
     return found[1].rstrip("/") if found else None
 
 
-def _single(file: Path) -> Layout:
-    text = _text(file)
-    if text is None:
-        raise ConfigurationError(f"{file} is no text: is it a configuration file?")
-    if is_template := advice(file.name, text):
+def single(name: str, content: bytes) -> Layout:
+    """Make the copy of one file, of which only the content is known: `name` is for the user.
+
+    Raises:
+        ConfigurationError: it is binary, or a template that is not rendered.
+    """
+    if b"\0" in content:
+        raise ConfigurationError(f"{name} is binary, not a configuration file.")
+    text = content.decode(errors="surrogateescape")
+    if is_template := advice(name, text):
         raise ConfigurationError(is_template)
     server_root = _SERVER_ROOT.search(text)
     root = server_root[1].rstrip("/") if server_root else "/etc/httpd"
-    inside = f"{root}/conf/{file.name}"
-    content = text.encode(errors="surrogateescape")
+    # httpd's own syntax has no escape for every character that a file's name may have.
+    inside = f"{root}/conf/{re.sub(r'[^A-Za-z0-9._-]', '_', name)}"
     whole = _WHOLE.search(text)
     return _copied(
         Layout(
@@ -184,8 +195,8 @@ def _single(file: Path) -> Layout:
             root,
             inside if whole else SNIPPET,
             {inside: content},
-            {inside: file.name},
-            tuple(_coverage_gaps(content, file.name, root)),
+            {inside: name},
+            tuple(_coverage_gaps(content, name, root)),
             _environment("/etc/apache2"),
         )
     )

@@ -143,7 +143,7 @@ def _reply(
     """Ask in the way of the client; returns the status, None without one, and what went wrong."""
     if client.http == HTTP_2:
         headers = _headers(client, probe_id)
-        return http2.ask(connection, client.method, _host(endpoint, client), _target(endpoint, client), headers)
+        return http2.ask(connection, client.method, _host(endpoint, client), target(endpoint.path, client), headers)
     if client.resumes == SITE:
         answer, failure = _ask_twice(connection, endpoint, client, probe_id)
     else:
@@ -248,12 +248,13 @@ _USUAL = (("User-Agent", "mtls-harness"), ("Accept", "*/*"))
 def _request(endpoint: Endpoint, client: Client, probe_id: str, *, connection: str = "close") -> bytes:
     headers = [("Host", _host(endpoint, client)), ("Connection", connection), *_headers(client, probe_id)]
     lines = (f"{name}: {value}" for name, value in headers)
-    return "\r\n".join((f"{client.method} {_target(endpoint, client)} {client.http}", *lines, "", "")).encode()
+    return "\r\n".join((f"{client.method} {target(endpoint.path, client)} {client.http}", *lines, "", "")).encode()
 
 
-def _target(endpoint: Endpoint, client: Client) -> str:
+def target(path: str, client: Client) -> str:
+    """The target of the request (RFC 9112 section 3.2): a path, with what this client writes before and after it."""
     query = "?" + quote(client.query, "=&+/:") if client.query else ""
-    return f"{client.via}{endpoint.path}{query}"
+    return f"{client.via}{path}{query}"
 
 
 def _host(endpoint: Endpoint, client: Client) -> str:

@@ -1,7 +1,5 @@
 """In which order does a person read the findings?"""
 
-import re
-
 from harness.httpd.site import Site
 from harness.verify import Finding, Run
 
@@ -9,24 +7,15 @@ _WORST_FIRST = ("error", "warning", "note")
 
 
 def grouped(run: Run) -> list[tuple[tuple[Site, ...], tuple[Finding, ...]]]:
-    """Group the findings by site, the worst site first and in it the worst finding.
-
-    Sites with the same finding about the same line form one group: the line needs only one change.
-    """
+    """Group the findings by their sites, the worst group first and in it the worst finding. Accepted findings are the
+    last."""
     order = {site.id: number for number, site in enumerate(run.sites)}
-    where: dict[tuple[str, ...], dict[str, Finding]] = {}
-    for finding in run.findings:
-        # The request that shows it differs from site to site.
-        message = re.sub("`[^`]*`", "", finding.message) if finding.cases else finding.message
-        same = (finding.level, finding.id, message, *finding.cases, finding.remedy, finding.file, str(finding.line))
-        where.setdefault(same, {})[finding.site] = finding
     groups: dict[tuple[str, ...], list[Finding]] = {}
-    for found in where.values():
-        sites = tuple(sorted(found, key=lambda site: order.get(site, -1)))
-        groups.setdefault(sites, []).append(found[sites[0]])
+    for finding in run.findings:
+        groups.setdefault(tuple(sorted(finding.sites, key=lambda site: order.get(site, -1))), []).append(finding)
 
     def worst(group: tuple[tuple[str, ...], list[Finding]]) -> tuple[int, int]:
-        return min(map(_severity, group[1])), order.get(group[0][0], len(order))
+        return min(map(_severity, group[1])), order.get(next(iter(group[0]), ""), len(order))
 
     return [
         (tuple(run.sites[order[site]] for site in sites if site in order), tuple(sorted(found, key=_severity)))
@@ -35,4 +24,4 @@ def grouped(run: Run) -> list[tuple[tuple[Site, ...], tuple[Finding, ...]]]:
 
 
 def _severity(finding: Finding) -> int:
-    return _WORST_FIRST.index(finding.level)
+    return _WORST_FIRST.index(finding.level) if finding.accepted is None else len(_WORST_FIRST)

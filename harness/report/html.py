@@ -11,10 +11,12 @@ from markupsafe import Markup, escape
 from harness.outcome import TLS_VERSIONS, Outcome, Tls, Verdict
 from harness.pki import serial
 from harness.report.grouped import grouped
+from harness.report.help import help_url
 from harness.report.listing import listings
-from harness.report.meaning import why
-from harness.report.summary import summary
+from harness.report.source import excerpt
+from harness.report.summary import headline, probes, warnings_matter
 from harness.verify import Result, Run
+from harness.verify.finding_kind import kind, why
 
 _NOT_PROMISED = "warning"
 Families = dict[str, dict[str, dict[tuple[str, Tls], list[tuple[int, Result]]]]]
@@ -48,8 +50,9 @@ def render(run: Run, strict: bool) -> str:
     expected = Counter(entry.probe.site.id for entry in run.results if entry.verdict is Verdict.AS_EXPECTED)
     return _TEMPLATES.get_template("page.html.j2").render(
         run=run,
-        verdict=verdict,
-        closing=summary(run, strict=strict),
+        banner="warning" if verdict == "pass" and warnings_matter(run) else verdict,
+        headline=headline(run, strict=strict),
+        probes=probes(run),
         listings=listings(run),
         sites=[site for site in run.sites if site.id in knocked],
         knocked=knocked,
@@ -65,6 +68,9 @@ def render(run: Run, strict: bool) -> str:
         meanings=_MEANINGS,
         now=datetime.now(UTC),
         why=why,
+        kinds={finding.id: kind(finding.id) for finding in run.findings},
+        help_url=help_url,
+        excerpt=lambda finding: excerpt(run.target, finding.file, finding.line),
         prose=_prose,
         kind=_kind,
         sent=_sent,

@@ -4,8 +4,10 @@ import json
 from typing import Any
 
 from harness.httpd.site import Site
-from harness.report.meaning import why
+from harness.report.help import help_for
+from harness.report.place import fingerprint
 from harness.verify import Covered, Finding, Result, Run
+from harness.verify.finding_kind import why
 
 VERSION = 1
 
@@ -20,12 +22,13 @@ def as_data(run: Run, *, strict: bool = False) -> dict[str, Any]:
     return {
         "version": VERSION,
         "verdict": run.verdict(strict=strict),
-        "subject": {"config": run.target.name, "image": run.image, **run.versions},
+        "subject": {"config": run.target.subject, "image": run.image, **run.versions},
         "sites": [_site(site) for site in run.sites],
         "results": [_result(result) for result in run.results],
         "coverage": [_covered(one) for one in run.coverage],
-        "findings": [_finding(finding) for finding in run.findings],
+        "findings": [_finding(run, finding) for finding in run.findings],
         "timing_s": dict(run.timing_s),
+        "trouble": run.trouble,
     }
 
 
@@ -59,7 +62,9 @@ def _result(result: Result) -> dict[str, Any]:
         "identity": result.logged.identity,
         "reason": _reason(result),
         "verdict": result.verdict,
+        "level": result.level,
         "duration_ms": seen.duration_ms,
+        "error": seen.error,
     }
 
 
@@ -94,5 +99,6 @@ def _covered(one: Covered) -> dict[str, Any]:
     }
 
 
-def _finding(finding: Finding) -> dict[str, Any]:
-    return vars(finding) | {"cases": list(finding.cases), "why": why(finding.id)}
+def _finding(run: Run, finding: Finding) -> dict[str, Any]:
+    more = {"why": why(finding.id), "help": help_for(finding.id), "fingerprint": fingerprint(run, finding)}
+    return vars(finding) | {"cases": list(finding.cases), "sites": list(finding.sites), **more}

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from harness.report.source import text_of
 from harness.verify import Covered, Run
 
 _AROUND = 2
@@ -34,10 +35,8 @@ def _seldom(one: Covered) -> tuple[bool, int]:
 
 
 def _lines(run: Run, file: str, known: dict[int, Covered]) -> list[Line]:
-    try:
-        text = run.target.path(file).read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        # The file is not on this machine: show the conditions alone.
+    text = text_of(run.target, file)
+    if not text:  # The file is not on this machine: show the conditions alone.
         return [Line(number, str(one.condition), one) for number, one in sorted(known.items())]
     shown = sorted({at for number in known for at in _around(number, len(text))})
     return [Line(at, text[at - 1], known.get(at)) for at in shown]

@@ -1,11 +1,13 @@
 """How does the record list who was admitted where, the same from run to run?"""
 
 import difflib
+from dataclasses import replace
 from pathlib import Path
 
 from harness.outcome import Outcome, Verdict
 from harness.pki import serial
-from harness.verify import Result, Run
+from harness.report.file import write
+from harness.verify import Finding, Result, Run
 
 
 def lines(run: Run) -> list[str]:
@@ -17,6 +19,36 @@ def is_whole(run: Run) -> bool:
     """Whether every probe has a clear outcome: any other run writes no record, and matches none."""
     answered = all(entry.observed.outcome is not Outcome.NO_ANSWER for entry in run.unauthenticated)
     return answered and not run.trouble and all(entry.verdict is not Verdict.INCONCLUSIVE for entry in run.results)
+
+
+def compared(run: Run, file: Path) -> tuple[Run, list[str]]:
+    """Compare a run with its record, or write the record if there is none.
+
+    Returns the run, with an error among its findings if they differ, and the lines that tell about it.
+
+    Raises:
+        ReportError: the record cannot be written.
+    """
+    if not is_whole(run):
+        return run, [f"Some probes have no clear outcome, so {file} is neither written nor compared."]
+    if not file.exists():
+        write(file, "\n".join([*lines(run), ""]))
+        return run, [f"Recorded in {file} which clients are admitted where."]
+    found = differences(run, file)
+    if not found:
+        return run, []
+    changed = [line for line in found[2:] if line[0] in "+-"]
+    finding = Finding(
+        id="record.differs",
+        level="error",
+        site="",
+        cases=(),
+        message=f"Differs from the record {file} in {len(changed)} lines, such as `{changed[-1]}`.",
+        remedy="Intended? Delete the record, and the next run writes a new one. Otherwise undo the change.",
+        file="",
+        line=0,
+    )
+    return replace(run, findings=(*run.findings, finding)), ["", f"Differences from the record {file}:", *found]
 
 
 def differences(run: Run, file: Path) -> list[str]:

@@ -1,19 +1,14 @@
-"""How does a run look on the terminal?"""
+"""How do the results of all probes look on the terminal?"""
 
-import textwrap
 from collections import Counter
 from collections.abc import Sequence
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from harness.httpd.site import Site
 from harness.outcome import Outcome, Verdict
-from harness.report.grouped import grouped
-from harness.report.meaning import why
-from harness.report.summary import summary
-from harness.verify import Finding, Result, Run
+from harness.verify import Result
 
 _SIGNS = {
     Verdict.AS_EXPECTED: "[green]✓[/]",
@@ -24,63 +19,9 @@ _SIGNS = {
 }
 _NOT_PROMISED = "[yellow]![/]"
 _WORST_FIRST = (_SIGNS[Verdict.INTRUDER], _NOT_PROMISED, _SIGNS[Verdict.OTHERWISE], _SIGNS[Verdict.INCONCLUSIVE])
-_LEVELS = {"error": "bold red", "warning": "yellow", "note": "cyan"}
-_VERDICTS = {"pass": "bold green", "fail": "bold red", "inconclusive": "bold magenta"}
-_MOST_CASES = 8
-_MOST_SITES = 3
 
 
-def show(run: Run, console: Console, *, strict: bool = False) -> None:
-    """Print the results by client, then the findings, then the verdict.
-
-    One site is shown case by case. Several have a line each; the findings name the cases that failed.
-    """
-    knocked = {result.probe.site.id for result in run.results}
-    sites = [site for site in run.sites if site.id in knocked]
-    if len(sites) == 1:
-        console.print(_table(run.results, sites[0].url))
-    elif sites:
-        console.print(_summary(run.results, sites))
-    for places, findings in grouped(run):
-        named = _some([site.url for site in places], _MOST_SITES) or "the configuration as a whole"
-        console.print(f"\n[bold]{escape(named)}[/]", soft_wrap=True)
-        for finding in findings:
-            _show(finding, run, console)
-    for cases, urls in _untold(run.results).items() if len(sites) > 1 else ():
-        console.print(f"\n[bold]{escape(_some(urls, _MOST_SITES))}[/]", soft_wrap=True)
-        console.print(f"[magenta]inconclusive[/] {escape(_some(cases, _MOST_CASES))}")
-    if run.trouble:
-        console.print(f"\n{escape(run.trouble)}", style="magenta", soft_wrap=True)
-    for gap in run.coverage:
-        if gap.why:
-            console.print(escape(_indented(f"not covered: {gap.condition}: {gap.why}", console.width)), style="dim")
-    verdict = run.verdict(strict=strict)
-    console.print(f"\n[{_VERDICTS[verdict]}]{verdict.upper()}[/]: {escape(summary(run, strict=strict))}")
-    times = ", ".join(f"{part} {seconds:.2f} s" for part, seconds in run.timing_s.items())
-    console.print(f"httpd {run.versions['httpd']}, OpenSSL {run.versions['openssl']}; {times}.", style="dim")
-
-
-def _show(finding: Finding, run: Run, console: Console) -> None:
-    place = run.target.locate(finding.file, finding.line)
-    console.print(f"[{_LEVELS[finding.level]}]{finding.level}[/] {escape(place)}", soft_wrap=True)
-    for text in (finding.message, why(finding.id), finding.remedy):
-        console.print(escape(_indented(text, console.width)))
-    if finding.cases:
-        console.print(escape(_indented(_some(finding.cases, _MOST_CASES), console.width)), style="dim")
-
-
-def _indented(text: str, width: int) -> str:
-    return textwrap.fill(text, width, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False)
-
-
-def _some(names: Sequence[str], most: int) -> str:
-    """Name the first of many; the report files have all of them."""
-    if len(names) <= most:
-        return ", ".join(names)
-    return f"{', '.join(names[:most])} and {len(names) - most} more"
-
-
-def _summary(results: Sequence[Result], sites: Sequence[Site]) -> Table:
+def site_counts(results: Sequence[Result], sites: Sequence[Site]) -> Table:
     """Give each site a line: how many of its probes passed, and how many failed in which way."""
     table = Table("site", "passed", "failed", box=None, pad_edge=False)
     for site in sites:
@@ -90,25 +31,15 @@ def _summary(results: Sequence[Result], sites: Sequence[Site]) -> Table:
     return table
 
 
-def _untold(results: Sequence[Result]) -> dict[tuple[str, ...], list[str]]:
-    """Gather the cases without a verdict, which have no finding. Returns the sites for each set of cases."""
-    cases: dict[str, dict[str, None]] = {}
-    for result in results:
-        if result.verdict is Verdict.INCONCLUSIVE:
-            cases.setdefault(result.probe.site.url, {})[result.probe.case.id] = None
-    sites: dict[tuple[str, ...], list[str]] = {}
-    for url, ids in cases.items():
-        sites.setdefault(tuple(ids), []).append(url)
-    return sites
-
-
-def _table(results: Sequence[Result], url: str) -> Table:
+def case_table(results: Sequence[Result], url: str) -> Table:
+    """Give each case at a site a row. The cases without any verdict share the last row."""
     table = Table("case", "1.2", "1.3", "result", title=url, title_justify="left", box=None, pad_edge=False)
     cases: dict[str, list[Result]] = {}
     for result in results:
         cases.setdefault(result.probe.case.id, []).append(result)
+    unclear = [id_ for id_, found in cases.items() if all(one.verdict is Verdict.INCONCLUSIVE for one in found)]
     family = ""
-    for entries in cases.values():
+    for entries in (found for id_, found in cases.items() if id_ not in unclear):
         case = entries[0].probe.case
         if case.family != family:
             family = case.family
@@ -116,6 +47,11 @@ def _table(results: Sequence[Result], url: str) -> Table:
         signs = {entry.probe.tls: _sign(entry) for entry in entries}
         name = case.id.removeprefix(f"{family}.")
         table.add_row(f"  {name}", signs.get("1.2", "-"), signs.get("1.3", "-"), _outcome(entries))
+    if unclear:
+        sign = _SIGNS[Verdict.INCONCLUSIVE]
+        seen = " / ".join(dict.fromkeys(_seen(one) for id_ in unclear for one in cases[id_]))
+        name = f"{len(unclear)} {'more ' if len(unclear) < len(cases) else ''}case{'s' if len(unclear) > 1 else ''}"
+        table.add_row(name, sign, sign, seen)
     return table
 
 

@@ -104,6 +104,9 @@ _WRITTEN_BY_HTTP_2 = (
     "Do not decide by client-supplied headers, or by other parts of the request. Require the certificate: `Require expr"
     " \"%{{SSL_CLIENT_VERIFY}} == 'SUCCESS'\"`."
 )
+_NO_AUTHORITY = (
+    "Write `SSLCACertificateFile FILE` here. FILE contains the authorities whose clients must be admitted, as PEM."
+)
 _TOO_LATE = f"{_REQUIRE}, not in a section. It then acts in the handshake, before the request."
 _BY_HTTP_2 = {"require": _REQUIRE_BY_HTTP_2, _WRITTEN: _WRITTEN_BY_HTTP_2}
 
@@ -184,6 +187,11 @@ def _by_case(result: Result) -> tuple[str, Directive] | None:
     return None
 
 
+def trusts_no_authority(blamed: str, guard: Guard) -> bool:
+    """Whether to blame is that no directive names an authority."""
+    return blamed == "SSLCACertificateFile" and not (guard.has(blamed) or guard.has("SSLCACertificatePath"))
+
+
 def _passed_on(planned: PlannedProbe, header: IdentityHeader) -> tuple[str, Directive]:
     """Return what is wrong with an identity header, and the directive that sets it; where a site does not set it, what
     leads to the backend there."""
@@ -221,6 +229,8 @@ def remedy(blamed: str, guard: Guard, depth: int | None) -> str:
     """Return what to write in the responsible directive's place; `depth` is the SSLVerifyDepth that suffices."""
     if blamed == "SSLVerifyClient" and guard.verify_client == "require" and not guard.in_handshake:
         return _TOO_LATE
+    if trusts_no_authority(blamed, guard):
+        return _NO_AUTHORITY
     if blamed == "RewriteCond" and guard.arguments("RewriteEngine") == ("on",):
         return _ENGINE_IS_ON
     remedies = _REMEDIES | (_BY_HTTP_2 if guard.http2 else {})

@@ -1,7 +1,8 @@
 """What must a person do about the verdicts, and in which line?"""
 
+import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from urllib.parse import quote
 
@@ -11,9 +12,10 @@ from harness.httpd.site import Site
 from harness.httpd.variables import OUTSIDE
 from harness.outcome import Verdict
 from harness.probe import HTTP_1_1, HTTP_2, SITE
-from harness.verify.blame import blamed_directive, identity_remedy, remedy
+from harness.verify.blame import blamed_directive, identity_remedy, remedy, trusts_no_authority
 from harness.verify.judgement import Result
 from harness.verify.plan import UNAUTHENTICATED, PlannedProbe
+from harness.verify.reproduce import command, requested_path
 
 _ORDER = ("error", "warning", "note")
 _UNWANTED = "Allowed by this configuration, but usually unwanted: "
@@ -26,7 +28,12 @@ _DEEP = 4
 
 @dataclass(frozen=True)
 class Finding:
-    """One result that a person must act on: what happened, which cases show it, what to write in which line."""
+    """One result that a person must act on: what happened, which cases show it, what to write in which line.
+
+    `site` is the first of all `sites` with the same finding about the same line. `accepted` is the user's reason to
+    leave it as it is: then it does not count. It is None where nobody accepted it. `reproduce` are command lines that
+    show the same on the real server; "" where there are none.
+    """
 
     id: str
     level: str
@@ -36,6 +43,26 @@ class Finding:
     remedy: str
     file: str
     line: int
+    accepted: str | None = None
+    sites: tuple[str, ...] = ()
+    reproduce: str = ""
+
+    def counts(self, *, strict: bool) -> bool:
+        """Whether it fails the run; with `strict`, warnings do as well."""
+        return self.accepted is None and (self.level == "error" or (strict and self.level == "warning"))
+
+
+def merged(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Make one finding of those with the same cause at several sites: the line needs only one change."""
+    same: dict[tuple[object, ...], list[Finding]] = {}
+    for finding in findings:
+        # The request that shows it differs from site to site.
+        message = re.sub("`[^`]*`", "", finding.message) if finding.cases else finding.message
+        key = (finding.level, finding.id, message, finding.cases, finding.remedy, finding.file, finding.line)
+        same.setdefault(key, []).append(finding)
+    return tuple(
+        replace(group[0], sites=tuple(dict.fromkeys(one.site for one in group if one.site))) for group in same.values()
+    )
 
 
 def findings(results: Iterable[Result], depth: int | None) -> tuple[Finding, ...]:
@@ -90,6 +117,7 @@ def public_sites(unauthenticated: Iterable[Result], places: Iterable[Site]) -> t
             "Public on purpose? Ignore this. Otherwise write `SSLVerifyClient require` here.",
             where.file,
             where.line,
+            reproduce=command(entry),
         )
     return tuple(sorted(found.values(), key=lambda one: _ORDER.index(one.level)))
 
@@ -193,6 +221,7 @@ def admitted_otherwise(results: Iterable[Result]) -> tuple[Finding, ...]:
                     "Enough without a certificate on purpose? Ignore this. Otherwise require both in <RequireAll>.",
                     rule.file,
                     rule.line,
+                    reproduce=command(entry),
                 ),
             )
     return tuple(found.values())
@@ -224,15 +253,19 @@ def _finding(results: list[Result], depth: int | None) -> Finding:
     to_write = told if verdict is Verdict.OTHERWISE else remedy(blamed, first.site.guard, depth)
     to_write = identity_remedy(first, first.identity) if first.identity else to_write
     unchecked = verdict is Verdict.INTRUDER and blamed in _CHECKS
+    message = _message(results, len(cases) - 1)
+    if trusts_no_authority(blamed, first.site.guard):
+        message = f"No SSLCACertificateFile: nobody can be admitted. {results[0].evidence()}"
     return Finding(
         "revocation.not_checked" if unchecked else f"{first.case.family}.{verdict}",
         level,
         first.site.id,
         cases,
-        _message(results, len(cases) - 1),
+        message,
         to_write,
         where.file,
         where.line,
+        reproduce=command(results[0], any_version=len({one.probe.tls for one in results}) > 1),
     )
 
 
@@ -265,7 +298,7 @@ def _message(results: list[Result], more: int) -> str:
 def _request(planned: PlannedProbe) -> tuple[str, bool]:
     """Write down a request, and tell whether anything in it is special: more than a GET of the page."""
     client, site = planned.client, planned.site
-    path = site.page if site.page and site.tls and not site.guard.in_handshake else site.path
+    path = requested_path(site)
     query = f"?{quote(client.query, '=&+/:')}" if client.query else ""
     version = f" {client.http}" if client.http not in {HTTP_1_1, HTTP_2} else ""
     headers = [f"`{name}: {value}`" for name, value in client.headers]

@@ -25,8 +25,9 @@ from harness.pki.key_pool import SlowKeys, slow_keys
 from harness.pki.testbed import TestPki
 from harness.probe import SITE, Endpoint, probe
 from harness.probe.server_handshake import ServerHandshake, is_address, look
+from harness.verify.acceptance import accepted
 from harness.verify.client import Query
-from harness.verify.finding import findings
+from harness.verify.finding import findings, merged
 from harness.verify.judgement import OTHER_VERSION, Result, spoken
 from harness.verify.plan import CONTROL, UNWANTED, NothingToDoError, PlannedProbe, Planner
 from harness.verify.policy import NO_POLICY, Policy
@@ -148,13 +149,14 @@ def verify_running(
     clock.lap("probes")
     answers = _answers((*before, *after), observed)
     results = tuple(_judged(planned, observed, answers, shown) for planned in (*missed, *probes))
+    target = Target(Path(), ", ".join(site.url for site in places))
     return Run(
-        target=Target(Path(), ", ".join(site.url for site in places)),
+        target=target,
         image="",
         versions={"httpd": "unknown", "openssl": "unknown"},
         sites=tuple(places),
         results=results,
-        findings=findings(results, None),
+        findings=accepted(merged(findings(results, None)), policy, target),
         trouble=_trouble(before, answers, observed, credentials),
         timing_s=clock.times(),
     )

@@ -61,11 +61,26 @@ class Promise:
 
 
 @dataclass(frozen=True)
+class Acceptance:
+    """A finding that the user accepts: an entry of the policy, and its line there. It is about one id at one line."""
+
+    finding: str
+    reason: str
+    line: int
+    file: str = ""
+    at: int = 0
+
+
+@dataclass(frozen=True)
 class Policy:
-    """The promises in the order of the file: for each site the first one that matches counts."""
+    """The promises in the order of the file: for each site the first one that matches counts.
+
+    `accepted` are the findings that the user accepts.
+    """
 
     name: str = ""
     promises: tuple[Promise, ...] = ()
+    accepted: tuple[Acceptance, ...] = ()
 
     def promise_for(self, site: Site) -> Promise | None:
         """What is promised of a site; None where the policy does not speak of it."""
@@ -179,11 +194,37 @@ class _Reader:
 
     def policy(self, data: Mapping[str, Any]) -> Policy:
         for key in data:
-            self._known(key, ("site",), self._line(key))
-        entries = data.get("site", [])
-        if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries) or not entries:
-            self._fail(self._line("site"), "a policy is a list of [[site]] entries, one at least.")
-        return Policy(str(self.file), tuple(self._promise(*numbered) for numbered in enumerate(entries)))
+            self._known(key, ("site", "accept"), self._line(key))
+        sites, accepted = self._entries(data, "site"), self._entries(data, "accept")
+        if not (sites or accepted):
+            self._fail(1, "a policy is a list of [[site]] and [[accept]] entries, one at least.")
+        return Policy(
+            str(self.file),
+            tuple(self._promise(*numbered) for numbered in enumerate(sites)),
+            tuple(self._acceptance(*numbered) for numbered in enumerate(accepted)),
+        )
+
+    def _entries(self, data: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
+        entries = data.get(name, [])
+        if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+            self._fail(self._line(name), f"`{name}` is a list of entries: write [[{name}]].")
+        return entries
+
+    def _acceptance(self, number: int, entry: Mapping[str, Any]) -> Acceptance:
+        def line(key: str) -> int:
+            return self._line(key, number, "accept")
+
+        for key, value in entry.items():
+            self._known(key, tuple(_ACCEPTANCE), line(key))
+            self._converted(key, value, _ACCEPTANCE[key], line(key))
+        for key in ("finding", "reason"):
+            if key not in entry:
+                self._fail(line("accept"), f"this [[accept]] lacks `{key}`.")
+        if ("file" in entry) != ("line" in entry):
+            self._fail(line("accept"), "this [[accept]] needs both `file` and `line`, or neither.")
+        return Acceptance(
+            entry["finding"], entry["reason"], line("finding"), entry.get("file", ""), entry.get("line", 0)
+        )
 
     def _promise(self, number: int, entry: Mapping[str, Any]) -> Promise:
         for key in entry:
@@ -202,7 +243,10 @@ class _Reader:
         return Promise(line=self._line("url", number), **read)
 
     def _value(self, key: str, value: Any, line: int) -> Any:
-        wanted, convert = _VALUES[key]
+        return self._converted(key, value, _VALUES[key], line)
+
+    def _converted(self, key: str, value: Any, kind: tuple[str, Callable[[Any], Any]], line: int) -> Any:
+        wanted, convert = kind
         try:
             return convert(value)
         except ValueError:
@@ -216,17 +260,21 @@ class _Reader:
             hint = f"Did you mean `{near[0]}`?" if near else f"There is: {', '.join(known)}."
             self._fail(line, f"there is no key `{key}`. {hint}")
 
-    def _line(self, key: str, number: int | None = None) -> int:
-        """Find the line of a key: of the whole file, or of its how-manieth `[[site]]` (whose own line is `site`'s).
+    def _line(self, key: str, number: int | None = None, table: str = "site") -> int:
+        """Find the line of a key: of the whole file, or of the entry of this number in a list (whose own line is that
+        of its header, such as `[[site]]`).
 
         tomllib gives no lines. Where an entry is written in another way than docs/policy.md shows, its line is 1.
         """
         lines = self.text.splitlines()
-        headers = [at for at, line in enumerate(lines, 1) if re.match(r"\s*\[\[\s*[\"']?site[\"']?\s*\]\]", line)]
+        all_headers = [at for at, line in enumerate(lines, 1) if re.match(r"\s*\[\[", line)]
+        own = re.compile(rf"\s*\[\[\s*[\"']?{table}[\"']?\s*\]\]")
+        headers = [at for at in all_headers if own.match(lines[at - 1])]
         if number is None:
             start, end = 1, len(lines)
         elif number < len(headers):
-            start, end = headers[number], (*headers[number + 1 :], len(lines) + 1)[0] - 1
+            start = headers[number]
+            end = next((at for at in all_headers if at > start), len(lines) + 1) - 1
         else:
             return 1
         pattern = re.compile(rf"\s*(\[+\s*)?[\"']?{re.escape(key)}[\"']?\s*[=.\]]")
@@ -277,6 +325,12 @@ def _versions(value: Any) -> tuple[Tls, ...]:
     return tuple(tls for tls in TLS_VERSIONS if tls in value)
 
 
+def _line_number(value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ValueError
+    return value
+
+
 def _choice(known: tuple[str, ...]) -> str:
     return "one of " + ", ".join(f'"{one}"' for one in known)
 
@@ -290,3 +344,10 @@ _VALUES: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
     "tls": ('a list of "1.2" and "1.3"', _versions),
 }
 """Every key of a [[site]]: what it must be, in words, and how it is read."""
+_ACCEPTANCE: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
+    "finding": ('the id of a finding, such as "revocation.not_checked"', _text),
+    "file": ("a file of CONFIG", _text),
+    "line": ("the number of a line", _line_number),
+    "reason": ("a text", _text),
+}
+"""Every key of an [[accept]]."""

@@ -21,6 +21,7 @@ from harness.httpd.layout import ConfigurationError, Layout
 from harness.httpd.site import Site, Sites, sites
 from harness.outcome import TLS_VERSIONS, Tls, Verdict
 from harness.pki.key_pool import slow_keys
+from harness.verify.acceptance import accepted
 from harness.verify.chase import chased
 from harness.verify.coverage import Covered, coverage, has_conditions, seen
 from harness.verify.coverage_gaps import unproven_grants
@@ -60,7 +61,7 @@ class Run:
 
         A proved error counts even where something else is unknown.
         """
-        if any(entry.level == "error" or (strict and entry.level == "warning") for entry in self.findings):
+        if any(entry.counts(strict=strict) for entry in self.findings):
             return "fail"
         if self.trouble or not self.results or any(entry.verdict is Verdict.INCONCLUSIVE for entry in self.results):
             return "inconclusive"
@@ -179,7 +180,7 @@ def verify(
         versions=log.versions,
         sites=schedule.sites,
         results=results.judged,
-        findings=(*run_findings(results, unproven, schedule, provisioner, found), *real),
+        findings=accepted((*run_findings(results, unproven, schedule, provisioner, found), *real), policy, target),
         trouble=trouble(target, results, ended, log, unproven) or no_verdict(left_open) or bench.adaptation.not_run(),
         timing_s=clock.times(),
         unauthenticated=results.unclaimed,

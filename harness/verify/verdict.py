@@ -12,6 +12,7 @@ from harness.verify.finding import (
     admitted_otherwise,
     excessive_depth,
     findings,
+    merged,
     not_examined,
     not_told_apart,
     public_sites,
@@ -30,7 +31,7 @@ def run_findings(
     """All findings of a run, in the order of a report; `unproven` are among them."""
     not_public = [site for site in schedule.sites if not provisioner.policy.is_public(site)]
     as_decided = (one for one in results.admitted_otherwise if one.verdict is Verdict.AS_EXPECTED)
-    return (
+    found = (
         *findings((*results.judged, *results.locked_out), provisioner.depth),
         *public_sites(results.unclaimed, not_public),
         *not_told_apart(site for site in schedule.guarded if provisioner.blind(site)),
@@ -41,6 +42,7 @@ def run_findings(
         *about_nothing(sites.idle),
         *not_examined(coverage_gaps(results, schedule, provisioner, sites)),
     )
+    return merged(found)
 
 
 def trouble(

@@ -6,13 +6,16 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+import tarfile
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from harness.engine import image
+from harness.engine.images import base
 from harness.verify import REFERENCE
 
 ROOT = Path(__file__).parents[2]
@@ -147,6 +150,38 @@ def test_the_action_fails_a_weakened_configuration_and_names_the_line(runner: Ru
 
 @pytest.mark.engine
 @pytest.mark.timeout(300)
+@pytest.mark.parametrize("inputs", [{}, {"config": ""}, {"strict": "true"}])
+def test_the_action_refuses_to_verify_nothing(runner: Runner, inputs: dict[str, str]) -> None:
+    done = runner.step("Verify", **inputs)
+    assert (done.returncode, "name a CONFIG" in done.stdout) == (2, True), done.stdout
+
+
+@pytest.mark.engine
+@pytest.mark.timeout(300)
+def test_the_action_keeps_its_image_for_the_next_run(runner: Runner) -> None:
+    archive = runner.folder / "temp" / "mtls-harness-images.tar"
+    assert runner.step("Load").returncode == 0, "nothing is kept yet"
+    runner.step("Verify", config="conf", args="-k absent.none --tls 1.3")
+    tag = image("httpd")
+    assert runner.step("Save").returncode == 0
+    with tarfile.open(archive) as saved:
+        manifest = saved.extractfile("manifest.json")
+        assert manifest is not None
+        kept = {name for entry in json.load(manifest) for name in entry["RepoTags"] or ()}
+    assert kept >= {tag, base()}
+    done = runner.step("Load")
+    assert (done.returncode, tag in done.stdout) == (0, True), done.stdout + done.stderr
+    archive.unlink()
+    keys = set()
+    for _ in range(2):
+        assert runner.step("Key").returncode == 0
+        keys.add((runner.folder / "output").read_text())
+    (key,) = keys
+    assert re.fullmatch(r"key=mtls-harness-\w+-\d{4}-\d\d-[0-9a-f]{12}\n", key)
+
+
+@pytest.mark.engine
+@pytest.mark.timeout(300)
 def test_the_action_hands_on_what_is_wrong_and_annotates_nothing(runner: Runner) -> None:
     (runner.folder / "temp" / "mtls-harness.sarif").unlink(missing_ok=True)
     done = runner.step("Verify", config="-k")
@@ -164,13 +199,14 @@ def test_the_hook_of_pre_commit_rejects_a_weakened_configuration(tmp_path: Path)
             (source / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, source / name, follow_symlinks=False)
     (hook,) = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())
-    hook |= {"args": ["conf", "-k", "absent.none"], "additional_dependencies": [str(source)]}
+    hook |= {"additional_dependencies": [str(source)]}
     mine = tmp_path / "mine"
     shutil.copytree(REFERENCE.configuration, mine / "conf")
-    (mine / ".pre-commit-config.yaml").write_text(yaml.safe_dump({"repos": [{"repo": "local", "hooks": [hook]}]}))
     subprocess.run(["git", "init", "--quiet"], cwd=mine, check=True)
 
-    def tried() -> tuple[int, str]:
+    def tried(args: Sequence[str] = ("conf", "-k", "absent.none")) -> tuple[int, str]:
+        hooks = [hook | {"args": [*args]}]
+        (mine / ".pre-commit-config.yaml").write_text(yaml.safe_dump({"repos": [{"repo": "local", "hooks": hooks}]}))
         subprocess.run(["git", "add", "--all"], cwd=mine, check=True)
         done = subprocess.run(
             [sys.executable, "-m", "pre_commit", "run", "--verbose"],
@@ -182,6 +218,8 @@ def test_the_hook_of_pre_commit_rejects_a_weakened_configuration(tmp_path: Path)
         )
         return done.returncode, done.stdout + done.stderr
 
+    code, printed = tried(args=[])
+    assert (code, "name a CONFIG" in printed) == (1, True), printed
     code, printed = tried()
     assert (code, "PASS" in printed) == (0, True), printed
     file = mine / "conf" / "httpd.conf"

@@ -30,7 +30,7 @@ def assert_message(done: subprocess.CompletedProcess[str], code: int, *words: st
 
 
 def test_no_engine_is_no_verdict(tmp_path: Path) -> None:
-    done = command("verify", DOCKER_HOST=f"unix://{tmp_path}/none.sock")
+    done = command("verify", "--reference", DOCKER_HOST=f"unix://{tmp_path}/none.sock")
     assert_message(done, 3, "No Docker engine answers", "none.sock", "DOCKER_HOST")
 
 
@@ -42,37 +42,39 @@ def test_a_socket_without_permission_is_no_verdict(tmp_path: Path) -> None:
         path.chmod(0)
         # Root may open everything, so root gives that up first.
         weaker = ("setpriv", "--bounding-set", "-dac_override,-dac_read_search") if os.geteuid() == 0 else ()
-        done = command("verify", prefix=weaker, DOCKER_HOST=f"unix://{path}")
+        done = command("verify", "--reference", prefix=weaker, DOCKER_HOST=f"unix://{path}")
     assert_message(done, 3, "may not be used by this user", "usermod")
 
 
 @pytest.mark.engine
 def test_an_image_that_is_no_httpd_is_no_verdict() -> None:
-    assert_message(command("verify", "--image", base()), 3, "No verdict.", "no httpd in the image", base())
+    assert_message(
+        command("verify", "--reference", "--image", base()), 3, "No verdict.", "no httpd in the image", base()
+    )
 
 
 @pytest.mark.engine
 def test_an_image_that_does_not_exist_is_no_verdict() -> None:
-    done = command("verify", "--image", "mtls-harness/none:none")
+    done = command("verify", "--reference", "--image", "mtls-harness/none:none")
     assert_message(done, 3, "There is no image mtls-harness/none:none here")
 
 
 @pytest.mark.engine
 def test_a_registry_that_does_not_answer_is_no_verdict() -> None:
-    done = command("verify", MTLS_BASE_IMAGE="127.0.0.1:9/debian:none")
+    done = command("verify", "--reference", MTLS_BASE_IMAGE="127.0.0.1:9/debian:none")
     assert_message(done, 3, "127.0.0.1:9/debian:none", "cannot be pulled")
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("verify", "--tls", "1.1"), ("1.1", "'1.2', '1.3'")),
-        (("verify", "--jobs", "0"), ("--jobs",)),
-        (("verify", "-k", "import os; os"), ("is not a valid expression", "Example")),
-        (("verify", "-k", "f(x)"), ("is not a valid expression",)),
-        (("verify", "--json", "/nowhere/report.json"), ("/nowhere/report.json", "No such file")),
-        (("verify", "-k", "revocaton"), ("No case matches `-k revocaton`. Did you mean `revocation`?",)),
-        (("verify", "-k", "no_such_case"), ("No case matches `-k no_such_case`.", "mtls-harness cases")),
+        (("verify", "--reference", "--tls", "1.1"), ("1.1", "'1.2', '1.3'")),
+        (("verify", "--reference", "--jobs", "0"), ("--jobs",)),
+        (("verify", "--reference", "-k", "import os; os"), ("is not a valid expression", "Example")),
+        (("verify", "--reference", "-k", "f(x)"), ("is not a valid expression",)),
+        (("verify", "--reference", "--json", "/nowhere/report.json"), ("/nowhere/report.json", "does not exist")),
+        (("verify", "--reference", "-k", "revocaton"), ("No case matches `-k revocaton`. Did you mean `revocation`?",)),
+        (("verify", "--reference", "-k", "no_such_case"), ("No case matches `-k no_such_case`.", "mtls-harness cases")),
         (("cases", "validity.expierd"), ("validity.expierd", "mtls-harness cases")),
         (("verfy",), ("verfy",)),
     ],
@@ -83,7 +85,7 @@ def test_a_wrong_command_line_says_what_is_wrong(arguments: tuple[str, ...], wor
 
 @pytest.mark.engine
 def test_a_choice_that_leaves_nothing_is_not_a_pass() -> None:
-    assert_message(command("verify", "--site", "https://elsewhere.test/"), 2, "No probe is left to make")
+    assert_message(command("verify", "--reference", "--site", "https://elsewhere.test/"), 2, "No probe is left to make")
 
 
 @pytest.mark.engine

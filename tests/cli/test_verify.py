@@ -42,17 +42,18 @@ def wait_for_its_httpd(running: "subprocess.Popen[str]") -> None:
 
 
 def test_the_reference_deployment_passes_with_exit_code_0() -> None:
-    done = verify()
+    done = verify("--reference")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "PASS" in done.stdout
     assert "\x1b" not in done.stdout, "a pipe gets no colours"
 
 
 def test_the_report_has_the_documented_shape(tmp_path: Path) -> None:
-    done = verify("--json", str(tmp_path / "r.json"), "-k", "validity or absent.none", "--quiet")
-    assert (done.returncode, done.stdout) == (0, "")
+    done = verify("--reference", "--json", str(tmp_path / "r.json"), "-k", "validity or absent.none", "--quiet")
+    assert (done.returncode, len(done.stdout.splitlines())) == (0, 1)
+    assert done.stdout.startswith("images/httpd/conf: PASS. ")
     report = json.loads((tmp_path / "r.json").read_text())
-    parts = ["version", "verdict", "subject", "sites", "results", "coverage", "findings", "timing_s"]
+    parts = ["version", "verdict", "subject", "sites", "results", "coverage", "findings", "timing_s", "trouble"]
     assert list(report) == parts
     assert (report["version"], report["verdict"]) == (1, "pass")
     assert list(report["subject"]) == ["config", "image", "httpd", "openssl"]
@@ -76,32 +77,34 @@ def test_the_report_has_the_documented_shape(tmp_path: Path) -> None:
         "identity": None,
         "reason": {"ah": "AH02276", "x509_error": 10, "text": None, "file": None, "line": None, "condition": None},
         "verdict": "as-expected",
+        "level": None,
+        "error": None,
     }
     assert set(report["timing_s"]) == {"total", "engine", "pki", "probes"}
 
 
 def test_a_report_on_standard_output_stands_alone() -> None:
-    done = verify("--json", "-", "-k", "absent.none", "--tls", "1.3")
+    done = verify("--reference", "--json", "-", "-k", "absent.none", "--tls", "1.3")
     assert [entry["tls"] for entry in json.loads(done.stdout)["results"]] == ["1.3"]
     assert "PASS" in done.stderr
 
 
 def test_junit_counts_every_probe(tmp_path: Path) -> None:
-    verify("--junit", str(tmp_path / "r.xml"), "-k", "validity")
-    suite = ElementTree.parse(tmp_path / "r.xml").getroot().find("testsuite")
-    assert suite is not None
+    verify("--reference", "--junit", str(tmp_path / "r.xml"), "-k", "validity")
+    whole, suite = ElementTree.parse(tmp_path / "r.xml").getroot().findall("testsuite")
+    assert (whole.get("tests"), whole.get("failures"), whole.get("errors")) == ("1", "0", "0")
     assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("12", "0", "0")
 
 
 def test_nothing_is_left_behind_by_a_run() -> None:
-    with started("verify", "-k", "absent.none") as running:
+    with started("verify", "--reference", "-k", "absent.none") as running:
         output, errors = running.communicate(timeout=PATIENCE)
     assert running.returncode == 0, output + errors
     assert left_behind(running.pid) == []
 
 
 def test_nothing_is_left_behind_where_the_container_started_in_vain() -> None:
-    with started("verify", "-k", "no_such_case") as running:
+    with started("verify", "--reference", "-k", "no_such_case") as running:
         output, errors = running.communicate(timeout=PATIENCE)
     assert (running.returncode, "No case matches" in errors) == (2, True), output + errors
     assert left_behind(running.pid) == []

@@ -1,5 +1,6 @@
 """The documents as a site: complete in itself, every case and picture in it, and no link that leads nowhere."""
 
+import html
 import re
 import shutil
 import subprocess
@@ -12,6 +13,7 @@ from docs.made.pages import on_page_content
 from harness.cases import catalogue
 from harness.engine import LABEL, engine, image
 from harness.engine.client import owner
+from harness.verify.finding_kind import kinds
 from tests.docs.conftest import DOCUMENTS, ROOT, Clone
 
 # The first that asks for the site waits for its image.
@@ -34,6 +36,16 @@ def test_it_holds_every_document_and_every_case(site: Path) -> None:
     assert {path.stem for path in DOCUMENTS if path.parent != ROOT} <= {path.stem for path in site.glob("*.html")}
     page = (site / "cases.html").read_text()
     assert [case.id for case in catalogue() if f'id="{case.id}"' not in page] == []
+
+
+@pytest.mark.engine
+def test_every_kind_of_finding_has_a_page_of_its_own(site: Path) -> None:
+    """It has what `mtls-harness findings ID` prints."""
+    for finding, kind in kinds().items():
+        text = html.unescape(re.sub(r"<[^>]+>", "", (site / "findings" / f"{finding}.html").read_text()))
+        for part in (kind.what, kind.why, kind.reproduce, kind.repair, kind.source):
+            assert part.replace("`", "") in text, finding
+        assert f"findings/{finding}.html" in (site / "findings.html").read_text()
 
 
 @pytest.mark.engine

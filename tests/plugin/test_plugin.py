@@ -41,6 +41,55 @@ def test_a_good_configuration_is_green(pytester: pytest.Pytester, options: list[
     assert outcomes["passed"] > 60, "a test a case"
 
 
+SHOWN = """
+def test_answer(mtls_site):
+    assert not mtls_site.admits("absent.none")
+
+def test_verdict(mtls_run):
+    assert mtls_run.verdict == "pass"
+"""
+
+
+def test_a_failure_shows_who_was_admitted_where_and_what_to_write(pytester: pytest.Pytester) -> None:
+    prepare(pytester, SHOWN, verify="optional")
+    result = pytester.runpytest_subprocess()
+    text = result.stdout.str()
+    assert "https://localhost:8443/ absent.none: admitted over TLS 1.2 (status 200)" in text
+    assert text.count("Write `SSLVerifyClient require` here.") >= 2
+    assert text.count("httpd.conf:") >= 2
+    assert "assert False" not in text
+    assert "assert not True" not in text
+
+
+@pytest.mark.parametrize("options", [[], ["-n", "1"]], ids=["alone", "xdist"])
+def test_a_path_on_the_command_line_is_relative_to_where_pytest_starts(
+    pytester: pytest.Pytester, options: list[str]
+) -> None:
+    prepare(pytester, 'def test_it(mtls_run):\n    assert mtls_run.verdict == "pass"\n')
+    pytester.makeini("[pytest]\n")
+    below = pytester.mkdir("below")
+    (pytester.path / "conf").rename(pytester.path / "other")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(below)
+        result = pytester.runpytest_subprocess("--rootdir", "..", "--mtls-config", "../other", *options, "..")
+    result.assert_outcomes(passed=1)
+
+
+def test_a_warning_fails_a_test_only_if_it_counts(pytester: pytest.Pytester) -> None:
+    shown = """
+def test_it(mtls_site, mtls_run):
+    assert not mtls_site.admits("absent.none")
+    assert mtls_site.as_expected("revocation.revoked_leaf")
+    assert mtls_run.verdict == "pass"
+"""
+    prepare(pytester, shown)
+    lines = (pytester.path / "conf" / "httpd.conf").read_text().splitlines()
+    text = "\n".join(line for line in lines if "SSLCARevocationCheck" not in line and "SSLCARevocationFile" not in line)
+    (pytester.path / "conf" / "httpd.conf").write_text(text)
+    pytester.runpytest_subprocess().assert_outcomes(passed=1)
+    pytester.runpytest_subprocess("--mtls-strict").assert_outcomes(failed=1)
+
+
 @PARALLEL
 def test_a_weakened_configuration_fails_for_the_admitted_cases_only(
     pytester: pytest.Pytester, options: list[str]

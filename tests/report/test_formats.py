@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console
 
 from harness.report import FORMATS
-from harness.report.table import show
+from harness.report.terminal import Detail, show
 from harness.verify import REFERENCE, Run, Target, verify
 
 pytestmark = pytest.mark.engine
@@ -31,7 +31,7 @@ def failed(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 def test_the_table_names_the_intruder_and_the_line(failed: Run) -> None:
     console = Console(width=80, no_color=True, highlight=False, file=io.StringIO())
-    show(failed, console)
+    show(failed, console, detail=Detail.EVERYTHING)
     text = console.file.getvalue()  # type: ignore[attr-defined]
     finding = failed.findings[0]
     assert "FAIL" in text
@@ -43,8 +43,8 @@ def test_the_table_names_the_intruder_and_the_line(failed: Run) -> None:
 def test_junit_fails_for_each_intruder_and_no_other(failed: Run) -> None:
     root = ElementTree.fromstring(FORMATS["junit"](failed, False))
     red = {test.get("classname") for test in root.iter("testcase") if test.find("failure") is not None}
-    assert red == {"absent.none", "absent.empty_list", "absent.empty_list_in_tls_1_2"}
-    assert [suite.get("errors") for suite in root.iter("testsuite")] == ["0"]
+    assert red == {"absent.intruder", "absent.none", "absent.empty_list", "absent.empty_list_in_tls_1_2"}
+    assert [suite.get("errors") for suite in root.iter("testsuite")] == ["0", "0"]
 
 
 def test_json_holds_the_finding(failed: Run) -> None:
@@ -79,7 +79,7 @@ def test_each_cell_of_the_page_opens_to_its_evidence(failed: Run) -> None:
     assert Counter(cell["class"] for cell in cells) == Counter(str(entry.verdict) for entry in failed.results)
     opened = {attributes["id"] for _, attributes in page.elements if "popover" in attributes}
     assert {cell["popovertarget"] for cell in cells} == opened
-    assert "FAIL 1 error" in page.text
+    assert "FAIL, 1 error" in page.text
     assert f"httpd.conf:{failed.findings[0].line}" in page.text
 
 
@@ -87,5 +87,7 @@ def test_the_page_needs_nothing_from_elsewhere_and_runs_no_script(failed: Run) -
     page = Page(FORMATS["html"](replace(failed, target=Target(Path(), "<script>alert(1)</script>", 3)), False))
     assert not {tag for tag, _ in page.elements} & {"script", "img", "link", "iframe", "object"}
     attributes = {name for _, found in page.elements for name in found}
-    assert not {name for name in attributes if name in {"src", "href", "style"} or name.startswith("on")}
+    assert not {name for name in attributes if name in {"src", "style"} or name.startswith("on")}
+    ids = {f"#{found['id']}" for _, found in page.elements if "id" in found}
+    assert {found["href"] for _, found in page.elements if "href" in found} <= ids
     assert "<script>alert(1)</script>" in page.text

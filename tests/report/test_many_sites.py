@@ -9,7 +9,7 @@ from rich.console import Console
 from harness.bench.sites import several
 from harness.report import FORMATS
 from harness.report.grouped import grouped
-from harness.report.table import show
+from harness.report.terminal import Detail, show
 from harness.verify import REFERENCE, Run, Target, verify
 
 pytestmark = pytest.mark.engine
@@ -34,16 +34,30 @@ def text(run: Run) -> str:
     return console.file.getvalue()  # type: ignore[attr-defined,no-any-return]
 
 
-def test_each_site_has_one_line_and_all_fits_on_a_screen(text: str) -> None:
-    assert [line.split()[1:4] for line in text.splitlines() if line.startswith("https://site-7.test")] == [
-        ["8", "of", "8"]
-    ]
+def lines_of(site: str, run: Run) -> list[list[str]]:
+    """The words of each line about a site, of all that can be printed."""
+    console = Console(width=80, no_color=True, highlight=False, file=io.StringIO())
+    show(run, console, detail=Detail.EVERYTHING)
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    return [line.split()[1:] for line in text.splitlines() if line.startswith(f"{site} ")]
+
+
+def test_only_what_is_wrong_is_printed(text: str) -> None:
+    assert "site-7.test" not in text
     assert len(text.splitlines()) < 45
+    assert text.splitlines()[-1] == "sites: FAIL, 2 errors. 156 of 160 probes as expected."
 
 
-def test_a_site_that_is_wrong_counts_the_probes_that_passed_and_failed(text: str) -> None:
-    (line,) = (line for line in text.splitlines() if line.startswith("https://site-5.test:8443/ "))
-    assert line.split()[1:] == ["6", "of", "8", "2", "✗"]
+def test_with_all_results_each_site_counts_the_probes_that_passed_and_failed(run: Run) -> None:
+    assert lines_of("https://site-7.test:8443/", run)[0] == ["8", "of", "8"]
+    assert lines_of("https://site-5.test:8443/", run)[0] == ["6", "of", "8", "2", "✗"]
+
+
+def test_one_line_is_the_summary(run: Run) -> None:
+    console = Console(width=80, no_color=True, highlight=False, file=io.StringIO())
+    show(run, console, detail=Detail.SUMMARY)
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert text == "sites: FAIL, 2 errors. 156 of 160 probes as expected.\n"
 
 
 def test_the_findings_name_their_cases_below_their_site(text: str) -> None:

