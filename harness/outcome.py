@@ -65,7 +65,7 @@ class Expectation:
 
 
 def admitted(*, by_rule: bool = False) -> Expectation:
-    """Expect the client to be let in, as itself; `by_rule` where a rule that knows it must let it in."""
+    """Expect the client to be admitted as itself; `by_rule` if a rule about its certificate must admit it."""
     return Expectation(admitted=True, by_rule=by_rule)
 
 
@@ -122,7 +122,7 @@ class Observation:
 
 @dataclass(frozen=True)
 class LogEntry:
-    """What httpd's own log says of the same probe: whom it let in, or why it did not.
+    """What httpd's own log says of the same probe: the admitted client, or the reason of the refusal.
 
     `identity` is the serial number (upper-case hex) of the certificate that httpd verified, None without one. `status`
     is the one that it logged for the request, None where it logged none; `passed` tells that no guard of httpd's had

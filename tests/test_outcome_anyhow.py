@@ -1,4 +1,4 @@
-"""The judgement where a policy lets nobody in: what counts as kept out, and what tells nothing."""
+"""The judgement where a policy admits no client: what counts as refused, and what proves nothing."""
 
 import pytest
 
@@ -17,7 +17,7 @@ ALERT = Observation(Outcome.REFUSED_IN_HANDSHAKE, True, 1.0, alert="certificate_
     [
         pytest.param(http(403), LogEntry("1B", None, 403), True, Verdict.AS_EXPECTED, id="denied"),
         pytest.param(ALERT, LogEntry(reason=Reason("AH02276", 10)), True, Verdict.AS_EXPECTED, id="in the handshake"),
-        pytest.param(http(200, Outcome.ADMITTED), LogEntry("1B", None, 200), True, Verdict.INTRUDER, id="let in"),
+        pytest.param(http(200, Outcome.ADMITTED), LogEntry("1B", None, 200), True, Verdict.INTRUDER, id="admitted"),
         pytest.param(
             http(404, Outcome.ADMITTED), LogEntry(None, None, 404), True, Verdict.INTRUDER, id="past the guard"
         ),

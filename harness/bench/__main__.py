@@ -26,13 +26,13 @@ _SITES = (1, 10, 100, 1000)
 
 @click.command()
 @click.option("--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), default="build/bench.json",
-              show_default=True, help="Where the measurements go.")  # fmt: skip
+              show_default=True, help="File of the measurements.")  # fmt: skip
 @click.option("--seconds", type=click.IntRange(1), default=5, show_default=True, envvar="MTLS_BENCH_SECONDS",
-              help="Rounds of a second each; fewer than 5 make everything else small, too.")  # fmt: skip
+              help="Rounds of a second each; with fewer than 5, everything is shorter.")  # fmt: skip
 def bench(json_file: Path, seconds: int) -> None:
-    """Measure probes, handshakes, certificates, verdicts and many sites, next to what others use for the same.
+    """Measure probes, handshakes, certificates, verdicts and many sites, next to comparable tools.
 
-    Exit codes: 0 measured, whether the goals are met or not; 3 not measured.
+    Exit codes: 0 measured, also if a goal is not met; 3 not measured.
     """
     console = Console(highlight=False)
     start = time.perf_counter()
@@ -51,7 +51,7 @@ def bench(json_file: Path, seconds: int) -> None:
                      for section, rows in sections.items() for row in rows]}  # fmt: skip
     json_file.parent.mkdir(parents=True, exist_ok=True)
     json_file.write_text(json.dumps(data, indent=2) + "\n")
-    console.print(f"Measured in {taken:.0f} s on {CORES} cores; all of it is in {json_file}.", style="dim")
+    console.print(f"Measured in {taken:.0f} s on {CORES} cores. {json_file} has all values.", style="dim")
 
 
 def _sections(seconds: int) -> Iterator[tuple[str, Iterator[Row]]]:

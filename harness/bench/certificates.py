@@ -20,7 +20,7 @@ _KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
 def rows(repetitions: int) -> Iterator[Row]:
     """Make the same three P-256 certificates with each, the fast ones many times in turn; medians of all."""
     if not shutil.which("openssl"):
-        raise ServerError("The bench compares with openssl's command line, and there is no `openssl` in PATH.")
+        raise ServerError("`openssl` is not in PATH. The bench compares with it: install openssl.")
     ours, theirs = [], []
     for _ in range(repetitions):
         ours.append(_timed(_harness))

@@ -23,7 +23,7 @@ _START = 15
 
 
 def rows(given: Material, rounds: int) -> Iterator[Row]:
-    """Knock in turn, a second each, in rounds: the threads of one process, a process a core, and s_time."""
+    """Probe in rounds, a second each: the threads of one process, one process per core, and s_time."""
     spawn = multiprocessing.get_context("spawn")
     with deployed(given) as port, loader(given, "host") as load, ProcessPoolExecutor(CORES, spawn) as processes:
         knock = _Knock.of(given, port)

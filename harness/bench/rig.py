@@ -72,7 +72,7 @@ class Loaded:
         counts = [int(count) for count in re.findall(r"Complete requests: +(\d+)", said)]
         times = [float(taken) for taken in re.findall(r"Time taken for tests: +([\d.]+)", said)]
         if len(counts) != CORES or "Non-2xx" in said or not all(counts):
-            raise ServerError(f"The load of {self.server.attrs['Config']['Image']} went wrong:\n{said[-800:]}")
+            raise ServerError(f"The load of {self.server.attrs['Config']['Image']} failed:\n{said[-800:]}")
         return sum(count / taken for count, taken in zip(counts, times, strict=True)), spent / sum(counts) * 1000
 
 
@@ -102,7 +102,7 @@ def s_time(loader: Container, port: int, tls: str, seconds: int, processes: int)
     counts = [int(count) for count in re.findall(r"(\d+) connections in \d+ real seconds", said)]
     times = [float(end) - float(start) for start, end in re.findall(r"took ([\d.]+) ([\d.]+)", said)]
     if len(counts) != processes or not all(counts):
-        raise ServerError(f"openssl s_time went wrong:\n{said[-800:]}")
+        raise ServerError(f"openssl s_time failed:\n{said[-800:]}")
     return sum(count / taken for count, taken in zip(counts, times, strict=True))
 
 

@@ -39,7 +39,7 @@ class Identity:
         return b"".join(entry.public_bytes(Encoding.PEM) for entry in (self.certificate, *self.chain))
 
     def key_pem(self) -> bytes:
-        """The key without a passphrase (PKCS#8): for memory and for files that nobody else reads."""
+        """The key without a passphrase (PKCS#8): for memory, and for files that only the owner can read."""
         return self.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
     def pkcs12(self, password: bytes, *, root: x509.Certificate | None = None, compatible: bool = False) -> bytes:

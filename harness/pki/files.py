@@ -1,4 +1,4 @@
-"""How are files written so that nobody else reads a key, and a crash leaves the old file or the new one, never half?"""
+"""How are files written so that only the owner reads a key, and a crash never leaves half a file?"""
 
 import contextlib
 import errno
@@ -24,7 +24,7 @@ def write_private(path: Path, content: bytes) -> None:
 
 
 def write_public(path: Path, content: bytes) -> None:
-    """Write a file that everybody may read (0644), if the folder allows it.
+    """Write a file that all users can read (0644), if the folder allows it.
 
     Raises:
         OSError: it could not be written whole; what was there before is still there.
@@ -41,7 +41,7 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def write_together(private: Mapping[Path, bytes], public: Mapping[Path, bytes]) -> None:
-    """Write several files, those that only their owner reads (0600) and those that everybody may (0644): all or none.
+    """Write several files, private ones (0600) and public ones (0644): all or none.
 
     Raises:
         OSError: one could not be written whole; what was there before is still there.
@@ -84,9 +84,7 @@ def _stage(path: Path, content: bytes, mode: int) -> Path:
             stream.flush()
             os.fchmod(stream.fileno(), mode)
             if os.geteuid() == 0 and path.exists():
-                os.fchown(
-                    stream.fileno(), path.stat().st_uid, path.stat().st_gid
-                )  # Whoever reads the old, reads the new.
+                os.fchown(stream.fileno(), path.stat().st_uid, path.stat().st_gid)  # The same owner as before.
             os.fsync(stream.fileno())
     except BaseException:
         Path(name).unlink(missing_ok=True)

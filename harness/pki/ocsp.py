@@ -26,7 +26,7 @@ class Register:
     @cached_property
     def signer(self) -> Identity:
         """Who signs its answers: a delegate (RFC 6960 section 4.2.2.2), as nearly every authority has one. An answer
-        names its signer by subject, so each has his own."""
+        names its signer by subject, so each has its own."""
         return self.authority.client(
             subject=f"OCSP responder {self._key_hash()}"[:64],
             extended_key_usage=(ExtendedKeyUsageOID.OCSP_SIGNING,),

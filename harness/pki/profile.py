@@ -1,4 +1,4 @@
-"""What does a certificate say, beside whose key it holds and who signed it?"""
+"""What is the content of a certificate, apart from its key and its issuer?"""
 
 import ipaddress
 from dataclasses import dataclass

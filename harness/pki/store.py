@@ -2,8 +2,8 @@
 
 ca.crt, ca.crl                             the root, and what it has revoked
 intermediate.crt, intermediate.crl         the authority below it, if there is one: then that one issues
-private/ca.key, private/intermediate.key   may be encrypted, and taken away to be kept offline
-index.json                                 every serial number, for whom it is, and when it was revoked
+private/ca.key, private/intermediate.key   may be encrypted, and moved offline
+index.json                                 every serial number, its client, and when it was revoked
 server/                                    all that the web server needs, and nothing else
 clients/NAME/                              certificate and key of a client
 """
@@ -93,7 +93,7 @@ class Store:
             self._write_entries(below)
             for level, authority in made.items():
                 self._write_crl(level, authority, below, _ROOT_CRL_DAYS if level == "ca" and below else CRL_DAYS)
-            # The root's certificate comes last: until it is there, nobody takes the folder for an authority.
+            # The root's certificate comes last: without it, the folder is not an authority.
             for level in reversed(made):
                 content = made[level].certificate.public_bytes(Encoding.PEM)
                 write_public(self._certificate_file(level), content)
@@ -307,10 +307,10 @@ class Store:
         except (OSError, ValueError) as error:
             raise PkiError(f"{file} cannot be read as a CRL. `mtls-harness pki crl` makes it anew.") from error
 
-    # --- Inside: whoever writes holds the lock
+    # --- Private: the caller holds the lock
 
     def _issue(self, issuer: Authority, profile: Profile, key: PublicKey, kind: str, name: str) -> x509.Certificate:
-        """Certify, and put the serial number into the index before anybody sees the certificate."""
+        """Certify, and write the serial number into the index before the certificate is returned."""
         entries = self.entries()
         taken = {entry.serial for entry in entries}
         while serial(certificate := issuer.certify(profile, key)) in taken:
@@ -379,7 +379,7 @@ def load_certificates(file: Path) -> list[x509.Certificate]:
 
 
 def _closed(file: Path) -> Path:
-    """Make the file's folder if need be, and close it to everybody but its owner (0700)."""
+    """Make the file's folder if it is missing, with access for its owner only (0700)."""
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     file.parent.chmod(0o700)
     return file

@@ -80,7 +80,7 @@ class ClientTemplate:
     is like that in all but its key, its time and its serial number. `authorities` and `crls` are what CONFIG holds:
     they are made again under the same names. `users` have a password, but no certificate. `authority` is the one that
     must have issued the client's certificate, where that is said. `address` is where every client comes from, `user`
-    whose password he needs beside his certificate.
+    whose password it needs in addition to its certificate.
     """
 
     subject: tuple[tuple[x509.ObjectIdentifier, str], ...] = ()

@@ -1,4 +1,4 @@
-"""The judgement of a visit, as a table: what nobody saw is never counted as kept out."""
+"""The judgement of a visit, as a table: a visit without a result never counts as refused."""
 
 from dataclasses import replace
 
@@ -53,8 +53,17 @@ def answered(status: int, serial: str | None) -> str:
         pytest.param(STRANGER, None, GONE, NO_CERTIFICATE, Verdict.INCONCLUSIVE, id="the server is gone"),
         pytest.param(STRANGER, None, SHUT, "", Verdict.INCONCLUSIVE, id="httpd knows nothing of it"),
         pytest.param(STRANGER, None, NOT_YET, NO_CERTIFICATE, Verdict.INCONCLUSIVE, id="the browser gives no reason"),
-        pytest.param(STRANGER, None, known(ANNA), answered(200, ANNA), Verdict.INTRUDER, id="a stranger is let in"),
-        pytest.param(STRANGER, None, known(""), answered(200, None), Verdict.INTRUDER, id="nobody is let in as nobody"),
+        pytest.param(
+            STRANGER, None, known(ANNA), answered(200, ANNA), Verdict.INTRUDER, id="no certificate, and admitted"
+        ),
+        pytest.param(
+            STRANGER,
+            None,
+            known(""),
+            answered(200, None),
+            Verdict.INTRUDER,
+            id="no certificate, and admitted without an identity",
+        ),
         pytest.param(STRANGER, ASKED, SHUT, NO_CERTIFICATE, Verdict.INCONCLUSIVE, id="asked, with nothing imported"),
         pytest.param(
             STRANGER, None, SHUT, NO_CERTIFICATE + answered(200, None), Verdict.INCONCLUSIVE, id="shut, yet served"
@@ -73,14 +82,14 @@ def answered(status: int, serial: str | None) -> str:
         pytest.param(OK, ASKED, SHUT, NO_CERTIFICATE, Verdict.LOCKED_OUT, id="locked out"),
         pytest.param(CANCEL, ASKED, SHUT, NO_CERTIFICATE, Verdict.AS_EXPECTED, id="cancelled, and shut"),
         pytest.param(CANCEL, None, SHUT, NO_CERTIFICATE, Verdict.INCONCLUSIVE, id="shut, but the dialog was not seen"),
-        pytest.param(CANCEL, ASKED, known(ANNA), answered(200, ANNA), Verdict.INTRUDER, id="cancelled, and let in"),
+        pytest.param(CANCEL, ASKED, known(ANNA), answered(200, ANNA), Verdict.INTRUDER, id="cancelled, and admitted"),
         pytest.param(CANCEL, ASKED, SHUT, REVOKED, Verdict.OTHERWISE, id="shut for another reason"),
         pytest.param(OK, ASKED, SHUT, REVOKED, Verdict.LOCKED_OUT, id="revoked"),
         pytest.param(TWO, ASKED_OF_TWO, known(ANNA), answered(200, ANNA), Verdict.AS_EXPECTED, id="the chosen one"),
         pytest.param(TWO, ASKED_OF_TWO, known(BERT), answered(200, BERT), Verdict.INTRUDER, id="the other one"),
         pytest.param(TWO, ASKED, known(ANNA), answered(200, ANNA), Verdict.INCONCLUSIVE, id="only one was offered"),
         pytest.param(WELCOMED, None, WELCOME, answered(403, None), Verdict.AS_EXPECTED, id="told why"),
-        pytest.param(WELCOMED, None, SHUT, NO_CERTIFICATE, Verdict.OTHERWISE, id="kept out without a word"),
+        pytest.param(WELCOMED, None, SHUT, NO_CERTIFICATE, Verdict.OTHERWISE, id="refused in the handshake instead"),
         pytest.param(WELCOMED, None, WELCOME, answered(200, None), Verdict.INCONCLUSIVE, id="told why, yet served"),
     ],
 )

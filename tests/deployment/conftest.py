@@ -103,7 +103,7 @@ class Site:
         return requests.get(self.url(path), cert=client.pair, verify=self.pki.authority, timeout=PATIENCE, **options)
 
     def whoami(self, client: Files) -> dict[str, str]:
-        """Ask the deployment whom it sees."""
+        """Request the client's identity from the deployment."""
         answer: dict[str, str] = json.loads(self.get(client, "/whoami").content)
         return answer
 
@@ -228,7 +228,7 @@ def deployment(pki: Pki, *arguments: str, **options: Any) -> Iterator[Site]:
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """The deployment that nobody changes."""
+    """The deployment that no test changes."""
     folder = tmp_path_factory.mktemp("site")
     with deployment(Pki(folder / "server", folder / "clients")) as started:
         yield started

@@ -29,7 +29,7 @@ def bob(changing: Site) -> Files:
 
 
 class Visitor(threading.Thread):
-    """Somebody who comes again and again, each time over a new connection."""
+    """A client that connects again and again."""
 
     def __init__(self, site: Site, client: Files) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Who gets in, asked as a user asks: with requests, PEM files and what comes out of a .pfx."""
+"""Which clients are admitted, with a user's tools: requests, PEM files, a .pfx."""
 
 import subprocess
 from pathlib import Path

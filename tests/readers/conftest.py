@@ -1,4 +1,4 @@
-"""A person's machine, with the tools that he has, the files of an export, and the deployment that they are for."""
+"""A user's machine with its tools, the files of an export, and the deployment."""
 
 import html
 import io
@@ -17,7 +17,7 @@ from harness.engine import LABEL, engine, image
 from harness.engine.client import discard, owner
 from tests.deployment.conftest import READY, container, own, wait_for
 
-# Java names no server in the handshake (SNI) whose name has no dot, and the deployment lets in nobody who names none.
+# Java sends no server name (SNI) without a dot, and the deployment refuses clients without SNI.
 URL = "https://reference.test:8443/"
 PASSWORD = "correct horse battery"
 HOME = "/home/reader"

@@ -118,7 +118,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
 
 @pytest.fixture(scope="module")
 def guarded(machine: Machine) -> Machine:
-    """The same machine after the tutorial's last step; before it, everybody was let in."""
+    """The same machine after the tutorial's last step; before it, every client was admitted."""
     machine.type("apachectl start")
     until("httpd is ready", lambda: _READY in machine.log(), machine.log)
     machine.restart()
