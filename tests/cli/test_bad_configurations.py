@@ -52,7 +52,7 @@ def test_an_empty_folder(tmp_path: Path) -> None:
 def test_a_binary_file(tmp_path: Path) -> None:
     file = tmp_path / "httpd.conf"
     file.write_bytes(b"\x7fELF\0\0")
-    assert_message(verify(file), 2, str(file), "is no text")
+    assert_message(verify(file), 2, "httpd.conf is binary", "not a configuration file")
 
 
 def test_a_link_that_leaves_the_folder(tmp_path: Path) -> None:
