@@ -91,7 +91,8 @@ class Place:
 
 def decide(place: Place) -> Decision:
     """Return the access decision of one path. `place.intended` reads what was meant where that is known not to be what
-    httpd does: `Require all granted` as an alternative, and texts that are compared as numbers."""
+    httpd does: `Require all granted` as an alternative, texts that are compared as numbers, and rules of mod_rewrite
+    without `RewriteEngine on`."""
     covering = place.sections(place.path, place.content(place.path))
     bodies = (*place.levels, *(section.body for section in covering))
     environment = Environment(
@@ -149,7 +150,8 @@ def _request(place: Place, path: str, environment: Environment, trail: _Trail) -
     trail = trail.after(key)
     here = environment.branch(_path_values(path))
     here.take(entry for level in place.levels for entry in flat(level))
-    engine = FALSE if trail.ended else _engine(place, path, here)
+    intended = place.intended and server_rules(place.levels)
+    engine = FALSE if trail.ended else TRUE if intended else _engine(place, path, here)
     off = all_of((negated(engine), _Sections(place, here, path, Way(TRUE, path, ends=trail.ended), trail).formula()))
     if engine == FALSE:
         return off

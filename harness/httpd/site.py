@@ -141,7 +141,10 @@ def _decided(site: Site, host: VirtualHost, files: Files) -> Site:
     found = decision(host, site.path, files)
     asking = (part.formula for part in found.conditions if depends_on(part.formula, Origin.CERTIFICATE))
     asked = {one for formula in asking for one in variables(formula)}
-    as_meant = asked <= variables(found.formula) and not compares_numbers(found.formula)
+    read = {(one.directive.file, one.directive.line) for one in found.conditions}
+    # Rules of mod_rewrite whose engine is off.
+    idle = [rule for rule in site.guard.rules if rule.kind == "rewritecond" and (rule.file, rule.line) not in read]
+    as_meant = not idle and asked <= variables(found.formula) and not compares_numbers(found.formula)
     intention = found.formula if as_meant else decision(host, site.path, files, intended=True).formula
     return replace(site, decision=found, intention=intention)
 

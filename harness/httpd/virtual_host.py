@@ -62,7 +62,9 @@ class VirtualHost:
         own = (entry for entry in host.body if entry.file != SNIPPET)
         self.where = (listen or next(own, host)) if main else host
         self._body = host
-        self._https = protocol == "https" or port == 443
+        # Measured on 2.4.71: a <VirtualHost> without a ServerName of its own does not inherit the listener's protocol.
+        named = main or any(host.find("ServerName"))
+        self._https = named and (protocol == "https" or port == 443)
         self.levels = (host,) if main else (configuration, host)
         self._plain = {entry.kind: entry for level in self.levels for entry in level.body if not entry.body}
         self.mappings = [*mappings(self.levels, self.root)]

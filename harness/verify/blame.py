@@ -129,7 +129,9 @@ def blamed_directive(result: Result) -> tuple[str, Directive]:
         return _NAMELESS, nameless
     of_the_case = planned.expected is planned.case.expected
     if planned.expected.by_rule and (planned.case.family == "rules" if of_the_case else result.logged.identity):
-        return _RULE, _rule(result)
+        rule = _rule(result)
+        idle = rule.kind == "rewritecond" and guard.arguments("RewriteEngine") != ("on",)
+        return rule.name if idle else _RULE, rule
     if result.verdict is Verdict.INTRUDER and not result.logged.identity and not guard.in_handshake:
         return _granting(result)
     blamed = reason and (_BY_MESSAGE.get(reason.ah or "") or _BY_ERROR.get(reason.x509_error or 0))

@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import ParamSpec
 
 from cryptography import x509
 
@@ -68,15 +68,19 @@ class Run:
         return "pass"
 
 
-def _again_without_packages(verify: Callable[..., Run]) -> Callable[..., Run]:
+_Options = ParamSpec("_Options")
+
+
+def _again_without_packages(verify: Callable[_Options, Run]) -> Callable[_Options, Run]:
     """Verify without the modules of Debian's packages where httpd does not start with them."""
 
     @functools.wraps(verify)
-    def verified(*arguments: Any, **options: Any) -> Run:
+    def verified(*arguments: _Options.args, **options: _Options.kwargs) -> Run:
         try:
             return verify(*arguments, **options)
         except PackagesFailedError:
-            return verify(*arguments, **{**options, "offline": True})
+            options["offline"] = True
+            return verify(*arguments, **options)
 
     return verified
 
