@@ -131,7 +131,18 @@ class Guard:
     @property
     def renegotiates(self) -> bool:
         """Whether a section has settings of its own for what the handshake decides."""
-        return any(entry.kind in _PER_DIRECTORY_TLS for part in self.sections[1:] for entry in part.inner())
+        return self.renegotiating is not None
+
+    @property
+    def renegotiating(self) -> Directive | None:
+        """The last such setting of a section; None where there is none."""
+        own = [entry for part in self.sections[1:] for entry in part.inner() if entry.kind in _PER_DIRECTORY_TLS]
+        return own[-1] if own else None
+
+    @property
+    def largest_body(self) -> int:
+        """`LimitRequestBody` in bytes, httpd's default where it is absent; 0 is no limit."""
+        return int(self._value("LimitRequestBody", "1073741824"))
 
     def has(self, name: str) -> bool:
         """Whether the directive is in force."""

@@ -9,7 +9,7 @@ from harness.httpd.identity import IdentityHeader
 from harness.httpd.variables import Origin
 from harness.outcome import Outcome, Verdict
 from harness.verify.judgement import Result
-from harness.verify.plan import OVER_HTTP2, PlannedProbe
+from harness.verify.plan import LARGE_BODY, OVER_HTTP2, PlannedProbe
 from harness.verify.users import ANYBODY
 
 # What httpd's own reason for a refusal points at: its message number, or OpenSSL's X509_V_ERR number.
@@ -31,6 +31,9 @@ _IN_THE_CLEAR = "in the clear"
 _IN_PART = "a redirect of some"
 _RESUMED = "a resumed session"
 _BY_CONNECTION = "a rule about the connection"
+_NO_RESPONDER = "a certificate without a responder"
+_NO_URL = "AH01918"
+"""httpd's message that neither a certificate nor the configuration names an OCSP responder."""
 _VERIFIED = "Write `Require expr \"%{{SSL_CLIENT_VERIFY}} == 'SUCCESS'\"` here"
 _REQUIRE = "Write `SSLVerifyClient require` for the virtual host"
 _BETTER = f"Better: {_REQUIRE[0].lower()}{_REQUIRE[1:]}."
@@ -48,6 +51,10 @@ _REMEDIES = {
     "sslocspnoverify": "Remove `SSLOCSPNoVerify on`: with it, httpd accepts forged OCSP responses.",
     "sslocspdefaultresponder": "Write an `http://` URL for the responder. httpd supports no other scheme, and OCSP"
     " responses are signed.",
+    _NO_RESPONDER: "Write `SSLOCSPDefaultResponder http://ocsp.example.org/` below this line, with the URL of your"
+    " authority's responder. Or let the authority name it in every certificate (authorityInfoAccess).",
+    LARGE_BODY: f"{_REQUIRE}: httpd then verifies the client before the request. Or write `SSLRenegBufferSize 10485760`"
+    " here: the largest request body in bytes. httpd keeps it in memory.",
     "sslciphersuite": "Keep OpenSSL's security level at 2 or higher: no `@SECLEVEL=0` or `@SECLEVEL=1`.",
     _DOCUMENT: "Name a public page here: httpd does not check the guard of the page that an ErrorDocument shows.",
     _KINDS.lower(): "Add the types of keys and signatures of your clients here.",
@@ -180,6 +187,10 @@ def _by_case(result: Result) -> tuple[str, Directive] | None:
         return _WRITTEN, decided.directive if decided and by_condition else planned.triggered_by
     if planned.case.family == "resumption" and result.verdict is Verdict.INTRUDER and result.logged.identity:
         return _RESUMED, guard.responsible("SSLVerifyClient")
+    if result.verdict is Verdict.LOCKED_OUT and result.logged.reason and result.logged.reason.ah == _NO_URL:
+        return _NO_RESPONDER, guard.responsible("SSLOCSPEnable")
+    if planned.case.id == LARGE_BODY and result.verdict is Verdict.LOCKED_OUT and guard.renegotiating:
+        return LARGE_BODY, guard.in_force.get("sslrenegbuffersize", guard.renegotiating)
     if planned.case.id == OVER_HTTP2 and result.observed.outcome is not Outcome.REFUSED_IN_HANDSHAKE:
         denying = [rule for rule in guard.rules if rule.mentions("ssl-verify-client")]
         locked_out = denying and result.verdict is Verdict.LOCKED_OUT

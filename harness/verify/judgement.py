@@ -9,7 +9,7 @@ from harness.httpd.log import Log
 from harness.outcome import NO_CERTIFICATE, Expectation, LogEntry, Observation, Outcome, Reason, Tls, Verdict, judge
 from harness.pki import serial
 from harness.probe import NOT_HTTP_2
-from harness.verify.plan import CONTROL, EACH_CONDITION, OVER_HTTP2, UNWANTED, PlannedProbe
+from harness.verify.plan import CONTROL, EACH_CONDITION, LARGE_BODY, OVER_HTTP2, UNWANTED, PlannedProbe
 
 OTHER_VERSION = "protocol_version"
 """The alert of a server that does not speak this version of TLS (RFC 8446 section 6)."""
@@ -19,6 +19,8 @@ _DENIALS = {401, 403, 407, 421}
 
 NO_PASSWORD = 401
 """The response that requests a password (RFC 9110 section 15.5.2)."""
+_TOO_LARGE = 413
+"""The response to a body that is too large (RFC 9110 section 15.5.14)."""
 _BY_RULE = {NO_PASSWORD, 403}
 
 
@@ -120,6 +122,8 @@ def judge_all(
             verdict = Verdict.OTHERWISE
         if planned.case.id == OVER_HTTP2:
             verdict = _over_http2(verdict, seen)
+        if planned.case.id == LARGE_BODY and verdict is Verdict.OTHERWISE and seen.status == _TOO_LARGE:
+            verdict = Verdict.LOCKED_OUT
         return _own_fault(Result(planned, seen, logged[planned.probe_id], verdict))
 
     asked = [
