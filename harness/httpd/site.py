@@ -10,6 +10,7 @@ from harness.httpd.authorization import ALWAYS, Decision
 from harness.httpd.backend import THIS_MACHINE, backend
 from harness.httpd.bypass import below_programs, bypasses, exceptions_from_redirects, left_to_applications
 from harness.httpd.directive import Directive, walk
+from harness.httpd.distinguished_name import misspelled
 from harness.httpd.formula import TRUE, Formula, compares_numbers, depends_on, variables
 from harness.httpd.guard import Guard, by_mistake, wants_to_know
 from harness.httpd.layout import ConfigurationError, CoverageGap
@@ -142,6 +143,7 @@ def _decided(site: Site, host: VirtualHost, files: Files) -> Site:
     asking = (part.formula for part in found.conditions if depends_on(part.formula, Origin.CERTIFICATE))
     asked = {one for formula in asking for one in variables(formula)}
     as_meant = asked <= variables(found.formula) and not compares_numbers(found.formula)
+    as_meant = as_meant and not misspelled(found.formula)
     intention = found.formula if as_meant else decision(host, site.path, files, intended=True).formula
     return replace(site, decision=found, intention=intention)
 

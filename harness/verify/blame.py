@@ -3,7 +3,8 @@
 import re
 
 from harness.httpd.directive import Directive
-from harness.httpd.formula import depends_on
+from harness.httpd.distinguished_name import corrected, is_legacy, misspelled
+from harness.httpd.formula import Atom, depends_on, shown
 from harness.httpd.guard import Guard, uses_unset_variable
 from harness.httpd.identity import IdentityHeader
 from harness.httpd.variables import Origin
@@ -132,6 +133,8 @@ def blamed_directive(result: Result) -> tuple[str, Directive]:
         return _DOCUMENT, document
     if by_case := _by_case(result):
         return by_case
+    if result.verdict is Verdict.LOCKED_OUT and not reason and (named := _misspelled(result)):
+        return named
     if not reason and (nameless := next(filter(uses_unset_variable, guard.rules), None)):
         return _NAMELESS, nameless
     of_the_case = planned.expected is planned.case.expected
@@ -161,6 +164,25 @@ def _rule(result: Result) -> Directive:
     asking = [rule for rule in guard.rules if rule.kind != "sslverifyclient"]
     said = guard.responsible("Require")
     return said if said in asking or not asking else asking[-1]
+
+
+def _misspelled(result: Result) -> tuple[str, Directive] | None:
+    """Return the rule that compares a name in a form that httpd never writes, with what to write; None without one."""
+    site = result.probe.site
+    found = ((atom, one) for one in site.decision.conditions for atom in misspelled(one.formula))
+    return next(((name_remedy(atom, site.guard), one.directive) for atom, one in found), None)
+
+
+def name_remedy(atom: Atom, guard: Guard) -> str:
+    """Return what to write in place of a name in a form that httpd never writes, and why."""
+    name = f"Write `{shown(corrected(atom).right)}` here"
+    if not is_legacy(atom):
+        return (
+            f"{name}, or `SSLOptions +LegacyDNStringFormat`. Since 2.3.11, httpd writes names as `CN=…,O=…,C=…`: the"
+            " lowest attribute first, without spaces, with OpenSSL's names of the attributes."
+        )
+    by = "FakeBasicAuth" if guard.fake_basic_auth else "LegacyDNStringFormat"
+    return f"{name}. With `SSLOptions +{by}`, httpd writes names as `/C=…/O=…/CN=…`."
 
 
 def _granting(result: Result) -> tuple[str, Directive]:
@@ -237,7 +259,8 @@ def identity_remedy(planned: PlannedProbe, header: IdentityHeader) -> str:
 
 
 def remedy(blamed: str, guard: Guard, depth: int | None) -> str:
-    """Return what to write in the responsible directive's place; `depth` is the SSLVerifyDepth that suffices."""
+    """Return what to write in the responsible directive's place; `depth` is the SSLVerifyDepth that suffices. Where the
+    result alone tells what to write, `blamed` is that."""
     if blamed == "SSLVerifyClient" and guard.verify_client == "require" and not guard.in_handshake:
         return _TOO_LATE
     if trusts_no_authority(blamed, guard):
@@ -245,4 +268,5 @@ def remedy(blamed: str, guard: Guard, depth: int | None) -> str:
     if blamed == "RewriteCond" and guard.arguments("RewriteEngine") == ("on",):
         return _ENGINE_IS_ON
     remedies = _REMEDIES | (_BY_HTTP_2 if guard.http2 else {})
-    return remedies.get(blamed.lower(), "").format(depth=depth or guard.verify_depth + 1)
+    known = remedies.get(blamed.lower())
+    return known.format(depth=depth or guard.verify_depth + 1) if known else blamed if " " in blamed else ""

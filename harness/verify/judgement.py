@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from harness.httpd.distinguished_name import misspelled
 from harness.httpd.environment import Condition
 from harness.httpd.guard import uses_unset_variable
 from harness.httpd.log import Log
@@ -216,6 +217,7 @@ def _own_fault(result: Result) -> Result:
     by_configuration = reason.ah in _BY_CONFIGURATION_SAYS or reason.x509_error in _BY_CONFIGURATION
     known = result.probe.expected.by_rule and logged.identity is not None
     known |= any(map(uses_unset_variable, result.probe.site.guard.rules))
+    known |= bool(misspelled(result.probe.site.decision.formula))
     by_rule = known and result.observed.outcome is Outcome.REFUSED_BY_HTTP
     return replace(result, verdict=Verdict.LOCKED_OUT) if by_configuration or by_rule else result
 
