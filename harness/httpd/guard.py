@@ -50,6 +50,8 @@ class Guard:
     partly_protected: bool = False
     bypassed_by: Directive | None = None
     http2: bool = False
+    exempt: str = ""
+    """The public path by whose exception this one is open as well, since the expression is not anchored."""
 
     @property
     def verify_client(self) -> str:

@@ -101,7 +101,7 @@ _REMEDIES |= dict.fromkeys(
     "Set this variable only where %{{SSL_CLIENT_VERIFY}} is SUCCESS. The rule that reads it requires nothing else.",
 )
 _ENGINE_IS_ON = (
-    "The rule after this line does not refuse the client. It must test `%{SSL:SSL_CLIENT_VERIFY}` and end with `[F]`."
+    "The rule after this line does not refuse the client. It must test `%{{SSL:SSL_CLIENT_VERIFY}}` and end with `[F]`."
     f" {_BETTER}"
 )
 _REQUIRE_BY_HTTP_2 = (
@@ -115,6 +115,15 @@ _WRITTEN_BY_HTTP_2 = (
 _NO_AUTHORITY = (
     "Write `SSLCACertificateFile FILE` here. FILE contains the authorities whose clients must be admitted, as PEM."
 )
+_TO_WRITE = re.compile(r"Write `(?P<directive>[^`]+)`(?: here| before this line)?(?P<of_host> for the virtual host)?")
+_IS_THERE = "`{}` is in force here, and does not decide this. The message has httpd's own reason."
+_ALREADY = {
+    "rewriteengine": _ENGINE_IS_ON,
+    "require": "`{}` is here already, but something else is enough as well. Write it alone or in <RequireAll>, and"
+    " outside <Limit>.",
+    "sslcarevocationcheck": "Give every authority a current CRL in SSLCARevocationFile. `{}` is in force already.",
+}
+"""What to write where the directive of the usual remedy is in force already, by its kind."""
 _TOO_LATE = f"{_REQUIRE}, not in a section. It then acts in the handshake, before the request."
 _BY_HTTP_2 = {"require": _REQUIRE_BY_HTTP_2, _WRITTEN: _WRITTEN_BY_HTTP_2}
 
@@ -265,8 +274,20 @@ def remedy(blamed: str, guard: Guard, depth: int | None) -> str:
         return _TOO_LATE
     if trusts_no_authority(blamed, guard):
         return _NO_AUTHORITY
-    if blamed == "RewriteCond" and guard.arguments("RewriteEngine") == ("on",):
-        return _ENGINE_IS_ON
     remedies = _REMEDIES | (_BY_HTTP_2 if guard.http2 else {})
     known = remedies.get(blamed.lower())
-    return known.format(depth=depth or guard.verify_depth + 1) if known else blamed if " " in blamed else ""
+    if known is None:
+        return blamed if " " in blamed else ""
+    return _unless_there(known.format(depth=depth or guard.verify_depth + 1), guard)
+
+
+def _unless_there(text: str, guard: Guard) -> str:
+    """Return a remedy, or another one where the directive that it tells to write is in force already."""
+    found = _TO_WRITE.match(text)
+    if found is None:
+        return text
+    kind, _, arguments = found["directive"].lower().partition(" ")
+    is_there = " ".join(guard.arguments(kind)).lower() == arguments
+    if kind == "sslverifyclient" and found["of_host"]:
+        is_there = guard.in_handshake
+    return _ALREADY.get(kind, _IS_THERE).format(found["directive"]) if is_there else text
