@@ -8,6 +8,9 @@ from harness.pki import KeyType
 from harness.pki.testbed import TestPki
 from harness.probe import HTTP_2, Client
 
+LARGE = 200_000
+"""Bytes of a request body that the default of SSLRenegBufferSize (131072) does not hold."""
+
 
 @case(admitted(), source="RFC 5280 6.1")
 def p256(pki: TestPki) -> Client:
@@ -95,6 +98,37 @@ def browser(pki: TestPki) -> Client:
     a valid certificate.
     """
     return Client(pki.identity(), post_handshake=False)
+
+
+@case(admitted(), source="RFC 5280 4.2.2.1, RFC 6960 3.1, SSLOCSPEnable", directive="SSLOCSPEnable")
+def no_responder_named(pki: TestPki) -> Client:
+    """A certificate that names no OCSP responder (authorityInfoAccess), as those of many private authorities.
+
+    With `SSLOCSPEnable on`, httpd then has nobody to ask, and refuses the client (AH01918). `SSLOCSPDefaultResponder`
+    names a responder for such certificates; `no_ocsp_for_cert_ok` admits them without a check. Tested only where
+    `SSLOCSPDefaultResponder` names none.
+    """
+    return Client(pki.identity(ocsp_url=None))
+
+
+@case(admitted(), source="RFC 5280 4.2.2.1, RFC 6960 3.1, SSLOCSPEnable", directive="SSLOCSPEnable", depth=2)
+def no_responder_named_for_intermediate(pki: TestPki) -> Client:
+    """A certificate that names a responder, below an intermediate whose own certificate names none.
+
+    `SSLOCSPEnable on` asks about every certificate of the chain except for the root, so httpd refuses the client.
+    `SSLOCSPEnable leaf` asks about the client's own alone.
+    """
+    return Client(pki.identity(pki.intermediate(ocsp_url=None)))
+
+
+@case(admitted(), source="SSLRenegBufferSize, RFC 5246 7.4.1.1, RFC 8446 4.6.2", directive="SSLRenegBufferSize")
+def large_body(pki: TestPki) -> Client:
+    """A client whose first request is a POST of 200 kB to a place that requests its certificate only then.
+
+    httpd must keep the body until it has the certificate. The buffer holds 128 kB (`SSLRenegBufferSize`); a larger
+    request gets status 413 (AH02018). Tested only where a section has TLS settings of its own, and POST is allowed.
+    """
+    return Client(pki.identity(), method="POST", body=LARGE)
 
 
 @case(admitted(), source="RFC 9113 3.2, RFC 7301, Protocols", directive="Protocols")

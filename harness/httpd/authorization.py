@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from harness.httpd.conditions import chains, expression
 from harness.httpd.directive import Directive, walk
+from harness.httpd.distinguished_name import corrected
 from harness.httpd.environment import Condition, Environment, variables_set
 from harness.httpd.formula import (
     FALSE,
@@ -91,8 +92,8 @@ class Place:
 
 def decide(place: Place) -> Decision:
     """Return the access decision of one path. `place.intended` reads what was meant where that is known not to be what
-    httpd does: `Require all granted` as an alternative, texts that are compared as numbers, and rules of mod_rewrite
-    without `RewriteEngine on`."""
+    httpd does: `Require all granted` as an alternative, texts that are compared as numbers, names in a form that httpd
+    never writes, and rules of mod_rewrite without `RewriteEngine on`."""
     covering = place.sections(place.path, place.content(place.path))
     bodies = (*place.levels, *(section.body for section in covering))
     environment = Environment(
@@ -107,7 +108,7 @@ def decide(place: Place) -> Decision:
 
     def settled(formula: Formula) -> Formula:
         found = cofactor(substituted(formula, names), known)
-        return replaced(found, _as_text) if place.intended else found
+        return replaced(replaced(found, _as_text), corrected) if place.intended else found
 
     formula = settled(_request(place, place.path, environment, _Trail()))
     conditions = environment.conditions.values()

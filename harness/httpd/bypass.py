@@ -1,7 +1,9 @@
 """Which paths does no rule cover, although they lead to the same as a covered one, or may?"""
 
+import functools
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from harness.httpd.conditions import CONDITIONS, exceptions, expression
 from harness.httpd.directive import Directive
@@ -46,6 +48,28 @@ def bypasses(host: VirtualHost) -> Iterator[Bypass]:
     yield from _named_in_a_folder(host)
     yield from _in_capitals(host)
     yield from _dotted(host)
+    yield from _anywhere(host)
+
+
+def _anywhere(host: VirtualHost) -> Iterator[Bypass]:
+    """Yield guarded paths that end as an exception does whose expression does not begin with `^`. What is about the
+    challenges of an authority (RFC 8555 section 8.3) is meant for every folder."""
+    guarded = [path for section, path in host.covered if host.asks_in(section) and path.endswith("/") and path != "/"]
+    for one in (*_spared(host), *_spared_names(host)):
+        if "well-known/" in one.path or _is_about_ending(one) or not one.covers(join(_ANY[0], one.longer)):
+            continue
+        for above in dict.fromkeys([*guarded[:2], _ANY[0]]):
+            path = join(above, one.longer)
+            if host.asked_for(above) and one.covers(path) and (host.asked_for(path) is None or _undoes(one.line)):
+                yield Bypass(path, one.line, exempt=one.path)
+                break
+
+
+def _is_about_ending(one: "Exemption") -> bool:
+    """Whether only the end of a file's name counts, as for static files: that is meant for every folder."""
+    folder, _, name = join(_ANY[0], one.longer).rpartition("/")
+    stem, dot, ending = name.rpartition(".")
+    return bool(dot) and one.covers(f"{folder}/{stem[::-1]}z.{ending}")
 
 
 def _deeper(host: VirtualHost, section: Section, rule: Directive, url: str) -> Iterator[Bypass]:
@@ -91,7 +115,7 @@ def below_programs(host: VirtualHost) -> Iterator[tuple[str, str, Directive]]:
     """Yield each program with a path below it (PATH_INFO) that looks like what some line leaves out, and that line."""
     programs = [one for one in _programs(host) if "://" not in host.content(one) or _RUNS.search(host.content(one))]
     spared = [*_spared(host)] if programs else []
-    yield from ((program, join(program, path), line) for program in programs for line, path in spared)
+    yield from ((program, join(program, one.path), one.line) for program in programs for one in spared)
 
 
 def exceptions_from_redirects(host: VirtualHost) -> Iterator[tuple[str, Directive | None]]:
@@ -214,10 +238,10 @@ def left_to_applications(host: VirtualHost) -> Iterator[CoverageGap]:
             remedy = "Guard the whole application (`<Location />`), or check this in the application."
             yield CoverageGap(what, section.entry.file, section.entry.line, remedy)
             break
-    for line, spared in _spared(host):
-        path = join(_ANY[0], spared)
-        left_out = host.asked_for(path) is None or (_undoes(line) and _is_about(host, line, path))
-        if "://" in host.content(path) and host.asked_for(_ANY[0]) and left_out:
+    for one in _spared(host):
+        path, line = join(_ANY[0], one.path), one.line
+        left_out = host.asked_for(path) is None or (_undoes(line) and one.covers(path))
+        if "://" in host.content(path) and host.asked_for(_ANY[0]) and left_out and path not in host.bypasses:
             what = f"what the application makes of {path}: this line leaves it out, wherever it lies"
             yield CoverageGap(
                 what, line.file, line.line, "Let the expression begin with `^` and a folder that is public."
@@ -268,40 +292,72 @@ def _undoes(line: Directive) -> bool:
     return line.kind in _UNDOING or line.value == "expr"
 
 
-def _is_about(host: VirtualHost, line: Directive, path: str) -> bool:
-    """Whether the pattern of a RewriteRule covers a path; true of other lines."""
-    rule = next((one for one in host.rewrite_rules if one.directive is line), None)
-    return rule is None or search(rule.expression, path) is not None
+@dataclass(frozen=True)
+class Exemption:
+    """A line that makes an exception from a rule by the form of the path, such a path, and whether it is about another
+    one."""
+
+    line: Directive
+    path: str
+    covers: Callable[[str], bool]
+    of_names: bool = False
+    """Whether it is about the names of files, in whichever folder."""
+
+    @property
+    def longer(self) -> str:
+        """The path, or a name that ends so, to be put behind another one."""
+        return f"q{self.path}" if self.of_names else self.path
 
 
-def _spared(host: VirtualHost) -> Iterator[tuple[Directive, str]]:
-    """Yield each line that makes an exception from a rule by the form of the path, with such a path."""
-    yield from ((line, path) for line, path in (*_spared_by_sections(host), *_spared_by_directives(host)) if path)
+def _spared_names(host: VirtualHost) -> Iterator[Exemption]:
+    """Yield each exception from a rule by an expression about the names of files."""
+    for section in host.sections:
+        if section.kind == "files" and section.is_expression and opens(section) and (name := section.example()):
+            yield Exemption(section.entry, name, functools.partial(host.covers, section), of_names=True)
 
 
-def _spared_by_sections(host: VirtualHost) -> Iterator[tuple[Directive, str | None]]:
+def _spared(host: VirtualHost) -> Iterator[Exemption]:
+    """Yield each exception from a rule by the form of the path."""
+    yield from _spared_by_sections(host)
+    yield from _spared_by_directives(host)
+
+
+def _by_formula(line: Directive, formula: Formula) -> Iterator[Exemption]:
+    if path := example(formula):
+        yield Exemption(line, path, functools.partial(passes, formula))
+
+
+def _by_expression(line: Directive, expression: str) -> Iterator[Exemption]:
+    if path := matching(expression):
+        yield Exemption(line, path, lambda url: search(expression, url) is not None)
+
+
+def _spared_by_sections(host: VirtualHost) -> Iterator[Exemption]:
     for section in host.sections:
         if isinstance(section, Conditional) and section.entry.kind in CONDITIONS:
-            yield from ((section.entry, example(one)) for one in exceptions(section.condition.path))
-        if section.kind == "location" and section.is_expression and opens(section):
-            yield section.entry, section.example()
+            for one in exceptions(section.condition.path):
+                yield from _by_formula(section.entry, one)
+        if section.kind == "location" and section.is_expression and opens(section) and (path := section.example()):
+            yield Exemption(section.entry, path, functools.partial(host.covers, section))
         if section.kind == "location" and host.asks_in(section):
-            yield from ((section.entry, matching(one)) for one in excluded(section.text)[:1])
+            for text in excluded(section.text)[:1]:
+                yield from _by_expression(section.entry, text)
 
 
-def _spared_by_directives(host: VirtualHost) -> Iterator[tuple[Directive, str | None]]:
+def _spared_by_directives(host: VirtualHost) -> Iterator[Exemption]:
     rules = {id(rule.directive): rule for rule in host.rewrite_rules}
     for entry in host.directives:
         if entry.kind in _UNDOING and entry.value == "request_uri":
-            yield entry, matching(entry.words[1])
+            yield from _by_expression(entry, entry.words[1])
         if entry.kind in {"require", "sslrequire"}:
-            yield from ((entry, example(one)) for one in atoms(expression(entry)) if is_about_path(one))
+            for one in filter(is_about_path, atoms(expression(entry))):
+                yield from _by_formula(entry, one)
         if rule := rules.get(id(entry)):
             for condition in rule.conditions:
                 formula = condition_formula(rule, condition)
-                parts = () if isinstance(formula, Atom) else filter(is_about_path, atoms(formula))
-                yield from ((condition.directive, example(one)) for one in parts)
+                for one in () if isinstance(formula, Atom) else filter(is_about_path, atoms(formula)):
+                    yield from _by_formula(condition.directive, one)
             # What stays as it is, and is not looked at by the rules that follow; or is not forbidden as all else is.
             left_out = _LAST if not rule.pattern.startswith("!") else {"F"}
             if rule.substitution == "-" and rule.flags.keys() & left_out:
-                yield entry, matching(rule.expression)
+                yield from _by_expression(entry, rule.expression)

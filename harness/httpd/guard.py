@@ -50,6 +50,8 @@ class Guard:
     partly_protected: bool = False
     bypassed_by: Directive | None = None
     http2: bool = False
+    exempt: str = ""
+    """The public path by whose exception this one is open as well, since the expression is not anchored."""
 
     @property
     def verify_client(self) -> str:
@@ -131,7 +133,18 @@ class Guard:
     @property
     def renegotiates(self) -> bool:
         """Whether a section has settings of its own for what the handshake decides."""
-        return any(entry.kind in _PER_DIRECTORY_TLS for part in self.sections[1:] for entry in part.inner())
+        return self.renegotiating is not None
+
+    @property
+    def renegotiating(self) -> Directive | None:
+        """The last such setting of a section; None where there is none."""
+        own = [entry for part in self.sections[1:] for entry in part.inner() if entry.kind in _PER_DIRECTORY_TLS]
+        return own[-1] if own else None
+
+    @property
+    def largest_body(self) -> int:
+        """`LimitRequestBody` in bytes, httpd's default where it is absent; 0 is no limit."""
+        return int(self._value("LimitRequestBody", "1073741824"))
 
     def has(self, name: str) -> bool:
         """Whether the directive is in force."""

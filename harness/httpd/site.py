@@ -10,6 +10,7 @@ from harness.httpd.authorization import ALWAYS, Decision
 from harness.httpd.backend import THIS_MACHINE, backend
 from harness.httpd.bypass import below_programs, bypasses, exceptions_from_redirects, left_to_applications
 from harness.httpd.directive import Directive, walk
+from harness.httpd.distinguished_name import misspelled
 from harness.httpd.formula import TRUE, Formula, compares_numbers, depends_on, variables
 from harness.httpd.guard import Guard, by_mistake, wants_to_know
 from harness.httpd.layout import ConfigurationError, CoverageGap
@@ -144,7 +145,8 @@ def _decided(site: Site, host: VirtualHost, files: Files) -> Site:
     read = {(one.directive.file, one.directive.line) for one in found.conditions}
     # Rules of mod_rewrite whose engine is off.
     idle = [rule for rule in site.guard.rules if rule.kind == "rewritecond" and (rule.file, rule.line) not in read]
-    as_meant = not idle and asked <= variables(found.formula) and not compares_numbers(found.formula)
+    as_meant = not (idle or compares_numbers(found.formula) or misspelled(found.formula))
+    as_meant = as_meant and asked <= variables(found.formula)
     intention = found.formula if as_meant else decision(host, site.path, files, intended=True).formula
     return replace(site, decision=found, intention=intention)
 

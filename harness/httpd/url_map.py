@@ -183,8 +183,8 @@ def _of_rule(rule: Rule, root: str, folder: str | None) -> Iterator[Mapping]:
     elif found := _example(pattern, target, folder):
         path, leads = found
         is_proxied = "P" in rule.flags and "://" in leads
-        if is_proxied or (leads.startswith("/") and root and folder is None):
-            is_file = names_a_file(leads) or below(leads, root)
+        is_file = names_a_file(leads) or (root != "" and below(leads, root))
+        if is_proxied or (leads.startswith("/") and (root or is_file) and folder is None):
             leads = leads if is_proxied or is_file else join(root, leads)
             yield Mapping(path, leads, rule.directive, exact=True, uppercase=_uppercase(pattern, path))
 

@@ -36,6 +36,8 @@ class Bypass:
     path: str
     because: Directive
     rule: Directive | None = None
+    exempt: str = ""
+    """The public path that an exception is made for, where its expression matches this path as well."""
 
 
 class VirtualHost:
@@ -213,6 +215,8 @@ class VirtualHost:
         asks = any(map(self._asks, said))
         beyond = self.bypasses.get(url)
         claim = (beyond and beyond.rule) or self._claim(url, asks=asks)
+        if beyond and beyond.exempt:
+            claim = None
         left_to_others = claim if claim and wants_to_know(claim) and self._is_left_to_others(url) else None
         guard = Guard(
             self.where,
@@ -228,6 +232,7 @@ class VirtualHost:
             tuple(section for section in covering if opens(section)),
             bypassed_by=beyond.because if beyond else left_to_others,
             http2=self._http2,
+            exempt=beyond.exempt if beyond else "",
         )
         return replace(guard, granting_directive=granting_directive(guard, self._set_by_certificate))
 
@@ -269,8 +274,15 @@ class VirtualHost:
             return next(iter(meant), None)
         # A rule that is about nothing which is served is taken for one about all of it.
         idle = [rule for section, rule in rules if section.entry in self._body.body]
-        intent = filter(wants_to_know, self._body.body)
+        intent = [] if self._is_meant_for_others(url) else filter(wants_to_know, self._body.body)
         return next(iter([*idle, *intent]), None)
+
+    def _is_meant_for_others(self, url: str) -> bool:
+        """Whether sections about other paths, and not the virtual host itself, ask clients for a certificate."""
+        if self.says("SSLVerifyClient") not in {"", "none"}:
+            return False
+        asking = [one for one in self.sections if any(map(wants_to_know, one.inner())) and self.serves(one)]
+        return bool(asking) and not any(self.covers(one, url) for one in asking)
 
     @cached_property
     def _own(self) -> Section:

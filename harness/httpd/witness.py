@@ -29,6 +29,8 @@ ANOTHER = "another"
 MOST_STEPS = 20_000
 """How many choices a search for witnesses may make before the formula counts as too large."""
 _MOST_COMBINATIONS = 4096
+_SAME = re.compile(r"\^\((?:\.|\[\^[^\]]+\])[*+]\)([^\\()]*)\\1\$?")
+"""The expression by which a RewriteCond compares two parts of a text, as in `%{A}=%{B}`: `^(.+)=\\1$`."""
 _DOT = re.compile(r"(?<=\w)\.(?=\w)")
 _JOINTS = {
     "SSL_CLIENT_S_DN": ",",
@@ -210,6 +212,23 @@ def _candidates(atom: Atom) -> Iterator[tuple[Variable, str]]:
     if all(isinstance(part, str) for part in atom.right):
         for text in _examples(atom.operator, "".join(map(str, atom.right))):
             yield from _assignments(atom.left, text)
+        if atom.operator is Operator.MATCHES and (same := _SAME.fullmatch("".join(map(str, atom.right)))):
+            yield from _equal_parts(atom.left, same[1])
+
+
+def _equal_parts(term: Term, separator: str) -> Iterator[tuple[Variable, str]]:
+    """Yield the value with which a variable is equal to the text on the other side of a separator."""
+    at = next((number for number, part in enumerate(term) if isinstance(part, Variable)), 0)
+    one, before, after = term[at], term[:at], term[at + 1 :]
+    text = "".join(map(str, before or after))
+    if (
+        isinstance(one, Variable)
+        and not (before and after)
+        and all(isinstance(part, str) for part in (*before, *after))
+    ):
+        is_apart = text.endswith(separator) if before else text.startswith(separator)
+        if separator and is_apart:
+            yield one, text.removesuffix(separator) if before else text.removeprefix(separator)
 
 
 def _assignments(term: Term, text: str) -> Iterator[tuple[Variable, str]]:

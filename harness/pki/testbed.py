@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from cryptography import x509
+from cryptography.x509.oid import NameOID
 
 from harness.pki import CLIENT, Authority, Identity, KeyType, PrivateKey
 from harness.pki.key_pool import SLOW_KINDS, SlowKeys, slow_keys
@@ -18,6 +19,8 @@ from harness.pki.trust_store import TrustStore
 
 DAY = timedelta(days=1)
 """The unit of the validity periods that a case asks for."""
+_ROOT = "Verification root"
+"""The common name of the default issuer, unless a rule wants another one."""
 
 
 class TestPki:
@@ -75,7 +78,9 @@ class TestPki:
             self.others = recreation.others()
             return recreation.issuer()
         wanted = [x509.NameAttribute(kind, value) for kind, value in self.template.issuer]
-        subject = self.template.authority or (x509.Name(wanted) if wanted else "Verification root")
+        named = any(one.oid == NameOID.COMMON_NAME for one in wanted)
+        own = [] if named else [x509.NameAttribute(NameOID.COMMON_NAME, _ROOT)]
+        subject = self.template.authority or x509.Name([*wanted, *own])
         if self.template.authority and wanted:
             # It is not known which others the server trusts, but a rule distinguishes them by their names.
             self.others = (self.authority(subject="Another root"),)

@@ -70,6 +70,8 @@ class Client:
     http: str = HTTP_1_1
     via: str = ""
     post_handshake: bool = True
+    body: int = 0
+    """Of how many bytes the request's body is, over HTTP/1.1."""
 
     @property
     def writes(self) -> str:
@@ -247,8 +249,11 @@ _USUAL = (("User-Agent", "mtls-harness"), ("Accept", "*/*"))
 
 def _request(endpoint: Endpoint, client: Client, probe_id: str, *, connection: str = "close") -> bytes:
     headers = [("Host", _host(endpoint, client)), ("Connection", connection), *_headers(client, probe_id)]
+    if client.body:
+        headers += [("Content-Type", "application/octet-stream"), ("Content-Length", str(client.body))]
     lines = (f"{name}: {value}" for name, value in headers)
-    return "\r\n".join((f"{client.method} {target(endpoint.path, client)} {client.http}", *lines, "", "")).encode()
+    head = "\r\n".join((f"{client.method} {target(endpoint.path, client)} {client.http}", *lines, "", ""))
+    return head.encode() + b"x" * client.body
 
 
 def target(path: str, client: Client) -> str:

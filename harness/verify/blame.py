@@ -3,13 +3,14 @@
 import re
 
 from harness.httpd.directive import Directive
-from harness.httpd.formula import depends_on
+from harness.httpd.distinguished_name import corrected, is_legacy, misspelled
+from harness.httpd.formula import Atom, depends_on, shown
 from harness.httpd.guard import Guard, uses_unset_variable
 from harness.httpd.identity import IdentityHeader
 from harness.httpd.variables import Origin
 from harness.outcome import Outcome, Verdict
 from harness.verify.judgement import Result
-from harness.verify.plan import OVER_HTTP2, PlannedProbe
+from harness.verify.plan import LARGE_BODY, OVER_HTTP2, PlannedProbe
 from harness.verify.users import ANYBODY
 
 # What httpd's own reason for a refusal points at: its message number, or OpenSSL's X509_V_ERR number.
@@ -31,6 +32,9 @@ _IN_THE_CLEAR = "in the clear"
 _IN_PART = "a redirect of some"
 _RESUMED = "a resumed session"
 _BY_CONNECTION = "a rule about the connection"
+_NO_RESPONDER = "a certificate without a responder"
+_NO_URL = "AH01918"
+"""httpd's message that neither a certificate nor the configuration names an OCSP responder."""
 _VERIFIED = "Write `Require expr \"%{{SSL_CLIENT_VERIFY}} == 'SUCCESS'\"` here"
 _REQUIRE = "Write `SSLVerifyClient require` for the virtual host"
 _BETTER = f"Better: {_REQUIRE[0].lower()}{_REQUIRE[1:]}."
@@ -48,6 +52,10 @@ _REMEDIES = {
     "sslocspnoverify": "Remove `SSLOCSPNoVerify on`: with it, httpd accepts forged OCSP responses.",
     "sslocspdefaultresponder": "Write an `http://` URL for the responder. httpd supports no other scheme, and OCSP"
     " responses are signed.",
+    _NO_RESPONDER: "Write `SSLOCSPDefaultResponder http://ocsp.example.org/` below this line, with the URL of your"
+    " authority's responder. Or let the authority name it in every certificate (authorityInfoAccess).",
+    LARGE_BODY: f"{_REQUIRE}: httpd then verifies the client before the request. Or write `SSLRenegBufferSize 10485760`"
+    " here: the largest request body in bytes. httpd keeps it in memory.",
     "sslciphersuite": "Keep OpenSSL's security level at 2 or higher: no `@SECLEVEL=0` or `@SECLEVEL=1`.",
     _DOCUMENT: "Name a public page here: httpd does not check the guard of the page that an ErrorDocument shows.",
     _KINDS.lower(): "Add the types of keys and signatures of your clients here.",
@@ -93,7 +101,7 @@ _REMEDIES |= dict.fromkeys(
     "Set this variable only where %{{SSL_CLIENT_VERIFY}} is SUCCESS. The rule that reads it requires nothing else.",
 )
 _ENGINE_IS_ON = (
-    "The rule after this line does not refuse the client. It must test `%{SSL:SSL_CLIENT_VERIFY}` and end with `[F]`."
+    "The rule after this line does not refuse the client. It must test `%{{SSL:SSL_CLIENT_VERIFY}}` and end with `[F]`."
     f" {_BETTER}"
 )
 _REQUIRE_BY_HTTP_2 = (
@@ -107,6 +115,15 @@ _WRITTEN_BY_HTTP_2 = (
 _NO_AUTHORITY = (
     "Write `SSLCACertificateFile FILE` here. FILE contains the authorities whose clients must be admitted, as PEM."
 )
+_TO_WRITE = re.compile(r"Write `(?P<directive>[^`]+)`(?: here| before this line)?(?P<of_host> for the virtual host)?")
+_IS_THERE = "`{}` is in force here, and does not decide this. The message has httpd's own reason."
+_ALREADY = {
+    "rewriteengine": _ENGINE_IS_ON,
+    "require": "`{}` is here already, but something else is enough as well. Write it alone or in <RequireAll>, and"
+    " outside <Limit>.",
+    "sslcarevocationcheck": "Give every authority a current CRL in SSLCARevocationFile. `{}` is in force already.",
+}
+"""What to write where the directive of the usual remedy is in force already, by its kind."""
 _TOO_LATE = f"{_REQUIRE}, not in a section. It then acts in the handshake, before the request."
 _BY_HTTP_2 = {"require": _REQUIRE_BY_HTTP_2, _WRITTEN: _WRITTEN_BY_HTTP_2}
 
@@ -125,6 +142,8 @@ def blamed_directive(result: Result) -> tuple[str, Directive]:
         return _DOCUMENT, document
     if by_case := _by_case(result):
         return by_case
+    if result.verdict is Verdict.LOCKED_OUT and not reason and (named := _misspelled(result)):
+        return named
     if not reason and (nameless := next(filter(uses_unset_variable, guard.rules), None)):
         return _NAMELESS, nameless
     of_the_case = planned.expected is planned.case.expected
@@ -158,6 +177,25 @@ def _rule(result: Result) -> Directive:
     return said if said in asking or not asking else asking[-1]
 
 
+def _misspelled(result: Result) -> tuple[str, Directive] | None:
+    """Return the rule that compares a name in a form that httpd never writes, with what to write; None without one."""
+    site = result.probe.site
+    found = ((atom, one) for one in site.decision.conditions for atom in misspelled(one.formula))
+    return next(((name_remedy(atom, site.guard), one.directive) for atom, one in found), None)
+
+
+def name_remedy(atom: Atom, guard: Guard) -> str:
+    """Return what to write in place of a name in a form that httpd never writes, and why."""
+    name = f"Write `{shown(corrected(atom).right)}` here"
+    if not is_legacy(atom):
+        return (
+            f"{name}, or `SSLOptions +LegacyDNStringFormat`. Since 2.3.11, httpd writes names as `CN=…,O=…,C=…`: the"
+            " lowest attribute first, without spaces, with OpenSSL's names of the attributes."
+        )
+    by = "FakeBasicAuth" if guard.fake_basic_auth else "LegacyDNStringFormat"
+    return f"{name}. With `SSLOptions +{by}`, httpd writes names as `/C=…/O=…/CN=…`."
+
+
 def _granting(result: Result) -> tuple[str, Directive]:
     """Return what admits a client without a certificate: a password, the condition that decided by httpd's trace, or
     where no request was refused the section that grants to all."""
@@ -182,6 +220,10 @@ def _by_case(result: Result) -> tuple[str, Directive] | None:
         return _WRITTEN, decided.directive if decided and by_condition else planned.triggered_by
     if planned.case.family == "resumption" and result.verdict is Verdict.INTRUDER and result.logged.identity:
         return _RESUMED, guard.responsible("SSLVerifyClient")
+    if result.verdict is Verdict.LOCKED_OUT and result.logged.reason and result.logged.reason.ah == _NO_URL:
+        return _NO_RESPONDER, guard.responsible("SSLOCSPEnable")
+    if planned.case.id == LARGE_BODY and result.verdict is Verdict.LOCKED_OUT and guard.renegotiating:
+        return LARGE_BODY, guard.in_force.get("sslrenegbuffersize", guard.renegotiating)
     if planned.case.id == OVER_HTTP2 and result.observed.outcome is not Outcome.REFUSED_IN_HANDSHAKE:
         denying = [rule for rule in guard.rules if rule.mentions("ssl-verify-client")]
         locked_out = denying and result.verdict is Verdict.LOCKED_OUT
@@ -228,12 +270,26 @@ def identity_remedy(planned: PlannedProbe, header: IdentityHeader) -> str:
 
 
 def remedy(blamed: str, guard: Guard, depth: int | None) -> str:
-    """Return what to write in the responsible directive's place; `depth` is the SSLVerifyDepth that suffices."""
+    """Return what to write in the responsible directive's place; `depth` is the SSLVerifyDepth that suffices. Where the
+    result alone tells what to write, `blamed` is that."""
     if blamed == "SSLVerifyClient" and guard.verify_client == "require" and not guard.in_handshake:
         return _TOO_LATE
     if trusts_no_authority(blamed, guard):
         return _NO_AUTHORITY
-    if blamed == "RewriteCond" and guard.arguments("RewriteEngine") == ("on",):
-        return _ENGINE_IS_ON
     remedies = _REMEDIES | (_BY_HTTP_2 if guard.http2 else {})
-    return remedies.get(blamed.lower(), "").format(depth=depth or guard.verify_depth + 1)
+    known = remedies.get(blamed.lower())
+    if known is None:
+        return blamed if " " in blamed else ""
+    return _unless_there(known.format(depth=depth or guard.verify_depth + 1), guard)
+
+
+def _unless_there(text: str, guard: Guard) -> str:
+    """Return a remedy, or another one where the directive that it tells to write is in force already."""
+    found = _TO_WRITE.match(text)
+    if found is None:
+        return text
+    kind, _, arguments = found["directive"].lower().partition(" ")
+    is_there = " ".join(guard.arguments(kind)).lower() == arguments
+    if kind == "sslverifyclient" and found["of_host"]:
+        is_there = guard.in_handshake
+    return _ALREADY.get(kind, _IS_THERE).format(found["directive"]) if is_there else text

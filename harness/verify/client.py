@@ -5,13 +5,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from harness.httpd.environment import Condition
-from harness.httpd.formula import Formula
+from harness.httpd.formula import Formula, holds
 from harness.httpd.site import Site
 from harness.verify import grants
 from harness.verify.chosen_requests import ChosenRequest, chosen_requests
 from harness.verify.coverage_clients import CoverageClient, Unseen, can_be, coverage_clients, unpredicted
 from harness.verify.good_client import GoodClient, good_client
-from harness.verify.site_values import SiteValues
+from harness.verify.site_values import METHOD, SiteValues
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,12 @@ class Query:
     def chosen_requests(self) -> list[ChosenRequest]:
         """The requests that may admit a client without a certificate."""
         return chosen_requests(self._values)
+
+    def admits(self, method: str) -> bool:
+        """Whether the decision may admit the good client with this method."""
+        good = self.good_client
+        seen = {**self._values.seen(good.subject, good.request), METHOD: method}
+        return holds(self.site.decision.formula, seen) is not False
 
     def coverage_clients(self, unseen: Iterable[Unseen]) -> list[CoverageClient]:
         """The clients for the values of conditions that no request of the run showed."""

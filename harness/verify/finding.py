@@ -19,6 +19,7 @@ from harness.verify.reproduce import command, requested_path
 
 _ORDER = ("error", "warning", "note")
 _UNWANTED = "Allowed by this configuration, but usually unwanted: "
+_ON_PURPOSE = "Public on purpose? Ignore this. Otherwise write `SSLVerifyClient require` here."
 _CHECKS = ("SSLCARevocationCheck", "SSLOCSPEnable")
 _DEEPEST = ("chain.depth_reached", "chain.depth_exceeded")
 """The clients at the limit of SSLVerifyDepth: the last that is admitted, the first that is refused."""
@@ -114,12 +115,18 @@ def public_sites(unauthenticated: Iterable[Result], places: Iterable[Site]) -> t
             site.id,
             (entry.probe.case.id,),
             f"{_UNWANTED if level == 'warning' else ''}{_request(entry.probe)[0]} is answered without a certificate.",
-            "Public on purpose? Ignore this. Otherwise write `SSLVerifyClient require` here.",
+            _anchored(site.guard.exempt) or _ON_PURPOSE,
             where.file,
             where.line,
             reproduce=command(entry),
         )
     return tuple(sorted(found.values(), key=lambda one: _ORDER.index(one.level)))
+
+
+def _anchored(exempt: str) -> str:
+    """Return how to limit an exception to the path that it is made for; "" where there is none."""
+    path = exempt if exempt.startswith("/") else f"/{exempt}"
+    return exempt and f"Let the expression begin with `^`, such as `^{path}$`: it matches this path as well."
 
 
 def not_told_apart(places: Iterable[Site]) -> tuple[Finding, ...]:

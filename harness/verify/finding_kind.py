@@ -199,6 +199,21 @@ _OTHERS: dict[str, Kind] = {
         "Correct `file` and `line` of the entry, or remove it.",
         "docs/policy.md",
     ),
+    "rules.name_never_true": Kind(
+        "A rule compares the name in a certificate with a text in a form that httpd never writes.",
+        "The rule is never true: it admits nobody, or refuses nobody.",
+        "`LogLevel ssl:debug` logs the names of a real client in the form that httpd compares.",
+        "Write the name as `CN=…,O=…,C=…`, without spaces, or as `/C=…/O=…/CN=…` with `SSLOptions"
+        " +LegacyDNStringFormat`.",
+        "RFC 2253; httpd, mod_ssl: SSLOptions LegacyDNStringFormat",
+    ),
+    "rules.name_order": Kind(
+        "A rule compares the name in a certificate with a text whose attributes are in an unusual order.",
+        "Most certificates hold the country first. For these, the rule is never true.",
+        "`LogLevel ssl:debug` logs the names of a real client in the order that httpd compares.",
+        "Compare with the name of a real client: `mtls-harness verify --client-like FILE`.",
+        "RFC 2253 section 2.1",
+    ),
     "trust.server_certificate": Kind(
         "The server's own certificate is also an authority for clients.",
         "Whoever has the key on the web server can issue clients.",

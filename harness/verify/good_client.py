@@ -9,6 +9,7 @@ from typing import Any
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
+from harness.httpd.distinguished_name import misspelled
 from harness.httpd.environment import Condition
 from harness.httpd.formula import Formula, Operator, Values, all_of, atoms, depends_on, holds, variables
 from harness.httpd.site import Site
@@ -106,7 +107,10 @@ def _clients(site_values: SiteValues, usual: Values) -> Iterator[tuple[Subject, 
     site = site_values.site
     wanted = all_of((site.decision.formula, site.intention))
     defaults = {**ANYBODY.values(), **usual}
-    for formula, is_certain in ((certain(wanted), True), (possible(wanted), False)):
+    formulas = [(certain(wanted), True), (possible(wanted), False)]
+    if misspelled(site.decision.formula):
+        formulas.append((certain(site.intention), True))  # The decision may admit nobody.
+    for formula, is_certain in formulas:
         make = functools.partial(_client, site_values, formula, usual)
         for free in _free_origins(site, wanted):
             fixed = {**fixed_values(formula, usual, free=free), **VERIFIED}

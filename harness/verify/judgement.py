@@ -3,13 +3,14 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from harness.httpd.distinguished_name import misspelled
 from harness.httpd.environment import Condition
 from harness.httpd.guard import uses_unset_variable
 from harness.httpd.log import Log
 from harness.outcome import NO_CERTIFICATE, Expectation, LogEntry, Observation, Outcome, Reason, Tls, Verdict, judge
 from harness.pki import serial
 from harness.probe import NOT_HTTP_2
-from harness.verify.plan import CONTROL, EACH_CONDITION, OVER_HTTP2, UNWANTED, PlannedProbe
+from harness.verify.plan import CONTROL, EACH_CONDITION, LARGE_BODY, OVER_HTTP2, UNWANTED, PlannedProbe
 
 OTHER_VERSION = "protocol_version"
 """The alert of a server that does not speak this version of TLS (RFC 8446 section 6)."""
@@ -19,6 +20,8 @@ _DENIALS = {401, 403, 407, 421}
 
 NO_PASSWORD = 401
 """The response that requests a password (RFC 9110 section 15.5.2)."""
+_TOO_LARGE = 413
+"""The response to a body that is too large (RFC 9110 section 15.5.14)."""
 _BY_RULE = {NO_PASSWORD, 403}
 
 
@@ -120,6 +123,8 @@ def judge_all(
             verdict = Verdict.OTHERWISE
         if planned.case.id == OVER_HTTP2:
             verdict = _over_http2(verdict, seen)
+        if planned.case.id == LARGE_BODY and verdict is Verdict.OTHERWISE and seen.status == _TOO_LARGE:
+            verdict = Verdict.LOCKED_OUT
         return _own_fault(Result(planned, seen, logged[planned.probe_id], verdict))
 
     asked = [
@@ -212,6 +217,7 @@ def _own_fault(result: Result) -> Result:
     by_configuration = reason.ah in _BY_CONFIGURATION_SAYS or reason.x509_error in _BY_CONFIGURATION
     known = result.probe.expected.by_rule and logged.identity is not None
     known |= any(map(uses_unset_variable, result.probe.site.guard.rules))
+    known |= bool(misspelled(result.probe.site.decision.formula))
     by_rule = known and result.observed.outcome is Outcome.REFUSED_BY_HTTP
     return replace(result, verdict=Verdict.LOCKED_OUT) if by_configuration or by_rule else result
 

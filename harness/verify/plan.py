@@ -4,11 +4,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from harness.cases import Case, catalogue
+from harness.cases.valid import LARGE
 from harness.httpd.directive import Directive
 from harness.httpd.guard import Guard
 from harness.httpd.identity import IdentityHeader, backend, identity_headers
 from harness.httpd.site import Site
 from harness.outcome import Expectation, Tls, admitted, refused_anyhow, refused_by_rule
+from harness.pki.template import names_responder
 from harness.pki.testbed import TestPki
 from harness.probe import ALIAS, IDENTITY_HEADER, NEIGHBOUR, OTHER_SPELLINGS, SITE, Client
 from harness.verify.client import Query
@@ -23,6 +25,12 @@ UNWANTED = "protocol.unwanted_version"
 """The good client that speaks a version which a policy does not want."""
 OVER_HTTP2 = "valid.over_http2"
 """The control over HTTP/2."""
+LARGE_BODY = "valid.large_body"
+"""The control with a large request body, where the certificate is requested after the request."""
+_NO_RESPONDER = {"valid.no_responder_named", "valid.no_responder_named_for_intermediate"}
+"""The good clients about which httpd cannot ask an OCSP responder."""
+NOT_CLAIMED = {"valid.browser", LARGE_BODY, *_NO_RESPONDER}
+"""The good clients that no configuration or policy claims to admit, but that are usually meant to be."""
 OTHERS = "rules.another_authority"
 """The good clients of each other authority that is trusted than the one that a policy names."""
 _WRITTEN = "absent.with_header"
@@ -114,7 +122,8 @@ class Planner:
             for site in places
             for case in filter(only, catalogue())
             if case.id != EACH_CONDITION and case.family != _IDENTITY
-            if _can_be_asked(case, self.pki(site), site) and _is_asked(case, self.policy.promise_for(site))
+            if _can_be_asked(case, self.pki(site), site, self.query(site))
+            and _is_asked(case, self.policy.promise_for(site))
             for tls in self._over(case, site)
             for planned in self._probes(case, site, tls)
         ]
@@ -336,7 +345,7 @@ def _says(promise: Promise | None, case: Case) -> bool:
         return False
     if promise.admit == "clients" and case.family in _REVOKED:
         return promise.revocation is not None
-    return promise.admit != "clients" or case.id != "valid.browser"
+    return promise.admit != "clients" or case.id not in NOT_CLAIMED
 
 
 def _promises(guard: Guard, case: Case, pki: TestPki) -> bool:
@@ -345,7 +354,7 @@ def _promises(guard: Guard, case: Case, pki: TestPki) -> bool:
     anchored at its ends: it may be meant open."""
     if case.id == "valid.browser":
         return guard.in_handshake
-    if case.id == "rules.similar_name":
+    if case.id == "rules.similar_name" or case.id in NOT_CLAIMED:
         return False
     if case.id == "chain.public_authority":
         return not pki.template.demanding
@@ -362,15 +371,18 @@ def _promises(guard: Guard, case: Case, pki: TestPki) -> bool:
     return not ("no_crl_for_cert_ok" in guard.arguments(_CHECK) and case.id in _WITHOUT_CRL)
 
 
-def _can_be_asked(case: Case, pki: TestPki, site: Site) -> bool:
+def _can_be_asked(case: Case, pki: TestPki, site: Site, query: Query) -> bool:
     """A chain that the server never promised to accept shows nothing, nor does the one way to look for revoked
-    certificates where the other was chosen, nor a host that another site answers for."""
+    certificates where the other was chosen, nor a host that another site answers for, nor a large body where the
+    request has none, or where a limit is smaller on purpose."""
     guard = site.guard
     return (
         (case.id != _ANOTHER_HOST or site.is_default)
         and case.depth <= 1 + pki.intermediates_allowed
         and (case.family != "ocsp" or (guard.means_ocsp and _by_responder(case, guard)))
         and (case.id != OVER_HTTP2 or guard.http2)
+        and (case.id not in _NO_RESPONDER or _needs_responder(pki, guard))
+        and (case.id != LARGE_BODY or (_may_send_large_body(guard) and query.admits("POST")))
         and (case.family != "resumption" or not guard.in_handshake)
         and (case.family != "revocation" or not guard.means_ocsp or not _CRLS.isdisjoint(guard.in_force))
     )
@@ -379,7 +391,22 @@ def _can_be_asked(case: Case, pki: TestPki, site: Site) -> bool:
 def _suits(case: Case, client: Client, pki: TestPki) -> bool:
     """Whether a client that must be admitted has what this place asks of every client: an extension, a name, an
     issuer's name. The control is asked all the same."""
-    return case.id == CONTROL or not case.expected.admitted or all(map(pki.suits, client.certificates[:1]))
+    if case.id == CONTROL or not case.expected.admitted:
+        return True
+    suits = pki.template.met_by if case.id in _NO_RESPONDER else pki.suits
+    return all(map(suits, client.certificates[:1]))
+
+
+def _may_send_large_body(guard: Guard) -> bool:
+    """Whether a place requests certificates after the request, and no limit of its own refuses so large a body."""
+    return guard.renegotiates and not 0 < guard.largest_body < LARGE
+
+
+def _needs_responder(pki: TestPki, guard: Guard) -> bool:
+    """Whether OCSP needs a responder's URL from the certificates; where the model client's own names none, the control
+    shows that."""
+    named = all(map(names_responder, pki.template.like[:1]))
+    return guard.ocsp != "off" and not guard.has("SSLOCSPDefaultResponder") and named
 
 
 def _by_responder(case: Case, guard: Guard) -> bool:

@@ -89,7 +89,8 @@ def _curl(probe: PlannedProbe, *, any_version: bool) -> str:
         path = "/"
     elif "/." in path:
         words.append("--path-as-is")
-    return shlex.join([*words, f"{'https' if site.tls else 'http'}://{name}:{site.port}{path}"])
+    body = f"head -c {client.body} /dev/zero | " if client.body else ""
+    return body + shlex.join([*words, f"{'https' if site.tls else 'http'}://{name}:{site.port}{path}"])
 
 
 def _client_options(client: Client) -> list[str]:
@@ -99,6 +100,8 @@ def _client_options(client: Client) -> list[str]:
         words.append("--head")
     elif client.method != "GET":
         words += ["-X", client.method]
+    if client.body:
+        words += ["--data-binary", "@-"]
     for name, value in client.headers:
         words += ["-H", f"{name}: {value}" if value else f"{name};"]
     if client.user:

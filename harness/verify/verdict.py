@@ -18,6 +18,7 @@ from harness.verify.finding import (
     public_sites,
 )
 from harness.verify.judgement import NO_PASSWORD, Result
+from harness.verify.name_forms import name_forms
 from harness.verify.provision import Provisioner
 from harness.verify.run_results import RunResults
 from harness.verify.schedule import Schedule
@@ -30,13 +31,15 @@ def run_findings(
 ) -> tuple[Finding, ...]:
     """All findings of a run, in the order of a report; `unproven` are among them."""
     not_public = [site for site in schedule.sites if not provisioner.policy.is_public(site)]
+    of_probes = findings((*results.judged, *results.locked_out), provisioner.depth)
     as_decided = (one for one in results.admitted_otherwise if one.verdict is Verdict.AS_EXPECTED)
     found = (
-        *findings((*results.judged, *results.locked_out), provisioner.depth),
+        *of_probes,
         *public_sites(results.unclaimed, not_public),
         *not_told_apart(site for site in schedule.guarded if provisioner.blind(site)),
         *server_as_authority(schedule.guarded, provisioner.sandbox),
         *excessive_depth(results.judged),
+        *name_forms(schedule.guarded, of_probes, like=bool(provisioner.like)),
         *unproven,
         *admitted_otherwise(as_decided),
         *about_nothing(sites.idle),

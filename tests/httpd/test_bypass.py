@@ -43,7 +43,7 @@ def test_what_looks_like_an_exception_may_lie_below_a_program(program: tuple[str
 @pytest.mark.parametrize("pattern", [r"!\.css$", "!/public/"])
 def test_so_may_what_a_condition_leaves_out(pattern: str) -> None:
     places = found(*PHP, "RewriteEngine on", f"RewriteCond %{{REQUEST_URI}} {pattern}", *FORBIDDEN)
-    (site,) = (one for one in places if one.guard.bypassed_by)
+    (site,) = (one for one in places if one.guard.bypassed_by and not one.guard.exempt)
     assert site.guard.bypassed_by
     assert site.guard.bypassed_by.name == "RewriteCond"
 
@@ -150,3 +150,61 @@ def test_a_path_that_a_client_writes_a_part_of_is_told(condition: str, rule: str
     )
     unseen = sites(parse(whole, {"/site.conf": "site.conf"}), complete=False).coverage_gaps
     assert [entry.line for entry in unseen if "as the client writes it" in entry.what] == ([5] if told else [])
+
+
+WHOLE_SITE = location("/")
+BY_REWRITE = ("RewriteEngine on", "RewriteCond %{SSL:SSL_CLIENT_VERIFY} !=SUCCESS")
+EITHER = ("<Location />", "<RequireAny>", "Require ssl-verify-client")
+END = ("</RequireAny>", "</Location>")
+EXEMPTIONS = {
+    "LocationMatch": (*WHOLE_SITE, *exception("/webhook$")),
+    "one of two": (*WHOLE_SITE, *exception("^/a$|/webhook$")),
+    "If": (*WHOLE_SITE, '<If "%{REQUEST_URI} =~ m#/webhook$#">', "Require all granted", "</If>"),
+    "If not": ('<If "%{REQUEST_URI} !~ m#/webhook$#">', "Require ssl-verify-client", "</If>"),
+    "RewriteCond": ("RewriteEngine on", "RewriteCond %{REQUEST_URI} !/webhook$", *FORBIDDEN),
+    "RewriteRule": ("RewriteEngine on", "RewriteRule /webhook$ - [L]", *FORBIDDEN),
+    "pattern": (*BY_REWRITE, "RewriteRule !/webhook$ - [F]"),
+    "SetEnvIf": ('SetEnvIf Request_URI "/webhook$" hook', *EITHER, "Require env hook", *END),
+    "Require expr": (*EITHER, 'Require expr "%{REQUEST_URI} =~ m#/webhook$#"', *END),
+}
+
+
+@pytest.mark.parametrize("backend", [(), ("ProxyPass / http://127.0.0.1:8080/",)], ids=["folder", "backend"])
+@pytest.mark.parametrize("said", EXEMPTIONS.values(), ids=EXEMPTIONS)
+def test_an_exception_without_an_anchor_opens_guarded_paths_that_end_so(
+    said: tuple[str, ...], backend: tuple[str, ...]
+) -> None:
+    (site,) = (one for one in found(*backend, *said) if one.guard.exempt)
+    assert (site.path, site.guard.exempt, site.guard.requirement) == ("/q/q/webhook", "/webhook", None)
+    anchored = (line.replace("/webhook", "^/webhook") for line in said)
+    assert [one for one in found(*backend, *anchored) if one.guard.exempt] == []
+
+
+@pytest.mark.parametrize(
+    ("expression", "path"),
+    [("health", "/q/q/qhealth"), ("^health$", None), (r"\.css$", None), (r"^health\.html$", None)],
+)
+def test_an_expression_about_names_opens_longer_names_unless_it_is_about_their_ending(
+    expression: str, path: str | None
+) -> None:
+    folder = location("/var/www/html", kind="Directory")
+    names = location(expression, "Require all granted", "FilesMatch")
+    assert next((one.path for one in found(*folder, *names) if one.guard.exempt), None) == path
+
+
+@pytest.mark.parametrize("expression", [r"\.css$", "/.well-known/acme-challenge/"])
+def test_an_exception_that_is_meant_for_every_folder_is_none_by_mistake(expression: str) -> None:
+    assert [one for one in found(*WHOLE_SITE, *exception(expression)) if one.guard.exempt] == []
+
+
+def test_the_guarded_folder_is_tried_with_the_path_of_the_exception() -> None:
+    places = found(*location("/admin"), *exception("/status$"))
+    assert [one.path for one in places if one.guard.exempt] == ["/admin/status"]
+
+
+def test_a_path_promises_nothing_where_only_other_paths_ask_for_a_certificate() -> None:
+    optional = location("/app", "SSLVerifyClient optional")
+    asked = {one.path: one.guard.requirement is not None for one in found("SSLCACertificateFile ca.crt", *optional)}
+    assert asked == {"/": False, "/app/": True}
+    (root,) = found("SSLCACertificateFile ca.crt")
+    assert root.guard.requirement is not None
