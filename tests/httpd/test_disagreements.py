@@ -68,6 +68,22 @@ def test_the_words_of_ssloptions_add_up(options: str, faked: bool) -> None:
     assert (BY_SUBJECT in variables(found)) is faked
 
 
+@pytest.mark.parametrize(
+    ("section", "without_certificate"),
+    [
+        # What denies before mod_ssl keeps httpd from asking for the certificate.
+        ("SSLVerifyClient require\nDeny from all\nSatisfy any", True),
+        ("SSLVerifyClient require\nAllowMethods PUT\nSatisfy any", True),
+        ("SSLVerifyClient require\nDeny from all\nSatisfy any\nRequire all denied", False),
+        ("SSLVerifyClient require\nSatisfy any", None),
+        ("SSLVerifyClient require", False),
+    ],
+)
+def test_satisfy_any_forgives_that_a_certificate_is_missing(section: str, without_certificate: bool | None) -> None:
+    values = {variable("SSL_CLIENT_VERIFY"): "NONE", variable("REQUEST_METHOD"): "GET"}
+    assert holds(decision(section).formula, values) is without_certificate
+
+
 # --- rules
 @pytest.mark.parametrize(
     ("rule", "kind", "folder", "expected"),
@@ -150,6 +166,17 @@ def test_a_group_in_memory_that_is_not_cleared_leaves_the_whole_request_open() -
         assert depends_on(decision(server=text).formula, Origin.UNKNOWABLE)
     matched = "RewriteEngine on\nRewriteCond expr \"'a' =~ /(a)/ && $1 == 'a'\"\nRewriteRule ^ - [F]"
     assert decision(server=matched).formula == FALSE
+
+
+def test_a_setenvifexpr_is_evaluated_once_for_all_its_variables() -> None:
+    server = "SetEnvIfExpr \"-z reqenv('one')\" one two"
+    assert decision("Require env two", server=server).formula == TRUE
+
+
+def test_sections_that_the_rules_of_the_server_lead_away_from_have_no_conditions() -> None:
+    server = "RewriteEngine on\nRewriteRule ^ /srv/b [L]"
+    found = at(f"SSLRequire {A_IS_1}", "directory", "/", server=server)
+    assert not [one for one in found.conditions if one.directive.name == "SSLRequire"]
 
 
 def test_an_expression_for_names_of_headers_is_open_for_other_names() -> None:
