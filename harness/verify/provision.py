@@ -82,7 +82,7 @@ class Provisioner:
         depth = self.depth or guard.verify_depth
         files = [self._path(guard, name) for name in (*_TRUST, *_CRLS)]
         good = self.query(site).good_client
-        users = passwords(guard, lambda path: self.sandbox.given(self.sandbox.absolute(path)))
+        users = passwords(guard, lambda path: self.sandbox.config_file(self.sandbox.absolute(path)))
         self.unread.update({one.directive: None for one in good.unread})
         promise = self.policy.promise_for(site)
         if promise:
@@ -129,7 +129,7 @@ class Provisioner:
 
     def stand_in(self, site: Site) -> str | None:
         """The user made of the good client's certificate that a password file knows which CONFIG does not hold."""
-        return stand_in(site.guard, lambda path: self.sandbox.given(self.sandbox.absolute(path)))
+        return stand_in(site.guard, lambda path: self.sandbox.config_file(self.sandbox.absolute(path)))
 
     def blind(self, site: Site) -> bool:
         """Whether an authority is asked for, and whom else the site trusts cannot be known."""
@@ -192,7 +192,7 @@ class Provisioner:
         """The files of groups for Diffie-Hellman: as in CONFIG, else a standard one."""
         named = (entry for entry in walk(self.configuration) if entry.kind == "sslopensslconfcmd")
         paths = [self.sandbox.absolute(entry.words[1]) for entry in named if entry.value == "dhparameters"]
-        return {path: self.sandbox.given(path) or _group() for path in paths}
+        return {path: self.sandbox.config_file(path) or _group() for path in paths}
 
     def answers(self, places: Iterable[Site]) -> dict[str, bytes]:
         """Every file of the OCSP responder; none where no site asks one."""
@@ -242,9 +242,9 @@ class Provisioner:
                 path = self._path(guard, "AuthGroupFile")
                 named = (f'{name}: "{user or USER}"\n' for name in groups(guard))
                 members[path] = members.get(path, "") + "".join(named)
-        in_groups = {path: text.encode() for path, text in members.items() if not self.sandbox.given(path)}
+        in_groups = {path: text.encode() for path, text in members.items() if not self.sandbox.config_file(path)}
         return in_groups | {
-            path: "".join(f"{user}:{_SECRET}\n" for user in names).encode() + self.sandbox.given(path)
+            path: "".join(f"{user}:{_SECRET}\n" for user in names).encode() + self.sandbox.config_file(path)
             for path, names in users.items()
         }
 
@@ -259,7 +259,7 @@ class Provisioner:
 
     def _kind(self, certificate: str, number: int) -> KeyType:
         """Choose a key that the configuration's cipher suites can use: as the user's own, else by their names."""
-        own = certificates_in(self.sandbox.given(self.sandbox.absolute(certificate)))
+        own = certificates_in(self.sandbox.config_file(self.sandbox.absolute(certificate)))
         suites = " ".join(entry.arguments for entry in walk(self.configuration) if entry.kind == "sslciphersuite")
         only_rsa = "RSA" in suites.replace("ECDSA", "") and "ECDSA" not in suites
         if own:
@@ -276,7 +276,7 @@ class Provisioner:
         """Read the certificates in a file of CONFIG, named as the configuration does or by its path in CONFIG."""
         origin = self.sandbox.layout.origin
         inside = next((path for path, name in origin.items() if name == file), self.sandbox.absolute(file))
-        return certificates_in(self.sandbox.given(inside))
+        return certificates_in(self.sandbox.config_file(inside))
 
     def _theirs(self, paths: Iterable[str]) -> bytes:
         """What CONFIG itself has in these files and folders."""
