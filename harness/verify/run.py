@@ -164,7 +164,7 @@ def verify(
             observed |= prober.probe(schedule.unsent(observed, seed), progress)
             run_log = RunLog(httpd)
             if schedule.chases and any(map(has_conditions, schedule.guarded)):
-                schedule = chased(schedule, planner, observed, run_log.of(observed), places)
+                schedule = chased(schedule, planner, observed, run_log.until(observed), places)
                 httpd.answer(provisioner.answers(found.places))
                 observed |= prober.probe(schedule.unsent(observed, seed), progress)
             observed |= prober.probe(schedule.after)
