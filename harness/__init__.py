@@ -1,1 +1,1 @@
-"""Proves which clients an Apache httpd with mutual TLS lets in, and which it keeps out."""
+"""Proves which clients an Apache httpd with mutual TLS admits, and which it refuses."""

@@ -1,4 +1,4 @@
-"""What was expected of a client, what became of it, and do the two agree?"""
+"""Which outcome is expected of a client, which was observed, and do they agree?"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,11 +9,11 @@ Tls = Literal["1.2", "1.3"]
 TLS_VERSIONS: tuple[Tls, ...] = ("1.2", "1.3")
 
 NO_CERTIFICATE: Mapping[Tls, str] = {"1.2": "handshake_failure", "1.3": "certificate_required"}
-"""The alerts that a client without a certificate gets: TLS 1.2 has none of its own for it."""
+"""The alerts for a client without a certificate: TLS 1.2 has no separate one."""
 
 
 class Outcome(StrEnum):
-    """What became of a probe."""
+    """The outcome of a probe."""
 
     REFUSED_IN_HANDSHAKE = "refused-in-handshake"
     REFUSED_BY_HTTP = "refused-by-http"
@@ -22,7 +22,7 @@ class Outcome(StrEnum):
 
 
 class Verdict(StrEnum):
-    """The outcome against what was expected."""
+    """The comparison of an outcome with the expected one."""
 
     AS_EXPECTED = "as-expected"
     INTRUDER = "intruder"
@@ -33,10 +33,10 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Reason:
-    """Why httpd says that it refused a connection.
+    """The reason in httpd's log for a refused connection.
 
-    `ah` is its message number, `x509_error` OpenSSL's X509_V_ERR number (AH02276 carries it), `text` the library's
-    own words where there is neither.
+    `ah` is httpd's message number, `x509_error` OpenSSL's X509_V_ERR number (AH02276 carries it), `text` OpenSSL's
+    message where there is neither.
     """
 
     ah: str | None = None
@@ -46,10 +46,10 @@ class Reason:
 
 @dataclass(frozen=True)
 class Expectation:
-    """What must become of a client; for a refusal also how httpd must say so.
+    """The expected outcome of a client; for a refusal also the alert and httpd's reason.
 
-    `alerts` are TLS alert descriptions (RFC 8446 section 6) by protocol version. `by_rule` says that the certificate is
-    good, and that a rule about it decides; `anyhow` that every refusal will do of which httpd's own log tells.
+    `alerts` are TLS alert descriptions (RFC 8446 section 6) by protocol version. With `by_rule` the certificate is
+    valid, and a rule about it decides. With `anyhow` every refusal counts that is in httpd's own log.
     """
 
     admitted: bool
@@ -96,12 +96,12 @@ def refused_by_rule() -> Expectation:
 
 
 def refused_anyhow() -> Expectation:
-    """Expect httpd to keep the client out, in the handshake or by HTTP."""
+    """Expect httpd to refuse the client, in the handshake or by HTTP."""
     return Expectation(admitted=False, anyhow=True)
 
 
 def own_identity(*, admitted: bool = False) -> Expectation:
-    """Expect that a backend learns who the client is from httpd alone: `admitted` says whether it has an identity."""
+    """Expect that a backend gets the client's identity from httpd alone; `admitted` says whether the client has one."""
     return Expectation(admitted=admitted, own_identity=True)
 
 
@@ -122,12 +122,11 @@ class Observation:
 
 @dataclass(frozen=True)
 class LogEntry:
-    """What httpd's own log says of the same probe: the admitted client, or the reason of the refusal.
+    """httpd's own log of the same probe: the admitted client, or the reason of the refusal.
 
-    `identity` is the serial number (upper-case hex) of the certificate that httpd verified, None without one. `status`
-    is the one that it logged for the request, None where it logged none; `passed` tells that no guard of httpd's had
-    anything against it, whatever then became of it. `file` is where the request led in the end, `instead` what answered
-    in its place where it was refused (ErrorDocument).
+    `identity` is the serial number (upper-case hex) of the verified certificate, None without one. `status` is the
+    logged HTTP status, None without one. `passed` says that every guard admitted the request, whatever the status.
+    `file` is the file that the request was mapped to, `instead` the page of a refused request (ErrorDocument).
     """
 
     identity: str | None = None
@@ -150,17 +149,17 @@ def judge(
     control_admitted: bool,
     in_handshake: bool = True,
 ) -> Verdict:
-    """Weigh the alert, the HTTP status and httpd's own reason together.
+    """Return the verdict on a probe, from the alert, the HTTP status and httpd's own reason.
 
-    `serial` is that of the certificate which the client presented (upper-case hex; None if it has none).
-    `control_admitted` says whether the valid client got in at the same site, over the same protocol version, before
-    and after this probe: without that a refusal proves nothing. `in_handshake` says that the site's guard acts before
-    there is a request; else an answer by HTTP to a client that was not verified is the refusal that is meant.
+    `serial` is the serial number of the client's certificate (upper-case hex; None without one). `control_admitted`
+    says whether the valid client was admitted at the same site over the same protocol version, before and after this
+    probe: without that a refusal proves nothing. `in_handshake` says that the site's guard acts in the handshake; else
+    the expected refusal of an unverified client is an HTTP status.
     """
     if not observed.server_proven or observed.outcome is Outcome.NO_ANSWER:
         return Verdict.INCONCLUSIVE
     if expected.anyhow:
-        return _kept_out(observed, logged, control_admitted=control_admitted)
+        return _refused_anyhow(observed, logged, control_admitted=control_admitted)
     if observed.outcome is Outcome.ADMITTED:
         if not expected.admitted:
             return Verdict.INTRUDER
@@ -178,14 +177,14 @@ def judge(
     return Verdict.AS_EXPECTED if _same_refusal(expected, tls, observed, logged.reason) else Verdict.OTHERWISE
 
 
-def _kept_out(observed: Observation, logged: LogEntry, *, control_admitted: bool) -> Verdict:
-    """A redirect tells nothing: it may come before the guard, or from behind it."""
+def _refused_anyhow(observed: Observation, logged: LogEntry, *, control_admitted: bool) -> Verdict:
+    """Judge where every refusal counts. A redirect proves nothing: it may come before the guard or after it."""
     if observed.status is not None and 300 <= observed.status < 400:
         return Verdict.INCONCLUSIVE
     if observed.outcome is Outcome.ADMITTED:
         return Verdict.INTRUDER
-    told = logged.reason is not None or logged.status is not None
-    return Verdict.AS_EXPECTED if control_admitted and told else Verdict.INCONCLUSIVE
+    is_logged = logged.reason is not None or logged.status is not None
+    return Verdict.AS_EXPECTED if control_admitted and is_logged else Verdict.INCONCLUSIVE
 
 
 def _refused_by_http(expected: Expectation, logged: LogEntry, *, in_handshake: bool) -> Verdict:
@@ -199,8 +198,8 @@ def _refused_by_http(expected: Expectation, logged: LogEntry, *, in_handshake: b
     return Verdict.AS_EXPECTED if verified == expected.by_rule else Verdict.OTHERWISE
 
 
-_TODAY = {24: 79}
-"""What OpenSSL's numbers of before version 3 are since: X509_V_ERR_INVALID_CA."""
+_CURRENT_NUMBERS = {24: 79}
+"""The numbers of OpenSSL 1.1 that changed, and those of OpenSSL 3: X509_V_ERR_INVALID_CA."""
 
 
 def _same_refusal(expected: Expectation, tls: Tls, observed: Observation, reason: Reason) -> bool:
@@ -208,6 +207,6 @@ def _same_refusal(expected: Expectation, tls: Tls, observed: Observation, reason
     return (
         expected.alerts is not None
         and observed.alert == expected.alerts[tls]
-        and (wanted.ah, wanted.x509_error) in {(reason.ah, _TODAY.get(error or 0, error)), (None, None)}
+        and (wanted.ah, wanted.x509_error) in {(reason.ah, _CURRENT_NUMBERS.get(error or 0, error)), (None, None)}
         and (wanted.text is None or wanted.text in (reason.text or ""))
     )

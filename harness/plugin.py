@@ -76,33 +76,33 @@ class MtlsSite:
         The test fails at once without a clear answer: the case was not tested here, the probe was inconclusive, or the
         versions differ.
         """
-        asked = self._asked(case, tls)
-        outcomes = {one.tls: one.outcome == "admitted" for one in asked}
-        if any(one.verdict == "inconclusive" for one in asked):
-            pytest.fail(f"{self.url} cannot be judged for {asked[0].case}: {self._told(asked)}", pytrace=False)
+        found = self._results_of(case, tls)
+        outcomes = {one.tls: one.outcome == "admitted" for one in found}
+        if any(one.verdict == "inconclusive" for one in found):
+            pytest.fail(f"{self.url} cannot be judged for {found[0].case}: {self._evidence(found)}", pytrace=False)
         if len(set(outcomes.values())) > 1:
-            pytest.fail(f"{self.url} treats {asked[0].case} differently: {self._told(asked)}. Name the version: tls=…",
-                        pytrace=False)  # fmt: skip
-        return self._answer(asked, outcomes[asked[0].tls])
+            pytest.fail(f"{self.url} treats {found[0].case} differently: {self._evidence(found)}. "
+                        "Name the version: tls=…", pytrace=False)  # fmt: skip
+        return self._answer(found, outcomes[found[0].tls])
 
     def as_expected(self, case: "str | Case", tls: str | None = None) -> MtlsAnswer:
         """Whether nothing about this case fails the verification: the same answer as that of the command.
 
         Warnings and notes do not fail it, nor what the policy accepts; with `mtls_strict`, warnings do.
         """
-        asked = self._asked(case, tls)
-        return self._answer(asked, not any(self._fails(one) for one in asked))
+        found = self._results_of(case, tls)
+        return self._answer(found, not any(self._fails(one) for one in found))
 
     def _fails(self, one: MtlsResult) -> bool:
         counts = one.level == "error" or (self.strict and one.level == "warning")
         return one.verdict == "inconclusive" or (counts and any(one.case in found["cases"] for found in self.findings))
 
-    def _answer(self, asked: Sequence[MtlsResult], holds: bool) -> MtlsAnswer:
-        about = [found for found in self.findings if asked[0].case in found["cases"]]
-        told = "".join(f"\n{found['message']}\n{_place(found)}{found['remedy']}" for found in about)
-        return MtlsAnswer(holds, f"{self.url} {asked[0].case}: {self._told(asked)}{told}")
+    def _answer(self, results: Sequence[MtlsResult], holds: bool) -> MtlsAnswer:
+        about = [finding for finding in self.findings if results[0].case in finding["cases"]]
+        messages = "".join(f"\n{finding['message']}\n{_place(finding)}{finding['remedy']}" for finding in about)
+        return MtlsAnswer(holds, f"{self.url} {results[0].case}: {self._evidence(results)}{messages}")
 
-    def _asked(self, case: "str | Case", tls: str | None) -> Sequence[MtlsResult]:
+    def _results_of(self, case: "str | Case", tls: str | None) -> Sequence[MtlsResult]:
         name = case if isinstance(case, str) else case.id
         found = [one for one in self.results.get(name, ()) if tls in {None, one.tls}]
         if not found:
@@ -110,7 +110,7 @@ class MtlsSite:
         return found
 
     @staticmethod
-    def _told(results: Sequence[MtlsResult]) -> str:
+    def _evidence(results: Sequence[MtlsResult]) -> str:
         return ", ".join(map(str, results))
 
 

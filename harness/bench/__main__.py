@@ -88,8 +88,8 @@ def _short(value: float) -> str:
 
 
 def _machine() -> dict[str, Any]:
-    said = subprocess.run(["openssl", "version"], capture_output=True, text=True, check=False).stdout.strip()
-    return {"cores": CORES, "python": platform.python_version(), "system": platform.platform(), "openssl": said,
+    openssl = subprocess.run(["openssl", "version"], capture_output=True, text=True, check=False).stdout.strip()
+    return {"cores": CORES, "python": platform.python_version(), "system": platform.platform(), "openssl": openssl,
             "load_average": os.getloadavg()[0]}  # fmt: skip
 
 

@@ -22,55 +22,55 @@ _JOBS = 8
 _START = 15
 
 
-def rows(given: Material, rounds: int) -> Iterator[Row]:
+def rows(shared: Material, rounds: int) -> Iterator[Row]:
     """Probe in rounds, a second each: the threads of one process, one process per core, and s_time."""
     spawn = multiprocessing.get_context("spawn")
-    with deployed(given) as port, loader(given, "host") as load, ProcessPoolExecutor(CORES, spawn) as processes:
-        knock = _Knock.of(given, port)
-        knock.wait()
+    with deployed(shared) as port, loader(shared, "host") as load, ProcessPoolExecutor(CORES, spawn) as processes:
+        prober = _Prober.from_material(shared, port)
+        prober.wait()
         share = max(1, _JOBS // CORES)
         for tls in TLS_VERSIONS:
-            threads, a_core, theirs = [], [], []
-            list(processes.map(knock.rate, [tls] * CORES, [1] * CORES, [0.2] * CORES))  # They have to start, too.
+            threads, per_core, rival = [], [], []
+            list(processes.map(prober.rate, [tls] * CORES, [1] * CORES, [0.2] * CORES))  # They have to start, too.
             for _ in range(rounds):
-                threads.append(knock.rate(tls, _JOBS, 1))
-                a_core.append(sum(processes.map(knock.rate, [tls] * CORES, [share] * CORES, [1] * CORES)))
-                theirs.append(s_time(load, port, tls, 1, _JOBS))
-            for way, ours in ((f"{_JOBS} threads", threads), (f"{CORES} processes", a_core)):
+                threads.append(prober.rate(tls, _JOBS, 1))
+                per_core.append(sum(processes.map(prober.rate, [tls] * CORES, [share] * CORES, [1] * CORES)))
+                rival.append(s_time(load, port, tls, 1, _JOBS))
+            for way, ours in ((f"{_JOBS} threads", threads), (f"{CORES} processes", per_core)):
                 yield Row(
                     f"TLS {tls}, {way}",
                     middle(ours),
                     "1/s",
                     "s_time",
-                    middle(theirs),
+                    middle(rival),
                     at_least=0.8,
-                    detail=f"ours {spread(ours)}, s_time {spread(theirs)}",
+                    detail=f"ours {spread(ours)}, s_time {spread(rival)}",
                 )
 
 
-class _Knock:
-    """A good client at the reference deployment, made so that it can be handed to another process."""
+class _Prober:
+    """Sends probes of a good client to the reference deployment; can be pickled for another process."""
 
     def __init__(self, port: int, server: bytes, certificate: bytes, key: bytes) -> None:
         self._parts = port, server, certificate, key
-        self._door = Endpoint(
+        self._endpoint = Endpoint(
             ("127.0.0.1", port), NAME, PORT, PATH, frozenset([x509.load_pem_x509_certificate(server)])
         )
         private = cast("PrivateKey", load_pem_private_key(key, None))
         self._client = Client(Identity(x509.load_pem_x509_certificate(certificate), private))
 
     @classmethod
-    def of(cls, given: Material, port: int) -> "_Knock":
-        return cls(port, given.server.certificate_pem(), given.client.certificate_pem(), given.client.key_pem())
+    def from_material(cls, shared: Material, port: int) -> "_Prober":
+        return cls(port, shared.server.certificate_pem(), shared.client.certificate_pem(), shared.client.key_pem())
 
-    def __reduce__(self) -> tuple[type["_Knock"], tuple[int, bytes, bytes, bytes]]:
-        return _Knock, self._parts
+    def __reduce__(self) -> tuple[type["_Prober"], tuple[int, bytes, bytes, bytes]]:
+        return _Prober, self._parts
 
     def wait(self) -> None:
         deadline = time.monotonic() + _START
-        while (seen := probe(self._door, self._client, "1.3", "wait")).outcome is not Outcome.ADMITTED:
+        while (seen := probe(self._endpoint, self._client, "1.3", "wait")).outcome is not Outcome.ADMITTED:
             if time.monotonic() > deadline:
-                raise ServerError(f"The reference deployment does not let a good client in: {seen}")
+                raise ServerError(f"The reference deployment refuses a good client: {seen}")
             time.sleep(0.05)
 
     def rate(self, tls: Tls, jobs: int, seconds: float) -> float:
@@ -83,7 +83,7 @@ class _Knock:
     def _count(self, tls: Tls, until: float) -> int:
         count = 0
         while time.perf_counter() < until:
-            if (seen := probe(self._door, self._client, tls, "bench")).outcome is not Outcome.ADMITTED:
-                raise ServerError(f"The reference deployment does not let a good client in: {seen}")
+            if (seen := probe(self._endpoint, self._client, tls, "bench")).outcome is not Outcome.ADMITTED:
+                raise ServerError(f"The reference deployment refuses a good client: {seen}")
             count += 1
         return count

@@ -1,4 +1,4 @@
-"""Which servers stand side by side, and what loads them?"""
+"""Which servers are compared, and what loads them?"""
 
 import contextlib
 import os
@@ -67,17 +67,17 @@ class Loaded:
         milliseconds of processor time per request."""
         command = f"ab -q -t {seconds} -n 1000000 -c 4 -f TLS{tls} -E {_PKI}/client.pem https://{NAME}:{PORT}{PATH}"
         before = self.cpu_s()
-        said = _together(self.loader, command)
+        output = _together(self.loader, command)
         spent = self.cpu_s() - before
-        counts = [int(count) for count in re.findall(r"Complete requests: +(\d+)", said)]
-        times = [float(taken) for taken in re.findall(r"Time taken for tests: +([\d.]+)", said)]
-        if len(counts) != CORES or "Non-2xx" in said or not all(counts):
-            raise ServerError(f"The load of {self.server.attrs['Config']['Image']} failed:\n{said[-800:]}")
+        counts = [int(count) for count in re.findall(r"Complete requests: +(\d+)", output)]
+        times = [float(taken) for taken in re.findall(r"Time taken for tests: +([\d.]+)", output)]
+        if len(counts) != CORES or "Non-2xx" in output or not all(counts):
+            raise ServerError(f"The load of {self.server.attrs['Config']['Image']} failed:\n{output[-800:]}")
         return sum(count / taken for count, taken in zip(counts, times, strict=True)), spent / sum(counts) * 1000
 
 
 def _together(loader: Container, command: str, processes: int = CORES) -> str:
-    """Run the same command several times at once; returns what all of them said."""
+    """Run the same command several times at once; returns the output of all."""
     line = f"for each in $(seq {processes}); do ({command}) 2>&1 & done; wait"
     return _run(loader, line)
 
@@ -98,16 +98,16 @@ def s_time(loader: Container, port: int, tls: str, seconds: int, processes: int)
         f"from=$EPOCHREALTIME; openssl s_time -new -tls{tls.replace('.', '_')} -connect 127.0.0.1:{port} -www {PATH} "
         f"-cert {_PKI}/client.pem -CAfile {_PKI}/ca.crt -time {seconds}; echo took $from $EPOCHREALTIME"
     )
-    said = _together(loader, command, processes)
-    counts = [int(count) for count in re.findall(r"(\d+) connections in \d+ real seconds", said)]
-    times = [float(end) - float(start) for start, end in re.findall(r"took ([\d.]+) ([\d.]+)", said)]
+    output = _together(loader, command, processes)
+    counts = [int(count) for count in re.findall(r"(\d+) connections in \d+ real seconds", output)]
+    times = [float(end) - float(start) for start, end in re.findall(r"took ([\d.]+) ([\d.]+)", output)]
     if len(counts) != processes or not all(counts):
-        raise ServerError(f"openssl s_time failed:\n{said[-800:]}")
+        raise ServerError(f"openssl s_time failed:\n{output[-800:]}")
     return sum(count / taken for count, taken in zip(counts, times, strict=True))
 
 
 @contextlib.contextmanager
-def loaded(given: Material) -> Iterator[dict[str, Loaded]]:
+def loaded(shared: Material) -> Iterator[dict[str, Loaded]]:
     """Start httpd as deployed and as Debian ships it, nginx and openssl's s_server.
 
     Each is in a network of its own that has nothing but a loopback.
@@ -123,30 +123,30 @@ def loaded(given: Material) -> Iterator[dict[str, Loaded]]:
         for name, (folder, arguments) in commands.items():
             on = stack.enter_context(reference_container(image(folder)))
             server = on.container(*arguments)
-            on.put(given.files, through=server)
+            on.put(shared.files, through=server)
             server.start()
-            load = stack.enter_context(loader(given, f"container:{server.id}"))
+            load = stack.enter_context(loader(shared, f"container:{server.id}"))
             found[name] = Loaded(server, load)
             _wait(found[name])
         yield found
 
 
 @contextlib.contextmanager
-def deployed(given: Material) -> Iterator[int]:
+def deployed(shared: Material) -> Iterator[int]:
     """Start the reference deployment as a user runs it; yields its port on 127.0.0.1."""
     with reference_container(image("httpd")) as on:
         server = on.container(ports=True)
-        on.put(given.files, through=server)
+        on.put(shared.files, through=server)
         server.start()
         yield published(server)
 
 
 @contextlib.contextmanager
-def loader(given: Material, network: str) -> Iterator[Container]:
+def loader(shared: Material, network: str) -> Iterator[Container]:
     """Start a container that waits for commands in the network of another, or of this machine ("host")."""
     with reference_container(image("bench")) as on:
         container = on.container("sleep", "600", network=network)
-        on.put(given.files, through=container)
+        on.put(shared.files, through=container)
         container.start()
         yield container
 

@@ -57,7 +57,7 @@ class Row:
 
 
 def spread(values: Sequence[float], digits: int = 0) -> str:
-    """Tell how far apart single measurements were."""
+    """Return the range of single measurements as text."""
     return f"{min(values):.{digits}f} to {max(values):.{digits}f} in {len(values)} rounds"
 
 

@@ -10,9 +10,9 @@ from harness.bench.row import Row, middle, spread
 from harness.outcome import TLS_VERSIONS
 
 
-def rows(given: Material, rounds: int) -> Iterator[Row]:
+def rows(shared: Material, rounds: int) -> Iterator[Row]:
     """Load them in turn, a second each, in rounds: what disturbs the machine disturbs all alike."""
-    with loaded(given) as servers:
+    with loaded(shared) as servers:
         for tls in TLS_VERSIONS:
             measured = [{name: one.requests(tls, 1) for name, one in servers.items()} for _ in range(rounds)]
             rates = {name: [entry[name][0] for entry in measured] for name in servers}

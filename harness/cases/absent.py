@@ -8,10 +8,10 @@ from harness.pki import KeyType
 from harness.pki.testbed import TestPki
 from harness.probe import Client
 
-_NOBODY = refused(NO_CERTIFICATE, text="peer did not return a certificate")
+_NO_CERTIFICATE = refused(NO_CERTIFICATE, text="peer did not return a certificate")
 
 
-@case(_NOBODY, source="RFC 8446 4.4.2.4, RFC 5246 7.4.6")
+@case(_NO_CERTIFICATE, source="RFC 8446 4.4.2.4, RFC 5246 7.4.6")
 def none(_pki: TestPki) -> Client:
     """A client without a certificate.
 
@@ -21,7 +21,7 @@ def none(_pki: TestPki) -> Client:
     return Client()
 
 
-@case(_NOBODY, source="RFC 8446 4.4.2.3", tls=("1.3",))
+@case(_NO_CERTIFICATE, source="RFC 8446 4.4.2.3", tls=("1.3",))
 def empty_list(pki: TestPki) -> Client:
     """A client whose certificate matches none of the signature algorithms that the server offers.
 
@@ -31,19 +31,19 @@ def empty_list(pki: TestPki) -> Client:
     return Client(pki.identity(key=ec.generate_private_key(ec.SECP256K1())))
 
 
-@case(_NOBODY, source="RFC 5246 7.4.6", tls=("1.2",))
+@case(_NO_CERTIFICATE, source="RFC 5246 7.4.6", tls=("1.2",))
 def empty_list_in_tls_1_2(pki: TestPki) -> Client:
     """The same over TLS 1.2, which has no signature algorithm for an ML-DSA key."""
     return Client(pki.identity(key=KeyType.ML_DSA_65))
 
 
-@case(_NOBODY, source="RFC 9110 9.3.3, Limit", directive="Require")
+@case(_NO_CERTIFICATE, source="RFC 9110 9.3.3, Limit", directive="Require")
 def with_post(_pki: TestPki) -> Client:
     """A client without a certificate that sends a POST request: a rule inside `<Limit GET>` does not apply to it."""
     return Client(method="POST")
 
 
-@case(_NOBODY, source="RFC 7617, SSLOptions FakeBasicAuth", directive="AuthUserFile")
+@case(_NO_CERTIFICATE, source="RFC 7617, SSLOptions FakeBasicAuth", directive="AuthUserFile")
 def with_password(pki: TestPki) -> Client | None:
     """A client without a certificate that sends a user name and the fixed password of FakeBasicAuth.
 
@@ -53,7 +53,7 @@ def with_password(pki: TestPki) -> Client | None:
     return Client(user=pki.template.users[0]) if pki.template.users else None
 
 
-@case(_NOBODY, source="RFC 9110 5.1, SetEnvIf, RewriteCond, Require expr", directive="Require")
+@case(_NO_CERTIFICATE, source="RFC 9110 5.1, SetEnvIf, RewriteCond, Require expr", directive="Require")
 def with_header(_pki: TestPki) -> Client:
     """A client without a certificate that sends what a rule requires in the request: a header, a cookie, a query, a
     method, or a path that leaves a public folder by `..`.
@@ -63,7 +63,7 @@ def with_header(_pki: TestPki) -> Client:
     return Client()
 
 
-@case(_NOBODY, source="RFC 9110 9.1, LimitExcept", directive="Require")
+@case(_NO_CERTIFICATE, source="RFC 9110 9.1, LimitExcept", directive="Require")
 def with_unknown_method(_pki: TestPki) -> Client:
     """A client without a certificate that uses a method unknown to httpd."""
     return Client(method="KNOCK")

@@ -81,11 +81,11 @@ def _show(found: Checked, verdict: str, client: str, console: Console) -> None:
     for one in found.admissions:
         where = f" at {one.where}" if one.where else ""
         if undecided := one.judgement.undecided:
-            said = f"Not decided whether `{client}` is accepted{where}: {undecided.text}"
+            line = f"Not decided whether `{client}` is accepted{where}: {undecided.text}"
         else:
-            said = f"`{client}` is accepted in the handshake{where}{admitted_until(one.judgement)}."
+            line = f"`{client}` is accepted in the handshake{where}{admitted_until(one.judgement)}."
         if one.judgement.refused_by is None:
-            console.print(escape(said), soft_wrap=True)
+            console.print(escape(line), soft_wrap=True)
     if any(one.judgement.refused_by is None for one in found.admissions):
         console.print("Rules (Require) are not examined here: `mtls-harness verify --client-like FILE`.")
     console.print(f"[{_VERDICTS[verdict]}]{verdict.upper()}[/]: {_summary(found)}", soft_wrap=True)

@@ -18,9 +18,9 @@ def client_of(file: Path, key: Path | None, password_file: Path | None) -> Crede
     def password(locked: Path) -> bytes:
         if password_file == Path("-"):
             return sys.stdin.buffer.readline().rstrip(b"\r\n")
-        given = secret(password_file, "MTLS_PASSWORD")
-        if given is None and not sys.stdin.isatty():
+        entered = secret(password_file, "MTLS_PASSWORD")
+        if entered is None and not sys.stdin.isatty():
             raise PkiError(f"{locked} is encrypted. Put its password into --password-file or MTLS_PASSWORD.")
-        return ask(f"Password of {locked}") if given is None else given
+        return ask(f"Password of {locked}") if entered is None else entered
 
     return credential(file, key, password)

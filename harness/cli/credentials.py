@@ -90,7 +90,7 @@ def _certificates(file: Path) -> list[x509.Certificate]:
         raise click.UsageError(f"{file} contains no certificate in PEM format.") from None
 
 
-def _key(file: Path, of: Path, certificate: x509.Certificate, password: bytes | None) -> PrivateKey:
+def _key(file: Path, certificate_file: Path, certificate: x509.Certificate, password: bytes | None) -> PrivateKey:
     content = file.read_bytes()
     if b"PRIVATE KEY-----" not in content:
         raise click.UsageError(f"{file} contains no private key in PEM format. Name the key file with --key.")
@@ -102,5 +102,5 @@ def _key(file: Path, of: Path, certificate: x509.Certificate, password: bytes | 
             f"The key in {file} cannot be read. Is the password correct (--password-file)?"
         ) from None
     if key.public_key() != certificate.public_key():
-        raise click.UsageError(f"The key in {file} does not belong to the certificate in {of}.")
+        raise click.UsageError(f"The key in {file} does not belong to the certificate in {certificate_file}.")
     return key  # type: ignore[return-value]

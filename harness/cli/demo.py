@@ -86,7 +86,7 @@ def _watch(console: Console, browser: Name, port: int, clients: Clients | None) 
         console.print("Ended. All containers are removed.")
 
 
-def _narrator(console: Console) -> shown.Told:
+def _narrator(console: Console) -> shown.Narrator:
     def begin(number: int, scene: Scene) -> shown.Tell:
         console.print(f"\n{number}. {scene.title}", style="bold")
         console.print(Padding(scene.about, (0, 0, 0, 3)))

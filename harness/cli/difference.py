@@ -30,18 +30,18 @@ def show(found: Comparison, console: Console) -> None:
     for colour, title, visits in parts:
         if visits:
             console.print(f"[bold {colour}]{title}[/]")
-        for url, who in _places(visits):
+        for url, clients in _places(visits):
             console.print(f"  {escape(url)}", soft_wrap=True)
-            console.print(Padding(escape(", ".join(who)), (0, 0, 0, 4)))
+            console.print(Padding(escape(", ".join(clients)), (0, 0, 0, 4)))
     console.print(_CLOSING[found.verdict()])
 
 
 def _places(visits: Iterable[Access]) -> Iterator[tuple[str, list[str]]]:
     """Yield each place with its clients, and the version of TLS where it is only one."""
     for url, here in groupby(visits, key=lambda one: one.url):
-        who = []
+        clients = []
         for (case, whose), group in groupby(here, key=lambda one: (one.case, one.whose)):
             versions = tuple(visit.tls for visit in group)
             over = "" if versions == TLS_VERSIONS else f" over TLS {versions[0]}"
-            who.append(f"{case}{f' {whose}' if whose else ''}{over}")
-        yield url, who
+            clients.append(f"{case}{f' {whose}' if whose else ''}{over}")
+        yield url, clients

@@ -13,7 +13,7 @@ EXIT = {"pass": 0, "fail": 1, "inconclusive": 3}
 """The exit code of each verdict."""
 _NO_VERDICT = 3
 _STREAM_FAILED = {errno.ENOSPC, errno.EPIPE, errno.EIO, errno.EDQUOT, errno.EFBIG}
-"""What the system says of an output that takes no more."""
+"""The system's error numbers for an output that cannot be written."""
 
 
 @contextlib.contextmanager
@@ -33,12 +33,12 @@ def no_traceback() -> Iterator[None]:
         click.echo(f"No verdict. Standard output cannot be written: {error.strerror}.", err=True)
         sys.exit(_NO_VERDICT)
     except Exception as error:
-        message, code = _told(error)
+        message, code = _message_and_code(error)
         click.echo(message, err=True)
         sys.exit(code)
 
 
-def _told(error: Exception) -> tuple[str, int]:
+def _message_and_code(error: Exception) -> tuple[str, int]:
     """The message and the exit code; an error that no user can cause is raised again."""
     from harness.engine import ServerError
     from harness.httpd.layout import ConfigurationError

@@ -35,14 +35,16 @@ def options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options; the command gets them as one argument, `server`: None without --url."""
 
     @functools.wraps(command)
-    def collected(**given: Any) -> Any:
-        mine = {option: given.pop(option) for option in ("client", "key", "ca", "ca_key", "password_file", "server_ca")}
-        running = given.pop("running")
-        if not running and (said := [name for name, file in mine.items() if file]):
-            raise click.UsageError(f"--{said[0].replace('_', '-')} is for a running server: add --url URL.")
-        if running and (said := [name for name in _SPELLED if given.get(name)]):
-            raise click.UsageError(f"--url replaces the configuration: do not add {_SPELLED[said[0]]}.")
-        return command(**given, server=_server(running, mine))
+    def collected(**values: Any) -> Any:
+        mine = {
+            option: values.pop(option) for option in ("client", "key", "ca", "ca_key", "password_file", "server_ca")
+        }
+        running = values.pop("running")
+        if not running and (conflicting := [name for name, file in mine.items() if file]):
+            raise click.UsageError(f"--{conflicting[0].replace('_', '-')} is for a running server: add --url URL.")
+        if running and (conflicting := [name for name in _SPELLED if values.get(name)]):
+            raise click.UsageError(f"--url replaces the configuration: do not add {_SPELLED[conflicting[0]]}.")
+        return command(**values, server=_server(running, mine))
 
     for option in reversed(_OPTIONS):
         collected = option(collected)

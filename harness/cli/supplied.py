@@ -37,10 +37,10 @@ def options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options; the command gets them as one argument, `supplied`."""
 
     @functools.wraps(command)
-    def collected(**given: Any) -> Any:
-        folders, missing = given.pop("include_folders"), given.pop("ignore_missing")
-        defines, files = given.pop("defines"), given.pop("environment_files")
-        return command(**given, supplied=_supplied(folders, defines, files, ignore_missing=missing))
+    def collected(**values: Any) -> Any:
+        folders, missing = values.pop("include_folders"), values.pop("ignore_missing")
+        defines, files = values.pop("defines"), values.pop("environment_files")
+        return command(**values, supplied=_supplied(folders, defines, files, ignore_missing=missing))
 
     for option in reversed(_OPTIONS):
         collected = option(collected)

@@ -1,4 +1,4 @@
-"""What does a command print on, and how does it show how far it is?"""
+"""Where does a command print, and how does it show its progress?"""
 
 import contextlib
 import errno
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 if TYPE_CHECKING:
-    from harness.verify.progress import Progress as Told
+    from harness.verify.progress import Progress as ProgressCallback
 
 
 def console_for(*, no_color: bool, aside: bool = False) -> Console:
@@ -26,8 +26,8 @@ class _Terminal(Console):
 
 
 @contextlib.contextmanager
-def progress_on(console: Console, *, silent: bool = False) -> Iterator["Told"]:
-    """A bar that tells the step and how much of it is done, where colours and a terminal are."""
+def progress_on(console: Console, *, silent: bool = False) -> Iterator["ProgressCallback"]:
+    """Yield a progress callback: a bar with the current step on a terminal with colours, else nothing."""
     from harness.verify.progress import quiet
 
     if silent or console.no_color or not console.is_terminal:

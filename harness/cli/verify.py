@@ -108,13 +108,13 @@ def _check(options: dict[str, Any], files: dict[str, Path]) -> None:
     check_distinct(files)
 
 
-def _begin(config: Path | None, image: str | None, given: Supplied) -> None:
+def _begin(config: Path | None, image: str | None, supplied: Supplied) -> None:
     if config and not (config.is_file() or config.is_dir()):
         return  # Standard input and pipes can be read only once.
     from harness.engine import ServerError, ahead, images
     from harness.httpd import layout
 
-    # What is wrong with either is said in its turn.
+    # Errors of either are reported later, by the verification itself.
     with contextlib.suppress(ServerError, layout.ConfigurationError, OSError):
         if tag := images.at_hand(image):
-            ahead.begin(tag, given.applied_to(layout.read(config or images.REFERENCE)))
+            ahead.begin(tag, supplied.applied_to(layout.read(config or images.REFERENCE)))

@@ -13,7 +13,7 @@ from harness.engine import image, sweep
 from harness.engine.reference import reference_container
 from harness.outcome import Outcome, Verdict
 
-Told = Callable[[int, Scene], Tell]
+Narrator = Callable[[int, Scene], Tell]
 """Called when a visit begins, with its number; the returned function is called with a sentence for each step."""
 
 
@@ -41,7 +41,12 @@ def own_certificate(name: str) -> tuple[Scene, ...]:
 
 
 def tour(
-    browser: Name, told: Told, *, clients: Clients | None = None, scenes: Sequence[Scene] = SCENES, memory: int = 0
+    browser: Name,
+    narrator: Narrator,
+    *,
+    clients: Clients | None = None,
+    scenes: Sequence[Scene] = SCENES,
+    memory: int = 0,
 ) -> Tour:
     """Make the visits one after the other; `memory` is the browser's limit in bytes, 0 for none.
 
@@ -57,5 +62,5 @@ def tour(
         for configuration, some in groupby(scenes, lambda scene: scene.configuration):
             with site.running(configuration) as read_log:
                 for scene in some:
-                    visits.append(visit(site, scene, read_log, told(len(visits) + 1, scene)))
+                    visits.append(visit(site, scene, read_log, narrator(len(visits) + 1, scene)))
     return Tour(browser, tuple(visits), time.perf_counter() - started)

@@ -44,7 +44,7 @@ class Missing:
 
 @dataclass(frozen=True)
 class _Change:
-    """One directive of the copy that was taken out, or that another one stands for."""
+    """One directive of the copy that was removed or replaced."""
 
     reason: str
     text: str
@@ -65,7 +65,7 @@ class Adaptation:
     _withdrawn: set[str] = field(default_factory=set)
 
     def apply(self, error: str, filesystem: Filesystem, image: HttpdImage) -> bool:
-        """Change the copy by what httpd's error message names; False where that is a mistake of the user's."""
+        """Change the copy as httpd's error message requires; False if the error is the user's mistake."""
         # The innermost file comes last.
         line, path = next(reversed([(int(one[1]), one[2]) for one in _WHERE.finditer(error)]), (0, ""))
         content = filesystem.files.get(path)
@@ -107,7 +107,7 @@ class Adaptation:
         return changed
 
     def check(self) -> None:
-        """See that every included file is there, unless the user wants to run without.
+        """Check that every included file is there, unless the user accepts missing ones.
 
         Raises:
             ConfigurationError: some are not; the message names all of them.
@@ -121,7 +121,7 @@ class Adaptation:
             )
 
     def not_run(self) -> str | None:
-        """Say that files are missing that may decide who is admitted; None where none are."""
+        """The message that missing files may decide which clients are admitted; None if no file is missing."""
         if not self.missing:
             return None
         listed = ", ".join(one.path for one in self.missing)
@@ -199,8 +199,8 @@ class Adaptation:
 
 
 def _elsewhere(wanted: str, included: Mapping[str, bytes]) -> dict[str, bytes]:
-    """The files of the user's other folders that an Include takes in, by their path in the container: the longest end
-    of the path that is there."""
+    """The files of the user's other folders that an Include names, by their path in the container: found by the longest
+    suffix of the path."""
     parts = PurePosixPath(wanted).parts[1:]
     for start in range(len(parts)):
         pattern = "/".join(parts[start:])
@@ -227,12 +227,12 @@ def module_name(file: str) -> str:
 
 
 def as_if_loaded(content: bytes, name: str) -> bytes:
-    """Let `<IfModule>` of a module that is not loaded hold, and one of its absence not."""
-    asked = re.compile(
+    """Make `<IfModule>` true for a module that is not loaded, and `<IfModule !…>` false."""
+    condition = re.compile(
         rf"^([ \t]*<IfModule[ \t]+!?)(?:mod_{re.escape(name)}\.c|{re.escape(name)}_module)(?=[ \t]*>)".encode(),
         re.MULTILINE | re.IGNORECASE,
     )
-    return asked.sub(rb"\1core.c", content)
+    return condition.sub(rb"\1core.c", content)
 
 
 def _reason(module: ForeignModule, directive: str = "") -> str:

@@ -1,7 +1,7 @@
 """Which container starts while something else is done?
 
-The command line imports the rest of the program meanwhile, and whoever verifies several configurations one after the
-other examines the one before. No container is used for two configurations.
+Meanwhile the command line imports the rest of the program, or a run examines the configuration before. No container is
+used for two configurations.
 """
 
 import atexit
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Starting:
-    """A container of an image that starts for a configuration, and gets its files. `ports` are those that it publishes,
-    `label` is the value of `LABEL` on all its parts."""
+    """A container that starts for a configuration and receives its files. `ports` are the published ports, `label` is
+    the value of `LABEL` on all its parts."""
 
     image: str
     layout: Layout
@@ -38,8 +38,8 @@ class Starting:
     def begin(
         cls, image: str, layout: Layout, *, modules: Collection[str] = (), label: str = "", keep: bool = False
     ) -> "Starting":
-        """Start one in the background. `modules` are the files of those that a snippet needs besides the usual ones.
-        Without `label`, its parts have a label of their own."""
+        """Start a container in the background. `modules` are the module files that a snippet needs besides the usual
+        ones. Without `label`, its parts have a label of their own."""
         label = label or ("kept" if keep else owner())
         worker = ThreadPoolExecutor(1)
         shell = worker.submit(start, image, layout, label, layout.ports, keep=keep)
@@ -88,7 +88,7 @@ _ahead: Starting | None = None
 
 
 def begin(image: str, layout: Layout) -> None:
-    """Start a container for the configuration that is verified next. What is wrong with it shows when it is taken."""
+    """Start a container for the configuration that is verified next. Its errors are raised by `take`."""
     global _ahead  # noqa: PLW0603 - it is the process's
     with _lock:
         if _ahead is None:
@@ -108,7 +108,7 @@ def take(image: str, layout: Layout, *, keep: bool = False) -> Starting:
 
 @atexit.register
 def _end() -> None:
-    """Remove the container that nobody took."""
+    """Remove the container if it was never taken."""
     if _ahead:
         with contextlib.suppress(ServerError):
             _ahead.close()

@@ -1,4 +1,4 @@
-"""Which engine do we talk to, and what did an earlier run leave on it?"""
+"""Which container engine is used, and what did earlier runs leave on it?"""
 
 import contextlib
 import functools
@@ -54,8 +54,8 @@ def _unreachable(error: str) -> str:
 
 
 @contextlib.contextmanager
-def said_plainly() -> Iterator[None]:
-    """Turn whatever the engine refuses into a message for people.
+def plain_errors() -> Iterator[None]:
+    """Turn the errors of the engine's API into `ServerError` with a plain message.
 
     Raises:
         ServerError: the engine refused, or could no longer be reached.
@@ -69,22 +69,22 @@ def said_plainly() -> Iterator[None]:
 
 
 def owner() -> str:
-    """Name this process so that no other, not even a later one with the same number, is taken for it; the last part
-    tells its own runs apart."""
+    """A name for this process that no other one has, not even a later one with the same number; the last part is the
+    number of the run."""
     return f"{socket.gethostname()}:{os.getpid()}:{_started(os.getpid())}:{uuid.uuid4().hex[:12]}"
 
 
 @contextlib.contextmanager
 def owned(label: str = "", *, keep: bool = False, in_background: bool = False) -> Iterator[str]:
-    """Yield the label for the parts of one run, and remove them however it ends, unless they are to be kept.
+    """Yield the label for the parts of one run, and remove them however it ends, unless `keep` is set.
 
-    After a run without an error that may be done `in_background`: the process does not end before that.
+    After a run without an error they may be removed `in_background`: the process ends after that.
 
     Raises:
         ServerError: the engine refused something, or could no longer be reached.
     """
     label = label or ("kept" if keep else owner())
-    with said_plainly():
+    with plain_errors():
         try:
             yield label
         except KeyboardInterrupt:
@@ -104,7 +104,7 @@ def owned(label: str = "", *, keep: bool = False, in_background: bool = False) -
 
 
 def sweep() -> int:
-    """Remove what runs of this host left behind whose process is gone; returns how many parts went."""
+    """Remove the parts of runs of this host whose process is gone; returns their number."""
     gone = [part for part in _labelled(LABEL) if _is_orphan(_label(part))]
     for part in gone:
         discard(part)
@@ -112,7 +112,7 @@ def sweep() -> int:
 
 
 def clear(label: str) -> int:
-    """Remove every container and volume whose label has this value; returns how many parts went."""
+    """Remove every container and volume whose label has this value; returns their number."""
     found = _labelled(f"{LABEL}={label}")
     for part in found:
         discard(part)
@@ -120,13 +120,13 @@ def clear(label: str) -> int:
 
 
 def _clear_after(label: str) -> None:
-    # What cannot be removed now, the next run sweeps.
+    # The next run removes what cannot be removed now.
     with contextlib.suppress(DockerException, requests.RequestException):
         clear(label)
 
 
 def _labelled(label: str) -> list[Container | Volume]:
-    """Find containers, then volumes: a volume goes only after the container that uses it."""
+    """The containers, then the volumes: a volume can be removed only after the container that uses it."""
     return [
         *engine().containers.list(all=True, sparse=True, filters={"label": label}),
         *engine().volumes.list(filters={"label": label}),
@@ -134,8 +134,7 @@ def _labelled(label: str) -> list[Container | Volume]:
 
 
 def discard(part: Container | Volume) -> None:
-    """Remove a volume, or a container with what was mounted for it alone; one that is gone already is what was
-    wanted."""
+    """Remove a volume, or a container with its anonymous volumes; does nothing if it is gone already."""
     with contextlib.suppress(APIError):
         if isinstance(part, Container):
             part.remove(v=True, force=True)
@@ -153,7 +152,7 @@ def _is_orphan(label: str) -> bool:
 
 
 def _started(pid: int) -> str | None:
-    """When the process started, in clock ticks since boot (proc(5), field 22); None when there is none."""
+    """The start of the process, in clock ticks since boot (proc(5), field 22); None if there is no such process."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
     except OSError:

@@ -1,4 +1,4 @@
-"""What does Compose make of its files, in either generation?"""
+"""What does Compose 1 or 2 read from its file about a service?"""
 
 import hashlib
 import json
@@ -16,17 +16,18 @@ from typing import Any
 import yaml
 
 from harness.engine.client import ServerError
-from harness.engine.images import given
+from harness.engine.images import available
 from harness.httpd.layout import ConfigurationError
 
 
 @dataclass(frozen=True)
 class Service:
-    """A service: its image, and what Compose lays over that when it starts.
+    """A service: its image, and the settings and mounts that Compose adds at its start.
 
     `command` are the words of entrypoint and command as far as the service sets them, None where the image's own hold.
-    `mounts` are the files and folders of this machine by where they appear, `volumes` the places of what nobody can see
-    before the service runs. `context` is the folder that its image is built from. `line` is the service's in `file`.
+    `mounts` are the files and folders of this machine by their path in the container, `volumes` the paths of volumes,
+    whose content is unknown before the service runs. `context` is the build context of its image. `line` is the line of
+    the service in `file`.
     """
 
     file: Path
@@ -58,7 +59,7 @@ def command() -> list[str]:
 
 
 def service(file: Path, name: str | None) -> Service:
-    """Let Compose resolve its file, build or pull the service's image, and say what it would start.
+    """Let Compose resolve its file, build or pull the service's image, and return the service.
 
     Raises:
         ConfigurationError: there is no such file or service, or Compose refuses the file, in its own words.
@@ -76,24 +77,24 @@ def service(file: Path, name: str | None) -> Service:
     if name is None or name not in services:
         wrong = f"{file} has no service {name!r}" if name else f"{file} has more than one service"
         raise ConfigurationError(f"{wrong}. Name one of these with --service: {', '.join(sorted(services))}.")
-    told = services[name]
-    mounts = dict(_mounts(told, project))
+    entry = services[name]
+    mounts = dict(_mounts(entry, project))
     return Service(
         file=file,
         name=name,
         line=_line(file, name),
-        image=_built(file, name, project) if told.get("build") else given(told["image"]),
-        entrypoint=_words(told.get("entrypoint")),
-        command=_words(told.get("command")),
-        environment=_environment(told.get("environment")),
+        image=_built(file, name, project) if entry.get("build") else available(entry["image"]),
+        entrypoint=_words(entry.get("entrypoint")),
+        command=_words(entry.get("command")),
+        environment=_environment(entry.get("environment")),
         mounts={target: source for target, source in mounts.items() if source},
         volumes=tuple(target for target, source in mounts.items() if not source),
-        context=_context(told.get("build")),
+        context=_context(entry.get("build")),
     )
 
 
 def _built(file: Path, name: str, project: Mapping[str, Any]) -> str:
-    """Build the image under a name of our own: what the user has under his stays as it is."""
+    """Build the image under a tag of the project; the user's own tag stays as it is. Returns the tag."""
     digest = hashlib.sha256(f"{file.resolve()}:{name}".encode()).hexdigest()
     tag = f"mtls-harness/service:{digest[:12]}"
     only = {key: project[key] for key in ("version", "name", "secrets") if key in project}
@@ -109,17 +110,17 @@ def _built(file: Path, name: str, project: Mapping[str, Any]) -> str:
     return tag
 
 
-def _mounts(told: Mapping[str, Any], project: Mapping[str, Any]) -> Iterator[tuple[str, Path | None]]:
-    """Yield where something is laid over the image, and the file or folder here that it is; None for a volume."""
-    for entry in told.get("volumes") or ():
-        if isinstance(entry, str):  # docker-compose 1.29 writes some of them so.
+def _mounts(service_entry: Mapping[str, Any], project: Mapping[str, Any]) -> Iterator[tuple[str, Path | None]]:
+    """Yield the path of each mount in the container, and its file or folder on this machine; None for a volume."""
+    for entry in service_entry.get("volumes") or ():
+        if isinstance(entry, str):  # The short syntax, which docker-compose 1.29 writes.
             source, _, rest = entry.partition(":")
             entry = {"source": source, "target": rest.partition(":")[0] or source}  # noqa: PLW2901
             entry["type"] = "bind" if source.startswith("/") and rest else "volume"
         is_here = entry["type"] == "bind"
         yield posixpath.normpath(entry["target"]), Path(entry["source"]) if is_here else None
     for kind, folder in (("configs", "/"), ("secrets", "/run/secrets/")):
-        for entry in told.get(kind) or ():
+        for entry in service_entry.get(kind) or ():
             mount = {"source": entry} if isinstance(entry, str) else entry
             file = (project.get(kind) or {}).get(mount["source"], {}).get("file")
             yield posixpath.join(folder, mount.get("target") or mount["source"]), Path(file) if file else None
@@ -137,7 +138,7 @@ def _environment(value: Mapping[str, Any] | list[str] | None) -> dict[str, str]:
 
 
 def _plain(text: str) -> str:
-    """Compose doubles each dollar sign, so that its own output can be read again."""
+    """Undo the doubling of each dollar sign in Compose's output."""
     return text.replace("$$", "$")
 
 
@@ -147,7 +148,7 @@ def _context(build: Mapping[str, Any] | str | None) -> Path | None:
 
 
 def _line(file: Path, name: str) -> int:
-    """Find the line in which the service is named; the first one of the file where it is not to be found."""
+    """The line that names the service; 1 if there is none."""
     head = re.compile(rf"\s+[\"']?{re.escape(name)}[\"']?\s*:\s*(#.*|&\w+\s*)?")
     lines = file.read_text(errors="replace").splitlines()
     return next((number for number, line in enumerate(lines, 1) if head.fullmatch(line)), 1)

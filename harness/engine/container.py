@@ -16,8 +16,8 @@ USER = 33
 def start(image: str, layout: Layout, label: str, ports: Sequence[int], *, keep: bool = False) -> Shell:
     """Start a container for the configuration; its process is a shell. It has no capabilities.
 
-    The engine publishes `ports` at free ports of 127.0.0.1. A container without ports has no network. One that is to be
-    kept has a log.
+    The engine publishes `ports` at free ports of 127.0.0.1. A container without ports has no network. With
+    `keep` it has a log.
     """
     return Shell.start(_create(image, layout, label, ports, keep=keep))
 

@@ -25,8 +25,8 @@ HOME_MADE = f"mtls-harness/base:{SUITE}"
 
 
 def image(name: str, *, on: str | None = None, arguments: Mapping[str, str] = MappingProxyType({})) -> str:
-    """Build `images/<name>`, on the base image or on another one, unless this very content is built already; returns
-    its tag. `arguments` are further ones of its Dockerfile.
+    """Build `images/<name>` on the base image or another one, unless the same content is built already; returns the
+    tag. `arguments` are additional build arguments of the Dockerfile.
 
     Raises:
         ServerError: no base image can be had, or the build failed; the message ends with the build's last lines.
@@ -42,7 +42,7 @@ def image(name: str, *, on: str | None = None, arguments: Mapping[str, str] = Ma
 
 
 def at_hand(tag: str | None) -> str | None:
-    """The image that the user names, or else the one of `images/httpd`, if it needs neither a build nor a registry."""
+    """The user's image, or else the one of `images/httpd`, if it needs neither a build nor a registry."""
     if tag is None and (base_image := os.environ.get("MTLS_BASE_IMAGE") or _known_base()) and _exists(base_image):
         tag = _tag("httpd", base_image)
     return tag if tag and _exists(tag) else None
@@ -70,8 +70,8 @@ def _build(name: str, folder: Path, tag: str, arguments: dict[str, str]) -> None
 
 
 def purge() -> int:
-    """Remove what finished runs left or were told to keep, and every image of the project that no container uses;
-    returns how many parts went.
+    """Remove the containers and volumes of finished runs, kept ones included, and every image of the project that no
+    container uses; returns the number of removed parts.
 
     Raises:
         ServerError: the engine does not answer.
@@ -84,11 +84,11 @@ def purge() -> int:
     return gone
 
 
-def given(tag: str) -> str:
-    """Take an image that the user names, pulled if it is not there.
+def available(tag: str) -> str:
+    """Return the user's image, after a pull if it is not there.
 
     Raises:
-        ServerError: it is neither here nor to be had.
+        ServerError: it is not there and cannot be pulled.
     """
     if not _exists(tag) and (refusal := _pull(tag)):
         raise ServerError(f"There is no image {tag} here, and it cannot be pulled: {refusal}")
@@ -96,16 +96,16 @@ def given(tag: str) -> str:
 
 
 def base() -> str:
-    """Name the image that the others start from.
+    """Return the tag of the base image.
 
     `MTLS_BASE_IMAGE` decides where it is set (a company's mirror); else Debian's slim image, and where no registry
     answers one made from Debian's packages (from `MTLS_DEBIAN_MIRROR` where that is set).
 
     Raises:
-        ServerError: none of them can be had; the message says what is missing.
+        ServerError: none of them is available; the message says what is missing.
     """
     if chosen := os.environ.get("MTLS_BASE_IMAGE"):
-        return given(chosen)
+        return available(chosen)
     if known := _known_base():
         return known
     with _alone("base"):
@@ -123,12 +123,12 @@ def _known_base() -> str | None:
 
 @contextlib.contextmanager
 def _alone(name: str) -> Iterator[None]:
-    """Let one process of this user at a time make an image; another one waits, and finds it made."""
+    """A lock for making an image: one process of this user at a time; the others wait, and then find it made."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     folder = cache / "mtls-harness" / name
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError:  # Without a home there is no lock: two may make the same image, and both be content.
+    except OSError:  # Without a home there is no lock: two processes may make the same image.
         yield
         return
     from harness.pki.files import locked  # With it comes all of cryptography, for a file's lock.

@@ -32,8 +32,8 @@ class _Module:
 class Packages:
     """Debian's packages of modules, for the project's own image of httpd.
 
-    `image` is the tag of the image with all that is installed so far. `refusal` says why no package could be had; then
-    the run goes on without. `progress` is told of an installation.
+    `image` is the tag of the image with the packages installed so far. `refusal` is the reason why no package is
+    available; then the run continues without. `progress` is called at an installation.
     """
 
     image: str
@@ -64,7 +64,7 @@ class Packages:
         return True
 
     def gaps(self) -> Iterator[CoverageGap]:
-        """Name the packages that were installed, or say why none could be had."""
+        """Yield the installed packages, or the reason why none is available."""
         if self.installed:
             named = ", ".join(sorted(self.installed))
             what = f"what the modules of {named} (Debian) make of requests that this run does not send"

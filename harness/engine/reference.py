@@ -1,4 +1,4 @@
-"""How does the reference deployment's httpd run, as locked down as it is shipped, with files made for it?"""
+"""How does the reference deployment's httpd run with other files, as locked down as it is shipped?"""
 
 import io
 import tarfile
@@ -29,7 +29,7 @@ class ReferenceContainer:
     label: str
 
     def put(self, files: Mapping[str, bytes], through: Container) -> None:
-        """Copy files to below `HOME`, owned by httpd's user, readable by nobody else (0600; folders 0700)."""
+        """Copy files below `HOME`; only httpd's user can read them (0600; folders 0700)."""
         stream = io.BytesIO()
         with tarfile.open(fileobj=stream, mode="w") as archive:
             for name, content in files.items():
@@ -65,7 +65,7 @@ def reference_container(image: str) -> Iterator[ReferenceContainer]:
     """Prepare a volume for a run and remove it, however the run ends.
 
     Raises:
-        ServerError: the engine refused something, here or while the stage was in use.
+        ServerError: the engine refused something, here or during the use of the container.
     """
     with owned() as label:
         yield ReferenceContainer(image, engine().volumes.create(labels={LABEL: label}), label)

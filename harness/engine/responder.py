@@ -1,4 +1,4 @@
-"""Who tells httpd whether a certificate was revoked (OCSP, RFC 6960), where nothing outside is asked?"""
+"""Which OCSP responder (RFC 6960) does httpd use in the sandbox, without any outside server?"""
 
 import io
 import tarfile
@@ -21,7 +21,7 @@ _READY = b"AH00489"
 
 @contextmanager
 def responder(server: Container, label: str, files: Mapping[str, bytes], *, keep: bool = False) -> Iterator[Container]:
-    """Run `images/ocsp` in the network namespace of a server that runs, with these files of the authorities (0600).
+    """Run `images/ocsp` in the network namespace of a running server, with these files of the authorities (0600).
 
     Raises:
         ServerError: its image does not build, or it did not start.
@@ -45,7 +45,7 @@ def responder(server: Container, label: str, files: Mapping[str, bytes], *, keep
 
 
 def update(container: Container, files: Mapping[str, bytes]) -> None:
-    """Give a responder that runs these files of the authorities. It reads them for each answer."""
+    """Give a running responder these files of the authorities. It reads them for each response."""
     container.put_archive("/", _archive(files))
 
 

@@ -133,8 +133,8 @@ class Sandbox:
         httpd = Httpd(shell.container, output, ports, self.layout.named)
         try:
             if answers:
-                with responder(shell.container, self.first.label, answers, keep=self.keep) as asked:
-                    yield replace(httpd, responder=asked)
+                with responder(shell.container, self.first.label, answers, keep=self.keep) as ocsp:
+                    yield replace(httpd, responder=ocsp)
             else:
                 yield httpd
         except ServerError as error:
@@ -152,7 +152,7 @@ class Sandbox:
         self._stack.callback(other.close)
         return other
 
-    def given(self, path: str) -> bytes:
+    def config_file(self, path: str) -> bytes:
         """The content of a file of CONFIG by its path in the container; empty if CONFIG does not hold it."""
         return self.layout.files.get(path, b"")
 

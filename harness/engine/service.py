@@ -1,4 +1,4 @@
-"""Which configuration does a Compose service run with? What its image holds, and what Compose lays over that."""
+"""Which configuration does a Compose service run with: that of its image, and the mounts over it?"""
 
 import fnmatch
 import io
@@ -48,8 +48,8 @@ _NAMES_FILES = re.compile(
 def configuration(service: Service, main: str | None = None) -> Layout:
     """Gather the configuration from the image and the mounts; the service itself is never started.
 
-    `main` is the path in the container of the main file, or of the folder that holds it, where neither httpd nor the
-    service's command tells it.
+    `main` is the path of the main file or its folder in the container, where neither `httpd -V` nor the service's
+    command names it.
 
     Raises:
         ConfigurationError: there is no configuration where httpd looks for it, or it is too large.
@@ -95,7 +95,7 @@ def _started(service: Service) -> list[str]:
 
 
 def _options(words: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Yield httpd's own options where it is started by name, be it through a shell."""
+    """Yield httpd's options if a command starts it by name, also through a shell."""
     flat = [part for word in words for part in (shlex.split(word) if " " in word else [word])]
     start = next((number for number, word in enumerate(flat) if posixpath.basename(word) in _HTTPD), len(flat))
     rest = iter(flat[start + 1 :])
@@ -106,9 +106,9 @@ def _options(words: Iterable[str]) -> Iterator[tuple[str, str]]:
 
 @dataclass
 class _Tree:
-    """The files of a service as it would see them, and which of them were taken: `files` and `origin` by path.
+    """The files of a service, mounts included, and those that were taken: `files` and `origin` by path.
 
-    A file of this machine is named by its path from where the user stands, one of the image as `docker cp` does.
+    A file of this machine is named by its path from the working directory, one of the image as `docker cp` does.
     """
 
     container: Container
@@ -121,7 +121,7 @@ class _Tree:
     _bytes: int = 0
 
     def gather(self, main: str) -> str:
-        """Take the configuration and all that it names, from the main file or its folder; returns the main file.
+        """Take the configuration and all files that it names, from the main file or its folder; returns the main file.
 
         Raises:
             ConfigurationError: there is none, or it is too large.
@@ -145,11 +145,11 @@ class _Tree:
 
     def environment(self) -> dict[str, str]:
         """The service's variables that the configuration asks for, and no others: there may be secrets among them."""
-        asked = set(re.findall(rb"\$\{(\w+)\}", b"\n".join(self.files.values())))
-        return {name: value for name, value in self.service.environment.items() if name.encode() in asked}
+        referenced = set(re.findall(rb"\$\{(\w+)\}", b"\n".join(self.files.values())))
+        return {name: value for name, value in self.service.environment.items() if name.encode() in referenced}
 
     def coverage_gaps(self) -> list[CoverageGap]:
-        """Name what would have a say and could not be taken: volumes over it, and files that this user may not read."""
+        """The parts of the configuration that cannot be read: volumes, and files without permission for this user."""
         volumes = [
             f"the volume at {target} of the service {self.service.name}, whose content is not known before it runs"
             for target in self.service.volumes
@@ -198,7 +198,7 @@ class _Tree:
             yield from self._at(target, posixpath.join(alias, posixpath.relpath(target, path)), links)
 
     def _on_disk(self, path: str, mount: str) -> Iterator[tuple[str, bytes | str, str]]:
-        """As `_in_image`, of what Compose lays over it."""
+        """Like `_in_image`, but for a mount."""
         start = self.service.mounts[mount].resolve() / posixpath.relpath(path, mount)
         for file in _files(start):
             try:
@@ -209,7 +209,7 @@ class _Tree:
             yield file.relative_to(start).as_posix(), content, shown(file)
 
     def _in_image(self, path: str) -> Iterator[tuple[str, bytes | str, str]]:
-        """Yield what the image has there: the relative path, the content (a link's is the text of where it leads)."""
+        """Yield the image's files at a path: relative path, content (of a link, its target as text), and origin."""
         try:
             stream, _ = self.container.get_archive(path)
         except NotFound:
@@ -232,7 +232,7 @@ class _Tree:
 
     @cached_property
     def _sources(self) -> dict[bytes, str]:
-        """Where the image was built from files of this machine: each by its content, unless two have the same."""
+        """The files of the build context by their content; without those whose content is the same."""
         found: dict[bytes, str] = {}
         files = _files(self.service.context, hidden=False) if self.service.context else ()
         for file in islice(files, MOST_FILES):
@@ -243,7 +243,7 @@ class _Tree:
 
 
 def shown(file: Path) -> str:
-    """Name a file by its path from where the user stands."""
+    """The path of a file from the working directory."""
     here = Path.cwd()
     return str(file.relative_to(here) if file.is_absolute() and file.is_relative_to(here) else file)
 

@@ -1,4 +1,4 @@
-"""How do commands run in a container, and how is all that they print read?
+"""How do commands run in a container, and how is their output read?
 
 The container's process is a shell that reads its commands from this program, over one connection. In the end httpd
 takes the shell's place: the container ends when httpd ends.
@@ -117,7 +117,7 @@ class Shell:
 
 
 class Output:
-    """All that a program prints, read by a thread of its own as it comes. It is kept on disk: with many sites it is too
+    """The output of a program, read as it comes by a thread of its own. It is stored on disk: with many sites it is too
     long for the memory."""
 
     def __init__(self, connection: socket.socket) -> None:

@@ -1,4 +1,4 @@
-"""How are authorities, identities and CRLs made, and kept?"""
+"""How are authorities, identities and CRLs made and stored?"""
 
 from harness.pki.authority import Authority, Identity, serial
 from harness.pki.forge import mismatched_key, tampered_body, tampered_signature

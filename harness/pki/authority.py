@@ -109,7 +109,7 @@ class Authority:
     ) -> x509.CertificateRevocationList:
         """List revoked certificates (RFC 5280 section 5), by default from `last_update` on.
 
-        `number` None is the time in microseconds: it grows from one CRL to the next without being kept anywhere.
+        `number` None is the time in microseconds: it grows from one CRL to the next without being stored.
         """
         builder = (
             x509.CertificateRevocationListBuilder()
@@ -165,7 +165,9 @@ def serial(certificate: x509.Certificate) -> str:
     return number.to_bytes((number.bit_length() + 7) // 8).hex().upper()
 
 
-def _certificate(profile: Profile, key: PublicKey, issuer: x509.Certificate | None, by: PrivateKey) -> x509.Certificate:
+def _certificate(
+    profile: Profile, key: PublicKey, issuer: x509.Certificate | None, signing_key: PrivateKey
+) -> x509.Certificate:
     """Sign a certificate; without an issuer it is self-signed."""
     own = x509.SubjectKeyIdentifier.from_public_key(key)
     if profile.key_identifier:
@@ -183,14 +185,14 @@ def _certificate(profile: Profile, key: PublicKey, issuer: x509.Certificate | No
         builder = builder.add_extension(value, critical)
     if issuer:  # RFC 5280 section 4.2.1.1: a self-signed one may go without.
         builder = builder.add_extension(_authority_key_identifier(_key_identifier(issuer)), critical=False)
-    usual = builder.sign(by, _digest(by))
+    usual = builder.sign(signing_key, _digest(signing_key))
     if profile.version == 3 and not isinstance(profile.digest, _UNUSUAL):
         return usual
-    return resign(usual, by, profile.digest or hashes.SHA256(), version=profile.version)
+    return resign(usual, signing_key, profile.digest or hashes.SHA256(), version=profile.version)
 
 
 def _extensions(profile: Profile) -> Iterable[tuple[x509.ExtensionType, bool]]:
-    """Each with whether it is critical."""
+    """Yield each extension, and whether it is critical."""
     if profile.basic_constraints:
         yield profile.basic_constraints, True
     if profile.key_usage:

@@ -1,4 +1,4 @@
-"""What does a client have to show: which certificate, which chain, which key, in which file?"""
+"""Which certificate, chain and key does a client have, and in which files?"""
 
 import warnings
 from collections.abc import Callable, Sequence

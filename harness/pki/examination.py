@@ -1,4 +1,4 @@
-"""What is wrong with the certificates and CRLs that a server trusts its clients by?"""
+"""What is wrong with the certificates and CRLs by which a server verifies its clients?"""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ _LEAST_BITS = 112
 
 
 class Level(StrEnum):
-    """How bad a fact is. `ERROR`: no client at all can be admitted."""
+    """The severity of a fact. `ERROR`: no client at all can be admitted."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -49,8 +49,8 @@ class Fact:
 
 @dataclass(frozen=True)
 class Examined:
-    """What is examined together: whom a server trusts, its own certificates, and the authorities that it names to its
-    clients (None: all that it trusts)."""
+    """The files of one server: its trusted authorities and CRLs, its own certificates, and the authorities that it
+    names to its clients (None: all trusted ones)."""
 
     trust: Trust
     servers: tuple[Certificate, ...] = ()
@@ -81,7 +81,7 @@ def facts(examined: Examined, now: datetime) -> Iterator[Fact]:
 
 
 def unreadable(contents: Contents) -> Iterator[Fact]:
-    """Yield what could not be read of a file, and whether httpd can read its form at all."""
+    """Yield the facts about the unreadable parts of a file, and about a form that httpd cannot read."""
     for problem in contents.problems:
         fatal = problem.value.fatal
         effect = "httpd does not start with it" if fatal else "httpd does not see it"
@@ -104,8 +104,8 @@ def _reason(authority: Certificate, trust: Trust, now: datetime) -> str | None:
             return "dates"
         if purpose.lacks_client_auth(entry.value) or not purpose.is_authority(entry.value):
             return "purpose"
-    asked = chain if trust.revocation is Revocation.CHAIN else chain[:1]
-    if trust.checks_crls and any(_crl_reason(entry, trust, now) for entry in asked):
+    checked = chain if trust.revocation is Revocation.CHAIN else chain[:1]
+    if trust.checks_crls and any(_crl_reason(entry, trust, now) for entry in checked):
         return "revocation"
     return None
 
@@ -260,7 +260,7 @@ def _depth(authorities: Sequence[Certificate], trust: Trust) -> Iterator[Fact]:
                 f" allows {trust.depth}: they are refused."
             )
             yield _fact(entry, "depth_too_small", Level.WARNING, text, f"Write `SSLVerifyDepth {len(chain)}`.")
-    # A CRL of an authority that is not here tells of intermediates that clients send.
+    # A CRL of an authority that is not here means that clients send intermediates.
     sent = any(not any(revoked.is_of(crl.value, one.value) for one in trust.authorities) for crl in trust.crls)
     if 0 < needed < trust.depth and not sent:
         text = f"The authorities need `SSLVerifyDepth {needed}`, and it is {trust.depth}."
@@ -294,14 +294,14 @@ def _duplicates(entries: Sequence[Certificate] | Sequence[Crl], kind: str) -> It
 
 def _named(named: Sequence[Certificate], trusted: Sequence[Certificate]) -> Iterator[Fact]:
     known = {purpose.canonical(entry.value.subject) for entry in trusted}
-    told = {purpose.canonical(entry.value.subject) for entry in named}
+    named_subjects = {purpose.canonical(entry.value.subject) for entry in named}
     for entry in named:
         if purpose.canonical(entry.value.subject) not in known:
             text = f"The server names the authority `{called(entry.value)}` to its clients, and does not trust it."
             remedy = "Remove it from SSLCADNRequestFile, or add it to SSLCACertificateFile."
             yield Fact("named_not_trusted", Level.WARNING, text, remedy, entry.file, entry.line)
     for entry in trusted:
-        if purpose.is_self_signed(entry.value) and purpose.canonical(entry.value.subject) not in told:
+        if purpose.is_self_signed(entry.value) and purpose.canonical(entry.value.subject) not in named_subjects:
             name = called(entry.value)
             text = f"The server trusts `{name}` and does not name it: browsers do not offer its certificates."
             yield Fact("trusted_not_named", Level.NOTE, text, "Add it to SSLCADNRequestFile.", entry.file, entry.line)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 class PkiError(Exception):
-    """What a user can mend: a file that is missing, foreign or in the way, a wrong passphrase. The message is for
+    """An error that a user can correct: a missing, foreign or existing file, a wrong passphrase. The message is for
     people."""
 
 

@@ -25,7 +25,7 @@ _ALGORITHMS = {
 def resign(
     certificate: x509.Certificate, key: PrivateKey, digest: hashes.HashAlgorithm, *, version: int = 3
 ) -> x509.Certificate:
-    """Sign a certificate anew, with any digest, and as version 1 without its extensions if so wanted.
+    """Sign a certificate anew, with any digest, and optionally as version 1 without its extensions.
 
     Raises:
         ValueError: the key and the digest make no signature algorithm that is known here.

@@ -23,7 +23,7 @@ class Folder:
 
     def reachable(self, *, crls: bool) -> list[Contents]:
         """The files that have the name under which OpenSSL looks for their content."""
-        return [one for one in self.files if _expected(one, crls=crls) == _given(one, crls=crls) != ""]
+        return [one for one in self.files if _expected(one, crls=crls) == _name_hash(one, crls=crls) != ""]
 
 
 def folder_facts(folder: Folder, *, crls: bool) -> Iterator[Fact]:
@@ -38,11 +38,11 @@ def folder_facts(folder: Folder, *, crls: bool) -> Iterator[Fact]:
         return
     known = {_encoded(entry) for one in found for entry in _entries(one, crls=crls)}
     for one in holding:
-        given, missing = (
-            _given(one, crls=crls),
+        actual, missing = (
+            _name_hash(one, crls=crls),
             [entry for entry in _entries(one, crls=crls) if _encoded(entry) not in known],
         )
-        if given and given != _expected(one, crls=crls):
+        if actual and actual != _expected(one, crls=crls):
             text = f"This name is the hash of another {kind}: OpenSSL does not find it."
             yield Fact("wrong_hash", Level.WARNING, text, remedy, one.file, 1)
         elif missing:
@@ -58,7 +58,7 @@ def _encoded(entry: Certificate | Crl) -> bytes:
     return entry.value.public_bytes(Encoding.DER)
 
 
-def _given(one: Contents, *, crls: bool) -> str:
+def _name_hash(one: Contents, *, crls: bool) -> str:
     """The hash that a file's name is; nothing if it is none of this kind."""
     found = _HASHED.fullmatch(posixpath.basename(one.file))
     return found[1] if found and bool(found[2]) == crls else ""

@@ -1,4 +1,4 @@
-"""What must an OCSP responder (RFC 6960) know to answer for an authority?"""
+"""Which data does an OCSP responder (RFC 6960) need to answer for an authority?"""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,7 +15,8 @@ _NO_CHECK = x509.Extension(x509.OCSPNoCheck.oid, False, x509.OCSPNoCheck())
 
 @dataclass
 class Register:
-    """What an authority tells of the certificates that it has issued: those that are in neither list it does not know.
+    """The status of the certificates that an authority has issued; those in neither list are unknown.
+
     `cross` are certificates of other authorities for this one, which lead to a root that the server trusts."""
 
     authority: Authority
@@ -25,8 +26,10 @@ class Register:
 
     @cached_property
     def signer(self) -> Identity:
-        """Who signs its answers: a delegate (RFC 6960 section 4.2.2.2), as nearly every authority has one. An answer
-        names its signer by subject, so each has its own."""
+        """The delegate that signs the responses (RFC 6960 section 4.2.2.2), as nearly every authority has one.
+
+        A response names its signer by subject, so each authority has its own.
+        """
         return self.authority.client(
             subject=f"OCSP responder {self._key_hash()}"[:64],
             extended_key_usage=(ExtendedKeyUsageOID.OCSP_SIGNING,),
@@ -34,16 +37,18 @@ class Register:
         )
 
     def files(self, *, signer: Identity | None = None, clock: str | None = None) -> dict[str, bytes]:
-        """Write it down for `openssl ocsp`, in a folder named by the hash of the authority's key, by which a request
-        names it (RFC 6960 section 4.1.1). `clock` is how wrong the responder's clock is, as faketime(1) has it."""
-        by = signer or self.signer
+        """The files for `openssl ocsp`, in a folder named by the hash of the authority's key, as in a request (RFC 6960
+        section 4.1.1). `clock` is the error of the responder's clock, in the form of faketime(1)."""
+        delegate = signer or self.signer
         files = {
             "index.txt": self._index(),
             "ca.crt": self.authority.certificate.public_bytes(Encoding.PEM),
-            "signer.crt": by.certificate.public_bytes(Encoding.PEM),
-            "signer.key": by.key_pem(),
+            "signer.crt": delegate.certificate.public_bytes(Encoding.PEM),
+            "signer.key": delegate.key_pem(),
             # openssl wants at least one.
-            "chain.crt": b"".join(one.public_bytes(Encoding.PEM) for one in (*by.chain, *self.cross, by.certificate)),
+            "chain.crt": b"".join(
+                one.public_bytes(Encoding.PEM) for one in (*delegate.chain, *self.cross, delegate.certificate)
+            ),
         }
         if clock:
             files["clock"] = clock.encode()
@@ -54,7 +59,7 @@ class Register:
         return x509.SubjectKeyIdentifier.from_public_key(key).digest.hex().upper()
 
     def _index(self) -> bytes:
-        """In the form of `openssl ca`: state, expiry, revocation, serial number, file, subject; tabs between them."""
+        """The index of `openssl ca`: state, expiry, revocation, serial number, file, subject; tabs between them."""
         lines = {}
         for state, certificates in (("V", self.issued), ("R", self.revoked)):
             for one in certificates:

@@ -244,15 +244,15 @@ def _strength(chain: Sequence[Certificate], trust: Trust) -> Iterator[Condition]
 
 
 def _revocation(chain: Sequence[Certificate], trust: Trust, now: datetime) -> Iterator[Condition]:
-    asked = {Revocation.NONE: 0, Revocation.LEAF: 1, Revocation.CHAIN: len(chain)}[trust.revocation]
+    checked = {Revocation.NONE: 0, Revocation.LEAF: 1, Revocation.CHAIN: len(chain)}[trust.revocation]
     if trust.responder:
         yield Condition("ocsp", None, "Not examined: the answers of the OCSP responder.")
-    if not asked:
+    if not checked:
         yield Condition("revocation", True, "Revocation is not checked.")
     elif not trust.crls_known:
         yield Condition("revocation", None, "Not examined: the CRLs, which are not here.")
         return
-    for number, entry in enumerate(chain[:asked]):
+    for number, entry in enumerate(chain[:checked]):
         issuer = chain[min(number + 1, len(chain) - 1)].value
         found: Answer = look_up(entry.value, issuer, trust.crls, now)
         if found.error == 3 and trust.without_crl:

@@ -38,7 +38,7 @@ _SIGNATURE = key_usage("digital_signature")
 
 @dataclass(frozen=True, kw_only=True)
 class Profile:
-    """All that a certificate says. Vary one of `CLIENT`, `SERVER` and `AUTHORITY` with `dataclasses.replace`.
+    """The contents of a certificate. Vary one of `CLIENT`, `SERVER` and `AUTHORITY` with `dataclasses.replace`.
 
     Times are relative to now, or absolute. `serial` None is a random one of 159 bits, `digest` None the one that fits
     the issuer's key, `version` 1 drops every extension. `names` fill subjectAltName: strings are taken for an address,
@@ -110,7 +110,7 @@ def written(name: x509.Name) -> str:
 
 
 def called(certificate: x509.Certificate) -> str:
-    """What a certificate goes by in a list: its common name, else its whole subject, else its first other name."""
+    """The short name of a certificate: its common name, else its whole subject, else its first alternative name."""
     if common := certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME):
         return str(common[0].value)
     if certificate.subject.rdns:

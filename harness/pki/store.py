@@ -1,4 +1,4 @@
-"""Where does an authority live on disk, and what has it issued?
+"""Which files does an authority have on disk, and which certificates has it issued?
 
 ca.crt, ca.crl                             the root, and what it has revoked
 intermediate.crt, intermediate.crl         the authority below it, if there is one: then that one issues
@@ -203,8 +203,8 @@ class Store:
                 )
             names = request.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
             name = str(names[0].value) if names else subject
-            asked = replace(profile, subject=request.subject, names=request.names)
-            certificate = self._issue(issuer, asked, request.key, "request", name)
+            requested = replace(profile, subject=request.subject, names=request.names)
+            certificate = self._issue(issuer, requested, request.key, "request", name)
             write_public(out, Identity(certificate, issuer.key, issuer.chain).certificate_pem())
         return certificate
 
@@ -223,7 +223,7 @@ class Store:
     # --- Revocation
 
     def entries(self) -> list[Entry]:
-        """List what was issued, in order.
+        """The issued certificates, in order.
 
         Raises:
             PkiError: the index is missing or foreign.

@@ -1,4 +1,4 @@
-"""What must a good client be like, beside being issued by the right authority?"""
+"""Which certificate contents does a server require of a good client, apart from the right issuer?"""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -18,9 +18,9 @@ _CLIENT_KEYS = (
     mldsa.MLDSA65PublicKey,
 )
 NOBODY = "nobody in particular"
-"""The common name of who has nothing of what is wanted."""
+"""The common name of a certificate without any of the required contents."""
 _OWN = (x509.SubjectKeyIdentifier, x509.AuthorityKeyIdentifier, x509.AuthorityInformationAccess)
-"""Extensions that follow from who issues a certificate and for which key."""
+"""The extensions that follow from the issuer and the key of a certificate."""
 
 
 ATTRIBUTES = {
@@ -60,27 +60,28 @@ _PARTS = {
 
 
 def part_of(attribute: x509.ObjectIdentifier) -> Part:
-    """Name the part that an attribute of the subject is."""
+    """The part that an attribute of the subject belongs to."""
     return _PARTS.get(attribute, Part.ATTRIBUTE)
 
 
 def part_of_name(name: x509.GeneralName) -> Part:
-    """Name the part that an alternative name is."""
+    """The part that an alternative name belongs to."""
     return Part.EMAIL if isinstance(name, x509.RFC822Name) else Part.ALTERNATIVE_NAME
 
 
 @dataclass(frozen=True)
 class ClientTemplate:
-    """What is wanted of a good client: attributes of its subject and of its issuer's by their type, alternative names,
-    and extensions. `needed` are the parts without any one of which nobody is to get in; `certain` says that nobody is
-    who has none at all. `similar` are attributes that an expression takes for what is wanted, `similar_names` names
-    beside those that it wants; `unread` says that more is wanted, and nobody knows what.
+    """The required contents of a good client's certificate: attributes of subject and issuer by their type, alternative
+    names, and extensions.
 
-    `like` is a client's own certificate, and those of its issuers that came with it: where there is one, a good client
-    is like that in all but its key, its time and its serial number. `authorities` and `crls` are what CONFIG holds:
-    they are made again under the same names. `users` have a password, but no certificate. `authority` is the one that
-    must have issued the client's certificate, where that is said. `address` is where every client comes from, `user`
-    whose password it needs in addition to its certificate.
+    `needed` are the parts without which no client may be admitted; `certain` says that a client without all of them is
+    refused. `similar` are attributes that an inexact expression accepts in place of the required ones, `similar_names`
+    pairs of a required alternative name and one like that. `unread` says that there are further, unknown requirements.
+
+    `like` is the certificate of a model client, and those of its issuers: a good client has the same contents except
+    key, validity and serial number. `authorities` and `crls` are those of CONFIG: they are made again under the same
+    names. `users` have a password, but no certificate. `authority` is the issuer that a policy names, if any. `address`
+    is the address of every client, `user` the one whose password a client needs in addition to its certificate.
     """
 
     subject: tuple[tuple[x509.ObjectIdentifier, str], ...] = ()
@@ -102,15 +103,15 @@ class ClientTemplate:
 
     @property
     def demanding(self) -> bool:
-        """Whether a good certificate alone is not enough."""
+        """Whether rules require more than a valid certificate."""
         return bool(self.subject or self.names or self.extensions)
 
     def profile(self, name: str) -> dict[str, Any]:
-        """The changes that make a client's profile a good one's; `name` is its common name where none is wanted."""
+        """The changes to `CLIENT` for a good client; `name` is the common name where none is required."""
         if not self.like:
-            given = [x509.NameAttribute(kind, value) for kind, value in self.subject]
+            wanted = [x509.NameAttribute(kind, value) for kind, value in self.subject]
             own = [] if any(kind == NameOID.COMMON_NAME for kind, _ in self.subject) else [name]
-            subject = x509.Name([*given, *(x509.NameAttribute(NameOID.COMMON_NAME, one) for one in own)])
+            subject = x509.Name([*wanted, *(x509.NameAttribute(NameOID.COMMON_NAME, one) for one in own)])
             return {"subject": subject, "names": self.names, "extensions": self.extensions}
         leaf = self.like[0]
         found = {type(entry.value): entry for entry in leaf.extensions if not isinstance(entry.value, _OWN)}
@@ -128,7 +129,7 @@ class ClientTemplate:
         }
 
     def lacking(self, part: Part, name: str) -> dict[str, Any]:
-        """The same, but for one part of it, which is another's; the issuer is not in it."""
+        """The same with other contents in one part. The issuer is not included."""
         good = self.profile(name)
         names = [one for one in map(general_name, good["names"]) if part_of_name(one) is not part]
         attributes = [
@@ -141,7 +142,7 @@ class ClientTemplate:
         return good | {"subject": x509.Name(attributes), "names": tuple(names), "extensions": extensions}
 
     def resembling(self, name: str) -> dict[str, Any] | None:
-        """The same, but for attributes that an expression takes for what is needed; None where there are none."""
+        """The same with contents that an inexact expression takes for the needed ones; None if there are none."""
         similar = {kind: value for kind, value in self.similar if part_of(kind) in self.needed}
         others = {name: other for name, other in self.similar_names if part_of_name(name) in self.needed}
         if self.like or not (similar or others):
@@ -152,7 +153,7 @@ class ClientTemplate:
         return good | {"subject": x509.Name(attributes), "names": names}
 
     def met_by(self, certificate: x509.Certificate) -> bool:
-        """Whether a certificate is known to have all that is wanted of it and of its issuer, where anything is."""
+        """Whether a certificate is known to have all required contents, its issuer included."""
         if self.unread or not {x509.NameAttribute(*one) for one in self.issuer} <= set(certificate.issuer):
             return False
         if not self.demanding:
@@ -170,7 +171,7 @@ class ClientTemplate:
 
 
 def client_like(file: Path) -> tuple[x509.Certificate, ...]:
-    """Read a client's certificate, in PEM or DER form, and those of its issuers where they are in the same file.
+    """Read a client's certificate (PEM or DER), and those of its issuers if they are in the same file.
 
     Raises:
         PkiError: it holds none, more than one client's, a private key, or a certificate that cannot be made again.
@@ -205,7 +206,7 @@ def client_like(file: Path) -> tuple[x509.Certificate, ...]:
 
 
 def key_like(key: PublicKey) -> KeyType | PrivateKey:
-    """Choose a key of the same kind and size; only an RSA key of an unusual size takes long to be made."""
+    """A key type of the same kind and size, or a new key of an unusual size (slow for RSA)."""
     match key:
         case rsa.RSAPublicKey():
             known = [kind for kind in KeyType if kind.value == f"rsa-{key.key_size}"]
@@ -223,7 +224,7 @@ def key_like(key: PublicKey) -> KeyType | PrivateKey:
 
 
 def names_responder(certificate: x509.Certificate) -> bool:
-    """Whether a certificate says where its OCSP responder is (RFC 5280 section 4.2.2.1)."""
+    """Whether a certificate names an OCSP responder (RFC 5280 section 4.2.2.1)."""
     try:
         found = certificate.extensions.get_extension_for_class(x509.AuthorityInformationAccess).value
     except x509.ExtensionNotFound:

@@ -186,8 +186,8 @@ class TestPki:
     def suits(self, certificate: x509.Certificate) -> bool:
         """Whether a certificate has all that rules and responders demand of a good client. Otherwise its refusal does
         not prove anything else."""
-        asked = self.ocsp_url and all(map(names_responder, self.template.like[:1]))
-        return self.template.met_by(certificate) and (not asked or names_responder(certificate))
+        needs_responder = self.ocsp_url and all(map(names_responder, self.template.like[:1]))
+        return self.template.met_by(certificate) and (not needs_responder or names_responder(certificate))
 
     def _key_and_responder(self) -> dict[str, Any]:
         """The changes to a profile that depend on the run: the responder, and a key of the same kind as the model

@@ -1,4 +1,4 @@
-"""What does one client see when it knocks at one place?
+"""What does one client observe at one endpoint?
 
 Raw TLS through pyOpenSSL: it makes the handshakes that Python's own ssl refuses, and unlike an HTTP library it still
 reads after a failed write, where TLS 1.3 delivers the alert.
@@ -41,19 +41,21 @@ _ANY_STRENGTH = b"ALL:@SECLEVEL=0"
 
 @dataclass(frozen=True)
 class Client:
-    """Who knocks: an identity, or nobody. `chain` replaces the certificates that are sent after the leaf,
-    `key_pem` the key that signs.
+    """A client: its identity (None: no certificate), its handshake and its request.
 
-    `asks_for` is the server name in the handshake (SNI): `SITE` its own, `NEIGHBOUR` that of another site on the same
-    port, `ALIAS` another one of its own, None no name at all. `resumes` is the name of a `NEIGHBOUR` with whom it shook
-    hands before, or `SITE`: it goes on with that session (RFC 8446 section 2.2) where it was given one. A client that
-    resumes a session of the same site sends its request twice. `host` is the name in the request where that is not the
-    site's (a client that asks for an alias does so in both). `method` is that of the request, `user` one who says that
-    his password is "password" (RFC 7617). `address` is where he says to come from, which only a server under test
-    believes; `headers` are written besides, `query` follows on the path, and `via` goes before it; `http` is the
-    version that it speaks: one that speaks HTTP/2 speaks HTTP/1.1 as well where the server wants that, as browsers do.
-    `post_handshake` says whether a certificate can be asked for after the handshake (RFC 8446 section 4.2.6): browsers
-    do not offer it.
+    `chain` replaces the certificates that are sent after the leaf, `key_pem` the key that signs. `post_handshake` is
+    the extension post_handshake_auth (RFC 8446 section 4.2.6), which browsers do not send.
+
+    `asks_for` is the server name in the handshake (SNI): `SITE` the site's own, `NEIGHBOUR` that of another site on the
+    same port, `ALIAS` another name of the site, None no name at all. `resumes` names the site of an earlier session to
+    resume (RFC 8446 section 2.2), a `NEIGHBOUR` or `SITE`; without a session ticket the handshake is a full one. A
+    client that resumes a session of the same site sends its request twice.
+
+    `host` is the Host header where it is not the site's name (a client that asks for an alias sends the alias in both).
+    `method` is the request's method. `user` is sent with the password "password" (RFC 7617). `address` is the client
+    address that the request names; only a server under test believes it. `headers` are sent in addition, `query`
+    follows the path, and `via` precedes it. `http` is the HTTP version: an HTTP/2 client also speaks HTTP/1.1 where the
+    server wants that, as browsers do.
     """
 
     identity: Identity | None = None
@@ -75,17 +77,17 @@ class Client:
 
     @property
     def writes(self) -> str:
-        """What the request says beyond the usual, for a message; "" where nothing."""
-        said = [f"{name}: {value}" for name, value in self.headers]
-        said += [f"Host: {self.host}"] if self.host and self.asks_for == SITE else []
-        said += [f"?{self.query}"] if self.query else []
-        said += [self.http] if self.http not in {HTTP_1_1, HTTP_2} else []
-        said += [self.method] if self.method not in {"GET", "POST"} else []
-        return ", ".join([*said, *([f"{self.via}/…"] if self.via else [])])
+        """The unusual parts of the request, for a message; "" if there are none."""
+        parts = [f"{name}: {value}" for name, value in self.headers]
+        parts += [f"Host: {self.host}"] if self.host and self.asks_for == SITE else []
+        parts += [f"?{self.query}"] if self.query else []
+        parts += [self.http] if self.http not in {HTTP_1_1, HTTP_2} else []
+        parts += [self.method] if self.method not in {"GET", "POST"} else []
+        return ", ".join([*parts, *([f"{self.via}/…"] if self.via else [])])
 
     @property
     def certificates(self) -> tuple[x509.Certificate, ...]:
-        """All that the client sends, leaf first."""
+        """The certificates that the client sends, leaf first."""
         if self.identity is None:
             return ()
         return (self.identity.certificate, *(self.identity.chain if self.chain is None else self.chain))
@@ -93,8 +95,8 @@ class Client:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where to knock: a published address, the name asked for (SNI and Host), the path, and the certificates that
-    only the server under test can have. Without them, the door has no TLS."""
+    """The target of a probe: a published address, the name (SNI and Host), the port in the configuration, the path, and
+    the certificates that only the server under test can have. Without certificates, the endpoint has no TLS."""
 
     address: tuple[str, int]
     name: str
@@ -134,7 +136,7 @@ def probe(endpoint: Endpoint, client: Client, tls: Tls, probe_id: str) -> Observ
     if isinstance(failure, http2.RefusedError):
         return Observation(Outcome.REFUSED_BY_HTTP, proven, _since(start), error=str(failure))
     silent = Outcome.REFUSED_IN_HANDSHAKE if alert else Outcome.NO_ANSWER
-    outcome = silent if status is None else _of_status(status)
+    outcome = silent if status is None else _outcome_of(status)
     lost = None if status is not None or alert else f"no answer: {failure or 'the connection was closed'}"
     return Observation(outcome, proven, _since(start), alert, status, lost or (NOT_HTTP_2 if other else None))
 
@@ -142,7 +144,7 @@ def probe(endpoint: Endpoint, client: Client, tls: Tls, probe_id: str) -> Observ
 def _reply(
     connection: SSL.Connection, endpoint: Endpoint, client: Client, probe_id: str
 ) -> tuple[int | None, Exception | None]:
-    """Ask in the way of the client; returns the status, None without one, and what went wrong."""
+    """Send the client's request; returns the status (None without one) and the error."""
     if client.http == HTTP_2:
         headers = _headers(client, probe_id)
         return http2.ask(connection, client.method, _host(endpoint, client), target(endpoint.path, client), headers)
@@ -156,7 +158,7 @@ def _reply(
 def _connection(context: SSL.Context, endpoint: Endpoint, client: Client) -> SSL.Connection:
     connection = SSL.Connection(context, connect(endpoint.address))
     connection.set_connect_state()
-    # pyOpenSSL has no word of its own for it.
+    # pyOpenSSL has no method for it.
     lib.SSL_set_post_handshake_auth(connection._ssl, int(client.post_handshake))
     if client.asks_for is not None:
         connection.set_tlsext_host_name((endpoint.name if client.asks_for == SITE else client.asks_for).encode())
@@ -164,14 +166,14 @@ def _connection(context: SSL.Context, endpoint: Endpoint, client: Client) -> SSL
 
 
 def _session(context: SSL.Context, endpoint: Endpoint, client: Client) -> SSL.Session | None:
-    """Visit the site whose session is to be resumed; TLS 1.3 hands it out after the handshake. None where the handshake
-    is refused there."""
+    """Return a session of the site to resume, None where the handshake is refused. TLS 1.3 sends the ticket after the
+    handshake."""
     first = client if client.resumes == SITE else replace(client, asks_for=client.resumes, host=client.resumes)
     connection = _connection(context, endpoint, first)
     try:
         if handshake(connection) is None:
             _ask(connection, _request(endpoint, first, "before"))
-            # What is not ended in order OpenSSL does not resume.
+            # OpenSSL does not resume a session without an orderly shutdown.
             connection.shutdown()
             return connection.get_session()
     except (SSL.Error, OSError):
@@ -182,7 +184,7 @@ def _session(context: SSL.Context, endpoint: Endpoint, client: Client) -> SSL.Se
 
 
 def context_for(client: Client, tls: Tls) -> SSL.Context:
-    """Prepare the client's side of a handshake."""
+    """Return the TLS context of the client's side."""
     context = SSL.Context(SSL.TLS_CLIENT_METHOD)
     context.set_min_proto_version(_VERSIONS[tls])
     context.set_max_proto_version(_VERSIONS[tls])
@@ -203,7 +205,7 @@ def context_for(client: Client, tls: Tls) -> SSL.Context:
 
 
 def connect(address: tuple[str, int]) -> socket.socket:
-    """Connect, with a deadline; raises OSError where nobody answers."""
+    """Connect, with a deadline of `DEADLINE` seconds; raises OSError if there is no answer."""
     connection = socket.create_connection(address, DEADLINE)
     # Without it Nagle's algorithm holds the request back until the server's delayed acknowledgement (40 ms).
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -215,7 +217,7 @@ def connect(address: tuple[str, int]) -> socket.socket:
 
 
 def handshake(connection: SSL.Connection) -> Exception | None:
-    """Shake hands; returns what went wrong."""
+    """Shake hands; returns the error, None without one."""
     try:
         connection.do_handshake()
     except (SSL.Error, OSError) as error:
@@ -240,11 +242,11 @@ def probe_without_tls(endpoint: Endpoint, client: Client, probe_id: str) -> Obse
     status = _status(answer)
     if status is None:
         return Observation(Outcome.NO_ANSWER, False, _since(start), error="the answer is not HTTP")
-    return Observation(_of_status(status), False, _since(start), None, status)
+    return Observation(_outcome_of(status), False, _since(start), None, status)
 
 
 _USUAL = (("User-Agent", "mtls-harness"), ("Accept", "*/*"))
-"""What every client says: many servers turn away who does not."""
+"""The headers of every client: many servers refuse requests without them."""
 
 
 def _request(endpoint: Endpoint, client: Client, probe_id: str, *, connection: str = "close") -> bytes:
@@ -257,22 +259,22 @@ def _request(endpoint: Endpoint, client: Client, probe_id: str, *, connection: s
 
 
 def target(path: str, client: Client) -> str:
-    """The target of the request (RFC 9112 section 3.2): a path, with what this client writes before and after it."""
+    """The request target (RFC 9112 section 3.2): the path, after the client's `via` and before its query."""
     query = "?" + quote(client.query, "=&+/:") if client.query else ""
     return f"{client.via}{path}{query}"
 
 
 def _host(endpoint: Endpoint, client: Client) -> str:
-    """As browsers write it, without the port where it is the scheme's own (RFC 9110 section 4.2.3)."""
+    """The Host header as browsers write it: without the scheme's default port (RFC 9110 section 4.2.3)."""
     written = client.host and re.search(r":\d+$", client.host)
     port = "" if written or endpoint.port == (443 if endpoint.servers else 80) else f":{endpoint.port}"
     return f"{client.host or endpoint.name}{port}"
 
 
 def _headers(client: Client, probe_id: str) -> list[tuple[str, str]]:
-    """What the request says beside the host and the connection."""
-    given = {name.title() for name, _ in client.headers}
-    usual = (entry for entry in _USUAL if entry[0] not in given)
+    """The request headers, without Host and Connection."""
+    own = {name.title() for name, _ in client.headers}
+    usual = (entry for entry in _USUAL if entry[0] not in own)
     headers = [("X-MTLS-Probe", probe_id), *usual, *client.headers]
     if client.address:
         headers.append(("X-MTLS-Address", client.address))
@@ -281,7 +283,7 @@ def _headers(client: Client, probe_id: str) -> list[tuple[str, str]]:
     return headers
 
 
-def _of_status(status: int) -> Outcome:
+def _outcome_of(status: int) -> Outcome:
     return Outcome.ADMITTED if status < 400 else Outcome.REFUSED_BY_HTTP
 
 
@@ -307,8 +309,11 @@ def _ask(connection: SSL.Connection, request: bytes) -> tuple[bytes, Exception |
 def _ask_twice(
     connection: SSL.Connection, endpoint: Endpoint, client: Client, probe_id: str
 ) -> tuple[bytes, Exception | None]:
-    """Ask once more on the same connection, unless the first request is admitted or the server closes: of a resumed
-    session mod_ssl reads the certificate while it handles the first request, and `<If>` is evaluated before that."""
+    """Send the request a second time on the same connection, unless the first one is admitted or the server closes.
+
+    mod_ssl reads the certificate of a resumed session while it handles the first request. `<If>` is evaluated before
+    that.
+    """
     first, failure = _ask(connection, _request(endpoint, client, probe_id, connection="keep-alive"))
     if failure or (_status(first) or 0) < 300:
         return first, failure
@@ -331,7 +336,7 @@ def _is_whole(answer: bytes) -> bool:
 
 
 def alert_of(failure: Exception | None) -> str | None:
-    """Read the alert out of OpenSSL's words ("tlsv13 alert certificate required"); None if it was none."""
+    """The TLS alert in OpenSSL's error ("tlsv13 alert certificate required"); None if the error is not an alert."""
     found = re.search(r"alert ([a-z ]+)", str(failure))
     return found[1].strip().replace(" ", "_") if found else None
 

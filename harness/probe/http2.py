@@ -1,4 +1,4 @@
-"""What is the answer to a request that one client makes by HTTP/2 (RFC 9113)?"""
+"""How does a server answer an HTTP/2 request (RFC 9113)?"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -52,7 +52,7 @@ class _Answer:
 def ask(
     connection: SSL.Connection, method: str, host: str, path: str, headers: Iterable[tuple[str, str]]
 ) -> tuple[int | None, Exception | None]:
-    """Ask for a page; returns the status, None without one, and what went wrong.
+    """Request a page; returns the status (None without one) and the error.
 
     After the answer it reads until the server closes the connection: by then the server has logged the request.
     """

@@ -1,4 +1,4 @@
-"""What does a server show of itself to whoever comes, before it asks who that is?"""
+"""What does a server show of itself in a handshake without a client certificate?"""
 
 import ipaddress
 from dataclasses import dataclass
@@ -15,9 +15,9 @@ from harness.probe import Client, alert_of, connect, context_for, handshake
 
 @dataclass(frozen=True)
 class ServerHandshake:
-    """What a server shows: its certificate (None if it came to none), the names of the authorities that it wants its
-    clients to be of (RFC 8446 section 4.2.4), the alert that it closed with, and what was wrong with the certificate:
-    OpenSSL's X509_V_ERR number, 0 where nothing was."""
+    """The server's side of a handshake: its certificate (None if the handshake ended before it), the names of the
+    authorities that it asks clients for (RFC 8446 section 4.2.4), the alert that it sent, and the verification result
+    of its certificate: OpenSSL's X509_V_ERR number, 0 for a good one."""
 
     certificate: x509.Certificate | None
     authorities: tuple[x509.Name, ...]
@@ -26,10 +26,10 @@ class ServerHandshake:
 
 
 def look(address: tuple[str, int], name: str, tls: Tls, *, trusted: Path | None = None) -> ServerHandshake:
-    """Shake hands without a certificate; `trusted` are the authorities that may vouch for the server, a PEM file.
+    """Shake hands without a certificate; `trusted` is a PEM file of the authorities trusted for the server.
 
     Raises:
-        OSError: nobody answers.
+        OSError: there is no answer.
         OpenSSL.SSL.Error: `trusted` holds no certificate.
     """
     context = context_for(Client(), tls)
@@ -55,7 +55,7 @@ def look(address: tuple[str, int], name: str, tls: Tls, *, trusted: Path | None 
 
 
 def is_address(name: str) -> bool:
-    """Whether it is an IP address, which is no server name (RFC 6066 section 3)."""
+    """Whether a name is an IP address: SNI does not allow those (RFC 6066 section 3)."""
     try:
         ipaddress.ip_address(name)
     except ValueError:
@@ -64,7 +64,7 @@ def is_address(name: str) -> bool:
 
 
 def _name(name: crypto.X509Name) -> x509.Name | None:
-    """Read a name; None where it has an attribute that is not known here."""
+    """Read a name; None if it has an unknown attribute."""
     parts = [(kind.decode(), value.decode(errors="replace")) for kind, value in name.get_components()]
     if not parts or any(kind not in ATTRIBUTES for kind, _ in parts):
         return None

@@ -37,13 +37,13 @@ def write(file: Path, text: str) -> None:
 
 
 def _replace(file: Path, content: bytes) -> None:
-    """Write a file beside, then rename it. Its mode is the old file's, or the usual one."""
-    beside = file.with_name(f".mtls-{secrets.token_hex(8)}")
+    """Write a temporary file in the same folder, then rename it. The mode is that of the old file, or the usual one."""
+    temporary = file.with_name(f".mtls-{secrets.token_hex(8)}")
     try:
-        beside.write_bytes(content)
+        temporary.write_bytes(content)
         if file.exists():
-            shutil.copymode(file, beside)
-        beside.replace(file)
+            shutil.copymode(file, temporary)
+        temporary.replace(file)
     finally:
         with contextlib.suppress(FileNotFoundError):
-            beside.unlink()
+            temporary.unlink()

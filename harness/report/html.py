@@ -74,7 +74,7 @@ def render(run: Run, strict: bool) -> str:
         prose=_prose,
         kind=_kind,
         sent=_sent,
-        said=_said,
+        logged=_logged,
     )
 
 
@@ -107,8 +107,8 @@ def _sent(result: Result) -> list[str]:
     ]
 
 
-def _said(result: Result) -> str:
-    """Write what httpd logged as one line."""
+def _logged(result: Result) -> str:
+    """Return httpd's log entry as one line."""
     if result.logged.identity:
         return f"admitted the certificate with serial {result.logged.identity}"
     reason = result.logged.reason

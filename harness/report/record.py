@@ -1,4 +1,4 @@
-"""How does the record list who was admitted where, the same from run to run?"""
+"""How does the record list the admitted clients of each site, the same from run to run?"""
 
 import difflib
 from dataclasses import replace
@@ -24,7 +24,7 @@ def is_whole(run: Run) -> bool:
 def compared(run: Run, file: Path) -> tuple[Run, list[str]]:
     """Compare a run with its record, or write the record if there is none.
 
-    Returns the run, with an error among its findings if they differ, and the lines that tell about it.
+    Returns the run, with an error among its findings if they differ, and the lines to print.
 
     Raises:
         ReportError: the record cannot be written.
@@ -63,19 +63,19 @@ def differences(run: Run, file: Path) -> list[str]:
 
 
 def _line(result: Result) -> str:
-    knock = result.probe
-    over = f"TLS {knock.tls}" if knock.site.tls else "without TLS"
-    others = (name for name in (knock.client.asks_for, knock.client.resumes) if name in knock.site.neighbours)
-    by = "".join(f" by way of {name}" for name in others)
-    return f"{knock.site.url} {knock.case.id}{by} {over}: {_became(result)}"
+    probe = result.probe
+    over = f"TLS {probe.tls}" if probe.site.tls else "without TLS"
+    others = (name for name in (probe.client.asks_for, probe.client.resumes) if name in probe.site.neighbours)
+    neighbour = "".join(f" by way of {name}" for name in others)
+    return f"{probe.site.url} {probe.case.id}{neighbour} {over}: {_outcome(result)}"
 
 
-def _became(result: Result) -> str:
+def _outcome(result: Result) -> str:
     status = result.observed.status if result.logged.status is None else result.logged.status
-    of = f" ({status // 100}xx)" if status else ""
+    kind = f" ({status // 100}xx)" if status else ""
     if result.observed.outcome is Outcome.ADMITTED:
-        return f"admitted as {_identity(result)}{of}"
-    return "refused in the handshake" if result.observed.outcome is Outcome.REFUSED_IN_HANDSHAKE else f"refused{of}"
+        return f"admitted as {_identity(result)}{kind}"
+    return "refused in the handshake" if result.observed.outcome is Outcome.REFUSED_IN_HANDSHAKE else f"refused{kind}"
 
 
 def _identity(result: Result) -> str:

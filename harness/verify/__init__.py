@@ -1,4 +1,4 @@
-"""Who gets in at an httpd, and who does not?"""
+"""Which clients does an httpd admit, and which does it refuse?"""
 
 from harness.verify.coverage import Covered
 from harness.verify.finding import Finding

@@ -1,4 +1,4 @@
-"""Did a backend learn who the client is from httpd alone?"""
+"""Did a backend get the client's identity from httpd alone?"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -17,8 +17,8 @@ _NO_VALUE = "(null)"
 def judge_identities(
     probes: Iterable[PlannedProbe], controls: Iterable[PlannedProbe], observed: Mapping[str, Observation], log: Log
 ) -> tuple[Result, ...]:
-    """Judge the clients that forge an identity. Those whose request the backend should have logged, and did not, are
-    left out: `unrecorded` names them."""
+    """Judge the clients that forge an identity, except those whose request is missing in the backend's log: see
+    `unrecorded`."""
     own = {control.site.id: _entry(control, log) for control in controls}
     return tuple(
         _judged(planned, observed[planned.probe_id], _entry(planned, log), own.get(planned.site.id))
@@ -30,7 +30,7 @@ def judge_identities(
 def unrecorded(
     probes: Sequence[PlannedProbe], observed: Mapping[str, Observation], log: Log
 ) -> tuple[CoverageGap, ...]:
-    """Name the backends whose requests were not logged: those that are not reached over HTTP."""
+    """The backends whose requests were not logged, because they are not reached over HTTP."""
     return tuple(
         CoverageGap(
             f"which identity the backend of {planned.site.url} receives: its requests are not logged",
@@ -60,7 +60,8 @@ def _judged(planned: PlannedProbe, seen: Observation, logged: LogEntry, control:
 
 
 def _compared(planned: PlannedProbe, logged: LogEntry, control: LogEntry | None) -> tuple[Verdict, str]:
-    """Compare what the backend received with the client's own identity; returns what is wrong as well."""
+    """Compare the header that the backend received with the client's own identity; returns the verdict and the
+    difference."""
     assert planned.identity is not None, "it is planned for one header"
     if logged.received is None:
         return Verdict.AS_EXPECTED, ""
@@ -70,9 +71,9 @@ def _compared(planned: PlannedProbe, logged: LogEntry, control: LogEntry | None)
         return Verdict.INTRUDER, f"the backend received `{forged[0]}: {forged[1]}`"
     if planned.client.identity is None:
         unset = next((one for one in found if one[1] == _NO_VALUE), None)
-        told = f"the backend received `{unset[0]}: {unset[1]}`" if unset else ""
-        return Verdict.INTRUDER if unset else Verdict.AS_EXPECTED, told
+        difference = f"the backend received `{unset[0]}: {unset[1]}`" if unset else ""
+        return Verdict.INTRUDER if unset else Verdict.AS_EXPECTED, difference
     sent = [value for name, value in (control.received if control and control.received else ()) if means(name)]
     missing = any(sent) and not any(value for _, value in found)
-    told = f"the backend received no `{planned.identity.name}`" if missing else ""
-    return Verdict.OTHERWISE if missing else Verdict.AS_EXPECTED, told
+    difference = f"the backend received no `{planned.identity.name}`" if missing else ""
+    return Verdict.OTHERWISE if missing else Verdict.AS_EXPECTED, difference

@@ -1,4 +1,4 @@
-"""Which conditions did the first probes not show both ways, and which probes are to show them?"""
+"""Which values of conditions did the first probes not show, and which further probes show them?"""
 
 from collections.abc import Mapping
 from dataclasses import replace

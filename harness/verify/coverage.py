@@ -1,4 +1,4 @@
-"""Which conditions of a guard were seen true, and which false, in httpd's own trace of the requests?"""
+"""Which conditions of a guard were true, and which false, in httpd's own trace of the requests?"""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -40,7 +40,7 @@ class Covered:
 
 @dataclass(frozen=True)
 class _Request:
-    """What was seen of one request that httpd answered; `verified` tells whether it came with a certificate."""
+    """The conditions of one answered request; `verified` says whether it came with a verified certificate."""
 
     values: Evaluated
     admitted: bool
@@ -49,7 +49,7 @@ class _Request:
 
 @dataclass
 class Seen:
-    """What the requests of a run showed of the conditions of one site."""
+    """The values of one site's conditions in the requests of a run."""
 
     site: Site
     index: Index
@@ -57,8 +57,8 @@ class Seen:
 
     def count(self, condition: Condition, *, verified: bool = True) -> tuple[int, int]:
         """How often a condition was true, and false; in requests without a certificate only, if not `verified`."""
-        asked = (one for one in self.requests if verified or not one.verified)
-        found = [one.values[condition] for one in asked if condition in one.values]
+        counted = (one for one in self.requests if verified or not one.verified)
+        found = [one.values[condition] for one in counted if condition in one.values]
         return sum(found), len(found) - sum(found)
 
     def is_independent(self, condition: Condition) -> bool:
@@ -90,7 +90,7 @@ def has_conditions(site: Site) -> bool:
 
 
 def seen(results: Iterable[Result], traces: Traces) -> list[Seen]:
-    """What the requests of a run showed, site by site."""
+    """The values of the conditions in the requests of a run, for each site."""
     found: dict[str, Seen] = {}
     for result in results:
         site, outcome = result.probe.site, result.observed.outcome
@@ -103,7 +103,7 @@ def seen(results: Iterable[Result], traces: Traces) -> list[Seen]:
 
 
 def coverage(shown: Iterable[Seen], query: Callable[[Site], Query]) -> tuple[Covered, ...]:
-    """Count what was seen of each condition of each site's guard."""
+    """The coverage of each condition of each site's guard."""
     return tuple(one for site in shown for one in _of_site(site, query(site.site)))
 
 

@@ -1,4 +1,4 @@
-"""What did a run not test, although it may decide who is admitted?"""
+"""What did a run not test that may decide about admission?"""
 
 from collections.abc import Iterable, Iterator
 
@@ -46,7 +46,7 @@ def _untested_grants(query: Query, seen: Seen | None) -> list[Directive]:
 def coverage_gaps(
     results: RunResults, schedule: Schedule, provisioner: Provisioner, sites: Sites
 ) -> Iterator[CoverageGap]:
-    """Yield what was left out: in CONFIG, at the sites, in the rules."""
+    """Yield the untested parts: of CONFIG, of the sites, of the rules."""
     layout = provisioner.sandbox.layout
     yield from layout.coverage_gaps
     yield from provisioner.sandbox.gaps()

@@ -1,6 +1,6 @@
-"""Who gets in at one configuration, and not at another?
+"""Which clients does one configuration admit, and another not?
 
-Both are tried with the same kinds of client at the same places, whatever either promises there.
+Both are probed with the same kinds of client at the same sites, whatever either promises there.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -23,8 +23,8 @@ Attributes = tuple[tuple[x509.ObjectIdentifier, str], ...]
 
 @dataclass(frozen=True, order=True)
 class Access:
-    """One kind of client at one place: the site's URL, the case, who issued its certificate and what its subject has,
-    where that is what differs, and the version of TLS. `good` says that nothing is wrong with the certificate."""
+    """One kind of client at one site: the site's URL, the case, the version of TLS, and in `whose` the issuer and the
+    subject where these differ. `good` says that the certificate is valid."""
 
     url: str
     case: str
@@ -35,8 +35,8 @@ class Access:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What differs: who gets in at the new configuration alone, and at the old one alone; the sites that only one of
-    them has; and what could not be told in one of them."""
+    """The differences: the clients that only the new configuration admits (`newly`), and those that only the old one
+    admits; the sites that only one of them has; the clients without a clear outcome in one of them."""
 
     newly: tuple[Access, ...]
     no_longer: tuple[Access, ...]
@@ -45,8 +45,8 @@ class Comparison:
     unknown: tuple[Access, ...]
 
     def verdict(self) -> str:
-        """`fail` where somebody new gets in or somebody with a good certificate no longer does, `inconclusive` where
-        that cannot be told, else `pass`."""
+        """`fail` if a client is newly admitted, or one with a valid certificate no longer; `inconclusive` if that is
+        unknown; else `pass`."""
         if self.newly or any(visit.good for visit in self.no_longer):
             return "fail"
         return "inconclusive" if self.unknown else "pass"
@@ -55,7 +55,7 @@ class Comparison:
 def compare(
     old: Target, new: Target, *, of_image: str | None = None, jobs: int = 8, progress: Progress = quiet
 ) -> Comparison:
-    """Try both configurations, and see who gets in where.
+    """Verify both configurations, and compare the admitted clients.
 
     Raises:
         ServerError: no engine, no image, or httpd did not start.
@@ -70,24 +70,24 @@ def compare(
     if {site.url for site in after.sites} - {site.url for site in before.sites}:
         before = tried(old, _Everywhere(places=after.sites, issuers=_issuers(before)))
     wanted = _subjects(before), _subjects(after)
-    seen = [_Seen(before, after, "")]
+    seen = [_RunPair(before, after, "")]
     if wanted[0] != wanted[1]:
-        # What one's rules ask of a subject, the other's may refuse: both kinds of client come to both.
+        # The rules of one may refuse the subject that the other requires: both kinds of client are sent to both.
         seen = []
         for which, (mine, others) in {"old": wanted, "new": wanted[::-1]}.items():
             everywhere = _Everywhere(
                 places=(*before.sites, *after.sites), issuers=_issuers(before), subjects=_merged(others, mine)
             )
             seen.append(
-                _Seen(tried(old, everywhere, following=new), tried(new, everywhere), f"as the {which} rules want it")
+                _RunPair(tried(old, everywhere, following=new), tried(new, everywhere), f"as the {which} rules want it")
             )
     return _comparison(seen)
 
 
 @dataclass(frozen=True)
 class _Everywhere(Policy):
-    """Every kind of client is tried at every site, and at those of the other configuration as well; where it can be,
-    with certificates of the same authority and the same subject."""
+    """The policy of a comparison: every kind of client at every site, those of the other configuration included, if
+    possible with certificates of the same authority and the same subject."""
 
     places: tuple[Site, ...] = ()
     issuers: frozenset[x509.Name] = frozenset()
@@ -105,7 +105,7 @@ class _Everywhere(Policy):
     def issuer(
         self,
         promise: Promise | None,  # noqa: ARG002 - here it names none
-        given: Callable[[str], list[x509.Certificate]],  # noqa: ARG002
+        read_file: Callable[[str], list[x509.Certificate]],  # noqa: ARG002
         trusted: list[x509.Certificate],
     ) -> x509.Name | None:
         names = [certificate.subject for certificate in trusted]
@@ -117,21 +117,21 @@ def _issuers(run: Run) -> frozenset[x509.Name]:
 
 
 def _controls(run: Run) -> Iterator[tuple[str, x509.Certificate]]:
-    """Yield the certificate that was good enough for the rules at each site."""
+    """Yield the certificate of the control at each site."""
     for entry in run.results:
         if entry.probe.case.id == CONTROL and entry.probe.client.identity:
             yield entry.probe.site.url, entry.probe.client.identity.certificate
 
 
 def _subjects(run: Run) -> dict[str, Attributes]:
-    """What the rules want to see in a subject, at each site where they do."""
+    """The subject attributes that the rules require, by the URL of the site."""
     own = (NameOID.COMMON_NAME, CONTROL)
     wanted = {url: tuple((entry.oid, str(entry.value)) for entry in one.subject) for url, one in _controls(run)}
     return {url: rest for url, pairs in wanted.items() if (rest := tuple(pair for pair in pairs if pair != own))}
 
 
 def _names(run: Run) -> dict[str, bytes]:
-    """What they want to see in subjectAltName."""
+    """The subjectAltName that the rules require, by the URL of the site (DER)."""
     return {
         url: entry.value.public_bytes()
         for url, one in _controls(run)
@@ -146,15 +146,15 @@ def _merged(weaker: Mapping[str, Attributes], stronger: Mapping[str, Attributes]
 
 
 @dataclass(frozen=True)
-class _Seen:
-    """What became of the same clients at both; `wanted` says what they were like."""
+class _RunPair:
+    """The runs of both configurations with the same clients; `wanted` describes the clients' subject."""
 
     before: Run
     after: Run
     wanted: str
 
 
-def _comparison(seen: Iterable[_Seen]) -> Comparison:
+def _comparison(seen: Iterable[_RunPair]) -> Comparison:
     seen = list(seen)
     old = {site.url for one in seen for site in one.before.sites}
     new = {site.url for one in seen for site in one.after.sites}
@@ -162,9 +162,9 @@ def _comparison(seen: Iterable[_Seen]) -> Comparison:
     no_longer: set[Access] = set()
     unknown: set[Access] = set()
     for one in seen:
-        before, after = _became(one.before, one.wanted), _became(one.after, one.wanted)
+        before, after = _admissions(one.before, one.wanted), _admissions(one.after, one.wanted)
         for visit in before.keys() | after.keys():
-            # Who does not come to be asked (a deeper chain, another authority) is not expected either.
+            # A client that is not sent there (a deeper chain, another authority) is not expected to be admitted either.
             was, now = before.get(visit, False), after.get(visit, False)
             if was is None or now is None:
                 unknown.add(visit)
@@ -180,21 +180,21 @@ def _comparison(seen: Iterable[_Seen]) -> Comparison:
     )
 
 
-def _unlike_names(seen: _Seen, urls: Iterable[str]) -> set[Access]:
-    """Clients with the names that the one wants are not tried at the other."""
+def _unlike_names(seen: _RunPair, urls: Iterable[str]) -> set[Access]:
+    """The controls at sites whose required names differ: they are not sent to both configurations."""
     before, after = _names(seen.before), _names(seen.after)
     unlike = [url for url in urls if before.get(url) != after.get(url)]
     whose = "with other names in subjectAltName"
     return {Access(url, CONTROL, whose, tls, good=True) for url in unlike for tls in TLS_VERSIONS}
 
 
-def _became(run: Run, wanted: str) -> dict[Access, bool | None]:
-    """Whether each got in; None where that could not be told. Of several who came as one kind, one is enough."""
-    became: dict[Access, bool | None] = {}
+def _admissions(run: Run, wanted: str) -> dict[Access, bool | None]:
+    """Whether each kind of client was admitted, by one of its clients at least; None if that is unknown."""
+    admissions: dict[Access, bool | None] = {}
     for result in (*run.results, *run.unauthenticated):
         visit, admitted = _access(result, wanted), _admitted(result)
-        became[visit] = admitted if visit not in became else _either(became[visit], admitted)
-    return became
+        admissions[visit] = admitted if visit not in admissions else _either(admissions[visit], admitted)
+    return admissions
 
 
 def _either(one: bool | None, other: bool | None) -> bool | None:
@@ -202,12 +202,12 @@ def _either(one: bool | None, other: bool | None) -> bool | None:
 
 
 def _admitted(result: Result) -> bool | None:
-    """Whether httpd's own log tells of a refusal, whatever it was for."""
+    """Whether a client was admitted; None without an answer or without a refusal in httpd's log."""
     seen, logged = result.observed, result.logged
     if seen.outcome is Outcome.ADMITTED:
         return True
-    told = logged.reason is not None or logged.status is not None
-    return False if told and seen.outcome is not Outcome.NO_ANSWER else None
+    is_refused = logged.reason is not None or logged.status is not None
+    return False if is_refused and seen.outcome is not Outcome.NO_ANSWER else None
 
 
 def _access(result: Result, wanted: str) -> Access:

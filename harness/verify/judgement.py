@@ -1,4 +1,4 @@
-"""What do the client's side and httpd's log say together of each probe?"""
+"""What is the verdict on each probe, from the client's observation and httpd's log?"""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -37,7 +37,7 @@ class Result:
 
     @property
     def level(self) -> str | None:
-        """How much a person must act on it; None where all is as expected, or nothing could be told."""
+        """The severity for a report; None if the outcome is as expected or inconclusive."""
         if self.verdict in (Verdict.AS_EXPECTED, Verdict.INCONCLUSIVE):
             return None
         if self.verdict is Verdict.OTHERWISE:
@@ -62,9 +62,12 @@ class Result:
 
 @dataclass(frozen=True)
 class Judgements:
-    """All results, and those of the controls that were refused. Where one is in `controls_refused`, no refusal at the
-    same site and protocol version proves anything. Where it is in `controls_refused_by_other_rule`, its certificate was
-    verified, and a rule that is not about certificates refused it."""
+    """All results, and those of the refused controls.
+
+    With a control in `controls_refused`, no refusal at the same site and protocol version proves anything. The
+    certificate of one in `controls_refused_by_other_rule` was verified, and a rule that is not about certificates
+    refused it.
+    """
 
     results: tuple[Result, ...]
     controls_refused: tuple[Result, ...]
@@ -74,7 +77,7 @@ class Judgements:
 def judge_all(
     probes: Sequence[PlannedProbe], controls: Sequence[PlannedProbe], observed: Mapping[str, Observation], log: Log
 ) -> Judgements:
-    """Judge every probe by both sides' evidence."""
+    """Judge every probe by the observations and the log."""
     sent = {serial(certificate) for planned in (*probes, *controls) for certificate in planned.client.certificates}
     shared = _shared((*probes, *controls))
     logged = {
@@ -127,18 +130,18 @@ def judge_all(
             verdict = Verdict.LOCKED_OUT
         return _own_fault(Result(planned, seen, logged[planned.probe_id], verdict))
 
-    asked = [
+    judged = [
         planned for planned in probes if planned.control_key not in otherwise or not planned.case.expected.admitted
     ]
     return Judgements(
-        tuple(map(result, asked)),
+        tuple(map(result, judged)),
         tuple(result(planned) for key, planned in controls_refused.items() if key not in otherwise),
         tuple(map(result, otherwise.values())),
     )
 
 
 def _as_decided(planned: PlannedProbe, seen: Observation) -> Verdict:
-    """Judge a client that was made for one condition by what the site's decision says of it."""
+    """Judge a client that was made for one condition by the outcome that the site's decision predicts."""
     if seen.outcome is Outcome.NO_ANSWER or not seen.server_proven:
         return Verdict.INCONCLUSIVE
     admitted = seen.outcome is Outcome.ADMITTED
@@ -165,12 +168,11 @@ def _is_refused_by_other_rule(planned: PlannedProbe, seen: Observation, logged: 
 
 
 def _outcome(planned: PlannedProbe, seen: Observation, logged: LogEntry, control: LogEntry | None) -> Observation:
-    """Put together what the client saw and what httpd logged of its request; `control` is what it logged of the
-    control's, where that was let through.
+    """The outcome by the client's observation and httpd's log of its request; `control` is the log entry of the
+    admitted control.
 
-    A client that was sent an alert may have had its request carried out all the same: over TLS 1.3 httpd does not wait
-    for the proof that the certificate is the client's own, where it asks for it after the handshake. Without TLS only
-    the log shows that the server under test answered.
+    A client that received an alert may have been served: over TLS 1.3, httpd does not wait for CertificateVerify after
+    it requests the certificate after the handshake. Without TLS only the log shows that the server under test answered.
     """
     if not planned.site.tls:
         seen = replace(seen, server_proven=logged.status is not None)
@@ -183,7 +185,7 @@ def _outcome(planned: PlannedProbe, seen: Observation, logged: LogEntry, control
         return replace(seen, outcome=Outcome.ADMITTED, error="refused, and answered by the same page all the same")
     if not passed or (status in _DENIALS and control is not None and status != control.status):
         return seen if seen.status is None else replace(seen, outcome=Outcome.REFUSED_BY_HTTP)
-    # A rule may serve another page to who was not verified: the place is what the control was given there.
+    # A rule may serve another page to unverified clients: the site's content is the page that the control received.
     if control and control.file == planned.site.file != logged.file and logged.file is not None:
         return replace(seen, outcome=Outcome.REFUSED_BY_HTTP, error="answered by another page")
     lost = "the request was carried out, only its answer was lost" if seen.status is None else seen.error
@@ -191,8 +193,8 @@ def _outcome(planned: PlannedProbe, seen: Observation, logged: LogEntry, control
 
 
 def spoken(expected: Expectation, seen: Observation, *, proven: bool) -> Verdict:
-    """Judge whether a version of TLS is spoken. A server that does not speak it shows no certificate: that it is the
-    one under test is proven over another version, or not at all."""
+    """The verdict on whether the server supports a version of TLS. Without it the server sends no certificate: whether
+    it is the server under test is `proven` over another version only."""
     if seen.alert != OTHER_VERSION:
         return Verdict.INTRUDER if seen.server_proven else Verdict.INCONCLUSIVE
     if expected.admitted:
@@ -214,7 +216,7 @@ def _own_fault(result: Result) -> Result:
     if result.probe.case.id != CONTROL or result.verdict is not Verdict.INCONCLUSIVE:
         return result
     reason = logged.reason or Reason()
-    by_configuration = reason.ah in _BY_CONFIGURATION_SAYS or reason.x509_error in _BY_CONFIGURATION
+    by_configuration = reason.ah in _BY_CONFIGURATION_AH or reason.x509_error in _BY_CONFIGURATION
     known = result.probe.expected.by_rule and logged.identity is not None
     known |= any(map(uses_unset_variable, result.probe.site.guard.rules))
     known |= bool(misspelled(result.probe.site.decision.formula))
@@ -226,8 +228,8 @@ _BY_CONFIGURATION = {2, 3, 10, 11, 12, 18, 19, 20, 24, 25, 26, 47, 79}
 """X509_V_ERR numbers of a good client where the authorities, their CRLs or the depth are not right."""
 
 
-_BY_CONFIGURATION_SAYS = {"AH02040", "AH10158", "AH01918", "AH01919", "AH01920"}
-"""httpd's messages that say the same: of the depth, of a certificate or a responder that it cannot ask for."""
+_BY_CONFIGURATION_AH = {"AH02040", "AH10158", "AH01918", "AH01919", "AH01920"}
+"""httpd's messages for the same: the depth, a certificate or a responder that it cannot request."""
 
 
 def _shared(probes: Iterable[PlannedProbe]) -> set[str]:
@@ -242,8 +244,8 @@ def _shared(probes: Iterable[PlannedProbe]) -> set[str]:
 def _log_entry(
     planned: PlannedProbe, seen: Observation, log: Log, sent: Collection[str], shared: Collection[str]
 ) -> LogEntry:
-    """Find what httpd logged of this probe; `sent` are the serial numbers of all certificates of the run, `shared`
-    those that several clients have."""
+    """The log entry of this probe; `sent` are the serial numbers of all certificates of the run, `shared` those that
+    several clients have."""
     if planned.probe_id in log.requests:
         return log.requests[planned.probe_id]
     serials = {serial(certificate) for certificate in planned.client.certificates}.difference(shared)

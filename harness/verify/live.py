@@ -1,7 +1,7 @@
-"""Which clients does a server admit that is already running?
+"""Which clients does a running server admit?
 
-Its log and its configuration are out of reach, so what counts is what the client's side sees: the alert or the status,
-beside a good client that is admitted. A client that is admitted wrongly is proved without that.
+Its log and its configuration are not available. A refusal is proved by the client's side alone, by the alert or the
+status, and by the control that is admitted at the same site. An intruder is proved without the control.
 """
 
 import socket
@@ -43,27 +43,27 @@ _WITHOUT_KEY = {
     *("absent.empty_list_in_tls_1_2", "routing.no_server_name", "routing.unknown_server_name"),
     *("chain.self_signed", "chain.unknown_authority"),
 }
-"""The clients that need nothing which a stranger does not have."""
+"""The cases that need neither a client's key nor an authority's."""
 _IMPOSTOR = "chain.impostor_authority"
-_OF_A_CLIENT = {
+_FROM_CLIENT = {
     CONTROL,
     UNWANTED,
     "valid.browser",
     "proof.tampered_certificate_signature",
     "proof.tampered_certificate_body",
 }
-"""Those that can be made from one good client; with a key on P-256, `_STOLEN` as well."""
+"""The cases that can be made from one good client; with a key on P-256, `_STOLEN` as well."""
 _STOLEN = "proof.someone_elses_key"
-_BY_LIBRARY = {"valid.ml_dsa_65"}
-"""What a server's library may be too old for, which is no fault of who runs it."""
+_LIBRARY_DEPENDENT = {"valid.ml_dsa_65"}
+"""The cases that an old TLS library does not support."""
 _NOWHERE = Directive("", "", "", 0)
 _GUARD = Guard(section=_NOWHERE, in_force={}, granting_directive=_NOWHERE, handshake="require", requirement=_NOWHERE)
 
 
 @dataclass(frozen=True)
 class Credentials:
-    """What whoever runs the server lends: a good client, the certificate of the authority whose clients get in, with
-    its key one that can issue them, and the file of those that vouch for the server."""
+    """The credentials that the operator of the server supplies: a good client, the certificate of the clients'
+    authority, that authority with its key (`issuer`), and the file of the authorities trusted for the server."""
 
     client: Identity | None = None
     authority: x509.Certificate | None = None
@@ -72,12 +72,12 @@ class Credentials:
 
     @property
     def control(self) -> bool:
-        """Whether there is a client that must get in."""
+        """Whether there is a client that must be admitted."""
         return bool(self.client or self.issuer)
 
 
-class _Stranger(TestPki):
-    """The PKI of somebody who has no key of the server's authority: all that he has of it is what he was lent."""
+class _PkiWithoutKey(TestPki):
+    """A PKI without the key of the clients' authority: it has only the supplied credentials."""
 
     def __init__(self, credentials: Credentials, name: x509.Name | None, keys: SlowKeys) -> None:
         if credentials.authority:
@@ -88,13 +88,13 @@ class _Stranger(TestPki):
         self._client = credentials.client
 
     def identity(self, under: Authority | None = None, **changes: Any) -> Identity:
-        """Hand out the good client where nothing else is asked for than at most its kind of key."""
+        """Return the good client where no other change than a P-256 key is asked for."""
         own = under is None and changes in ({}, {"key": KeyType.P_256})
         return self._client if self._client and own else super().identity(under, **changes)
 
 
 def site_at(number: int, name: str, port: int, path: str) -> Site:
-    """Describe a place of which nothing is known but where it is; it is meant to let in good clients, no others."""
+    """A site of which only the URL is known; it must admit good clients, and no others."""
     return Site(f"s{number}", name, port, path, _GUARD, is_default=False)
 
 
@@ -108,10 +108,10 @@ def verify_running(
     jobs: int = 8,
     progress: Progress = quiet,
 ) -> Run:
-    """Probe servers that are running, one connection a probe.
+    """Probe running servers, with one connection for each probe.
 
     Raises:
-        ServerError: nobody answers, or not the server that `server_ca` vouches for.
+        ServerError: there is no answer, or the server's certificate is not issued by `server_ca`.
         PolicyError: the policy speaks of another place.
         NothingToDoError: nothing is left after `only` and `versions`.
     """
@@ -126,25 +126,27 @@ def verify_running(
     pki = (
         TestPki(1 + len(credentials.issuer.chain), keys=keys, root=credentials.issuer)
         if credentials.issuer
-        else _Stranger(credentials, named, keys)
+        else _PkiWithoutKey(credentials, named, keys)
     )
     planner = Planner(lambda _site: pki, Query, places, versions, everything=True, policy=policy)
-    askable = {case.id for case in catalogue() if _can_be_asked(case, credentials, named, keys)}
+    applicable = {case.id for case in catalogue() if _is_applicable(case, credentials, named, keys)}
     probes = [
         _fitted(planned, credentials)
-        for planned in planner.plan(places, only=lambda one: only(one) and one.id in askable)
+        for planned in planner.plan(places, only=lambda one: only(one) and one.id in applicable)
     ]
     if not probes:
         raise NothingToDoError("No probe is left to make: of these cases none can be asked of a running server so.")
-    before, after = (list(map(_addressed, planner.controls(places))) if credentials.control else [] for _ in range(2))
+    before, after = (
+        list(map(_without_ip_as_name, planner.controls(places))) if credentials.control else [] for _ in range(2)
+    )
     clock.lap("pki")
     prober = _Prober(shown, jobs)
     silent = {(name, port, tls) for (name, port, tls), one in shown.items() if one.alert == OTHER_VERSION}
-    missed = [planned for planned in before if _shown_at(planned) in silent and planner.must_speak(planned)]
-    before, after = ([one for one in some if _shown_at(one) not in silent] for some in (before, after))
-    probes = [one for one in probes if _shown_at(one) not in silent or one.case.id == UNWANTED]
+    missed = [planned for planned in before if _endpoint_key(planned) in silent and planner.must_speak(planned)]
+    before, after = ([one for one in some if _endpoint_key(one) not in silent] for some in (before, after))
+    probes = [one for one in probes if _endpoint_key(one) not in silent or one.case.id == UNWANTED]
     observed = prober.probe([*missed, *before])
-    observed |= prober.probe(list(map(_addressed, probes)), progress)
+    observed |= prober.probe(list(map(_without_ip_as_name, probes)), progress)
     observed |= prober.probe(after)
     clock.lap("probes")
     answers = _answers((*before, *after), observed)
@@ -179,29 +181,29 @@ def _look(site: Site, tls: Tls, server_ca: Path | None) -> ServerHandshake:
     return shown
 
 
-def _can_be_asked(case: Case, credentials: Credentials, named: x509.Name | None, keys: SlowKeys) -> bool:
-    """Whether a client can be made that the server needs nothing new for: no authority to trust, no CRL."""
+def _is_applicable(case: Case, credentials: Credentials, named: x509.Name | None, keys: SlowKeys) -> bool:
+    """Whether a case applies to a running server: it needs no new trusted authority and no CRL there."""
     if not credentials.issuer:
         if case.id == _STOLEN:
             key = credentials.client and credentials.client.certificate.public_key()
             return isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name == "secp256r1"
         if case.id == _IMPOSTOR:
             return bool(named or credentials.authority)
-        return case.id in _WITHOUT_KEY or (credentials.client is not None and case.id in _OF_A_CLIENT)
-    if case.family in {"revocation", "ocsp"} or case.id in _BY_LIBRARY or case.issued_by != SITE:
+        return case.id in _WITHOUT_KEY or (credentials.client is not None and case.id in _FROM_CLIENT)
+    if case.family in {"revocation", "ocsp"} or case.id in _LIBRARY_DEPENDENT or case.issued_by != SITE:
         return False
     pki = TestPki(1 + len(credentials.issuer.chain), keys=keys, root=credentials.issuer)
     pki.begin(case.id)
     try:
         client = case.build(pki)
-    except (ValueError, StopIteration):  # Its kind of key makes no such signature, or nobody is known above it.
+    except (ValueError, StopIteration):  # The authority's key cannot make this signature, or its issuer is unknown.
         return False
     nothing_new = len(pki.trusted()) == 1
     return client is not None and nothing_new and not (case.expected.admitted and case.depth > 1)
 
 
 def _fitted(planned: PlannedProbe, credentials: Credentials) -> PlannedProbe:
-    """An impostor who does not know the authority's key identifier is not even found to be of its name."""
+    """Adapt the expected alert: without the authority's key identifier, OpenSSL does not consider the impostor."""
     if (
         planned.case.id == _IMPOSTOR
         and not (credentials.authority or credentials.issuer)
@@ -211,25 +213,25 @@ def _fitted(planned: PlannedProbe, credentials: Credentials) -> PlannedProbe:
     return planned
 
 
-def _addressed(planned: PlannedProbe) -> PlannedProbe:
-    """An address is no server name."""
+def _without_ip_as_name(planned: PlannedProbe) -> PlannedProbe:
+    """Leave out the server name where it is an IP address (RFC 6066 section 3)."""
     unnamed = planned.client.asks_for == SITE and is_address(planned.site.name)
     return replace(planned, client=replace(planned.client, asks_for=None)) if unnamed else planned
 
 
-def _shown_at(planned: PlannedProbe) -> tuple[str, int, Tls]:
+def _endpoint_key(planned: PlannedProbe) -> tuple[str, int, Tls]:
     return planned.site.name, planned.site.port, planned.tls
 
 
 @dataclass(frozen=True)
 class _Prober:
-    """The client's side: every probe must see a certificate that was seen first."""
+    """Sends probes; each one must find a certificate of the first handshakes."""
 
     shown: Mapping[tuple[str, int, Tls], ServerHandshake]
     jobs: int
 
     def probe(self, probes: Sequence[PlannedProbe], progress: Progress = quiet) -> dict[str, Observation]:
-        """Make all these probes in parallel."""
+        """Send all these probes in parallel; returns their observations by id."""
         return in_parallel(self._one, probes, self.jobs, progress)
 
     def _one(self, planned: PlannedProbe) -> Observation:
@@ -240,7 +242,7 @@ class _Prober:
 
 
 def _answers(controls: Sequence[PlannedProbe], observed: Mapping[str, Observation]) -> dict[tuple[str, Tls], int]:
-    """The status of the control, by site and protocol version, where it was admitted every time."""
+    """The status of the controls that were admitted every time, by site and protocol version."""
     answers: dict[tuple[str, Tls], int] = {}
     unanswered = set()
     for planned in controls:
@@ -267,8 +269,8 @@ def _judged(
 
 
 def _outcome(planned: PlannedProbe, seen: Observation, control: int | None) -> Observation:
-    """Read the status: success is what is there, and so is what the control was answered by; an error that nobody is
-    kept out by tells nothing, nor does a redirect, which may come before the guard."""
+    """The observation with the outcome that the status proves: admitted with a success or the control's own status,
+    refused with one of `_DENIALS`. Other errors prove nothing, nor does a redirect: it may come before the guard."""
     if seen.status is None:
         return seen
     redirect = 300 <= seen.status < 400 and not planned.expected.admitted

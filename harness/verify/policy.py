@@ -1,4 +1,4 @@
-"""What does the user say must be true of which sites, whatever the configuration claims?"""
+"""What must be true of which sites by the user's policy, whatever the configuration claims?"""
 
 import difflib
 import re
@@ -23,7 +23,7 @@ _EMAIL = {"emailAddress": NameOID.EMAIL_ADDRESS}
 
 
 class PolicyError(Exception):
-    """The policy is wrong, or does not fit the configuration; the message says in which line, and what would."""
+    """The policy is wrong, or does not fit the configuration; the message has the line and the correction."""
 
 
 @dataclass(frozen=True)
@@ -83,21 +83,21 @@ class Policy:
     accepted: tuple[Acceptance, ...] = ()
 
     def promise_for(self, site: Site) -> Promise | None:
-        """What is promised of a site; None where the policy does not speak of it."""
+        """The promise for a site; None if the policy has none."""
         return next((promise for promise in self.promises if promise.matches(site)), None)
 
     def is_public(self, site: Site) -> bool:
-        """Whether anybody may enter."""
+        """Whether the policy makes the site public."""
         promise = self.promise_for(site)
         return promise is not None and promise.admit == "anyone"
 
     def paths(self, name: str, port: int, tls: bool) -> Iterator[str]:
-        """Yield the paths to probe in a virtual host, beside those that its own sections name."""
+        """Yield the paths to probe in a virtual host, in addition to those of its own sections."""
         found = (promise.path(name, port, tls) for promise in self.promises)
         return (path for path in found if path is not None)
 
     def apply_to(self, found: Sites) -> Sites:
-        """Lay the policy over what the configuration claims: a site that it speaks of is a site with a claim.
+        """Add the policy's promises to the claims of the configuration: every site with a promise has a claim.
 
         Raises:
             PolicyError: a promise is about no site.
@@ -106,31 +106,34 @@ class Policy:
         return self.claimed(found)
 
     def claimed(self, found: Sites) -> Sites:
-        """Give a claim to every site that the policy speaks of."""
+        """Give a claim to every site with a promise."""
         return replace(found, places=tuple(_claimed(site) if self.promise_for(site) else site for site in found.places))
 
     def check(self, places: Sequence[Site], *, unseen: Sequence[str] = ()) -> None:
-        """See whether every promise is about a site, and says nothing of what is `unseen`: keys by their names.
+        """Check that every promise is about a site, and has none of the keys `unseen`, which no probe can prove.
 
         Raises:
-            PolicyError: one is not, or does. What no probe reaches would count as proved.
+            PolicyError: a promise is about no site, or has such a key. It would count as proved without a probe.
         """
         met = {self.promise_for(site) for site in places}
         for promise in self.promises:
             if promise not in met:
                 self._reject(promise.line, _about_nothing(promise, places))
-            if said := [key for key in unseen if getattr(promise, key)]:
-                self._reject(promise.line, f"`{said[0]}` cannot be proved from outside: verify the configuration.")
+            if stated := [key for key in unseen if getattr(promise, key)]:
+                self._reject(promise.line, f"`{stated[0]}` cannot be proved from outside: verify the configuration.")
 
     def _reject(self, line: int, message: str) -> NoReturn:
         raise PolicyError(f"{self.name}:{line}: {message}")
 
     def issuer(
-        self, promise: Promise | None, given: Callable[[str], list[x509.Certificate]], trusted: list[x509.Certificate]
+        self,
+        promise: Promise | None,
+        read_file: Callable[[str], list[x509.Certificate]],
+        trusted: list[x509.Certificate],
     ) -> x509.Name | None:
-        """Find the authority that a promise names; None where it names none.
+        """The name of the authority in a promise; None if it names none.
 
-        `given` are the certificates in a file of CONFIG, `trusted` those that CONFIG holds of the site's authorities.
+        `read_file` returns the certificates in a file of CONFIG. `trusted` are the site's authorities in CONFIG.
 
         Raises:
             PolicyError: there is no such file, or CONFIG trusts others there.
@@ -140,7 +143,7 @@ class Policy:
         if "=" in promise.authority:
             name = _name(promise.authority)
         else:
-            found = given(promise.authority)
+            found = read_file(promise.authority)
             if not found:
                 self._reject(promise.line, f"`authority` names {promise.authority}: CONFIG has no such certificate.")
             name = found[0].subject
@@ -164,7 +167,7 @@ def _about_nothing(promise: Promise, places: Sequence[Site]) -> str:
 
 
 def _claimed(site: Site) -> Site:
-    """The section stands for the policy where the configuration itself claims nothing."""
+    """The site with a claim: its section, if the configuration itself claims nothing."""
     return replace(site, guard=replace(site.guard, requirement=site.guard.requirement or site.guard.section))
 
 

@@ -1,4 +1,4 @@
-"""What does the client's side see of each probe, and what does httpd log of it?"""
+"""How are probes sent to an httpd in a container, and how is its log read?"""
 
 import itertools
 import time
@@ -68,9 +68,9 @@ class RunLog:
     _reader: LogReader = field(default_factory=LogReader)
     _lines: int = 0
 
-    def of(self, observed: Mapping[str, Observation]) -> Log:
-        """Read on until the log has each request that was answered, but no longer than _LOGGED_S seconds: httpd logs a
-        request after its answer."""
+    def until(self, observed: Mapping[str, Observation]) -> Log:
+        """Return the log, once it has each answered request, or after _LOGGED_S seconds: httpd logs a request after its
+        answer."""
         answered = {probe_id for probe_id, seen in observed.items() if seen.status is not None}
         deadline = time.monotonic() + _LOGGED_S
         while True:
@@ -80,7 +80,7 @@ class RunLog:
             time.sleep(0.05)
 
     def whole(self, *, keep: bool) -> Log:
-        """Stop the server, unless it is to be kept, and read the rest."""
+        """Stop the server, unless `keep` is set; returns the whole log."""
         self._take(self.httpd.finish(keep=keep))
         return self._reader.log()
 

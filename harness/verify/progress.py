@@ -1,4 +1,4 @@
-"""How far is a run, and how long did each part of it take?"""
+"""What is the progress of a run, and how long did each part of it take?"""
 
 import time
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Which certificates does a configuration look for, and in which files?"""
+"""Which certificates does a configuration need, and in which files?"""
 
 import base64
 import hashlib
@@ -43,7 +43,7 @@ _SYSTEM = re.compile(
 )
 """Where systems keep the authorities that browsers trust."""
 _SECRET = "{SHA}" + base64.b64encode(hashlib.sha1(PASSWORD.encode(), usedforsecurity=False).digest()).decode()
-"""What a password file holds for the password that every client has."""
+"""The hash of every client's password, as a password file holds it."""
 _Key = tuple[str, ...]
 
 
@@ -55,12 +55,12 @@ class Provisioner:
     configuration: Directive
     keys: SlowKeys
     depth: int | None = None
-    """How deep a chain is promised where that is known from elsewhere than SSLVerifyDepth."""
+    """The promised depth of a chain where it is not that of SSLVerifyDepth."""
     like: tuple[x509.Certificate, ...] = ()
-    """The certificate of a client that is to be the model of the good one, and those of its issuers."""
+    """The certificate of the model client, and those of its issuers."""
     policy: Policy = NO_POLICY
     unread: dict[Directive, None] = field(default_factory=dict)
-    """Rules that want something of a certificate which could not be read."""
+    """The rules whose requirements for a certificate could not be read."""
     _pkis: dict[_Key, TestPki] = field(default_factory=dict)
     _stores: dict[_Key, TestPki] = field(default_factory=dict)
     _of_site: dict[str, TestPki] = field(default_factory=dict)
@@ -74,7 +74,7 @@ class Provisioner:
         return self._of_site[site.id]
 
     def query(self, site: Site) -> Query:
-        """The questions that are asked of a site's decision."""
+        """The queries on a site's decision."""
         return self._queries.setdefault(site.id, Query(site))
 
     def _for(self, site: Site) -> TestPki:
@@ -82,7 +82,7 @@ class Provisioner:
         depth = self.depth or guard.verify_depth
         files = [self._path(guard, name) for name in (*_TRUST, *_CRLS)]
         good = self.query(site).good_client
-        users = passwords(guard, lambda path: self.sandbox.given(self.sandbox.absolute(path)))
+        users = passwords(guard, lambda path: self.sandbox.config_file(self.sandbox.absolute(path)))
         self.unread.update({one.directive: None for one in good.unread})
         promise = self.policy.promise_for(site)
         if promise:
@@ -106,7 +106,8 @@ class Provisioner:
         return self._pkis[key]
 
     def _with(self, files: list[str], depth: int, template: ClientTemplate, url: str | None) -> TestPki:
-        """A PKI for these files: two authorities of one name in one of them could not be told apart."""
+        """A PKI for these files, shared by sites with the same trust store: two authorities of one name in one file
+        cannot be distinguished."""
         key = (*files[:2], *(files[2:] if template.crls else ()), str(url), repr((template.issuer, template.authority)))
         if key not in self._stores:
             self._stores[key] = TestPki(depth, template=template, keys=self.keys, ocsp_url=url)
@@ -114,10 +115,10 @@ class Provisioner:
         return self._stores[key].with_constraints(depth, template)
 
     def check_issuer(self) -> None:
-        """Make sure that the client that is the model is by an authority that CONFIG trusts somewhere.
+        """Check that an authority which CONFIG trusts issued the certificate of the model client.
 
         Raises:
-            ConfigurationError: it is not, so nothing could be said of that client.
+            ConfigurationError: none did, so nothing could be proved about that client.
         """
         known = {name for pki in self._pkis.values() for name in pki.names}
         if self.like and self.like[0].issuer not in known:
@@ -128,11 +129,11 @@ class Provisioner:
             )
 
     def stand_in(self, site: Site) -> str | None:
-        """The user made of the good client's certificate that a password file knows which CONFIG does not hold."""
-        return stand_in(site.guard, lambda path: self.sandbox.given(self.sandbox.absolute(path)))
+        """The user made of the good client's certificate, for a password file that CONFIG does not hold."""
+        return stand_in(site.guard, lambda path: self.sandbox.config_file(self.sandbox.absolute(path)))
 
     def blind(self, site: Site) -> bool:
-        """Whether an authority is asked for, and whom else the site trusts cannot be known."""
+        """Whether the policy names an authority, and the other authorities that the site trusts are unknown."""
         pki = self.pki(site)
         return pki.template.authority is not None and not (pki.template.authorities or pki.others)
 
@@ -192,10 +193,10 @@ class Provisioner:
         """The files of groups for Diffie-Hellman: as in CONFIG, else a standard one."""
         named = (entry for entry in walk(self.configuration) if entry.kind == "sslopensslconfcmd")
         paths = [self.sandbox.absolute(entry.words[1]) for entry in named if entry.value == "dhparameters"]
-        return {path: self.sandbox.given(path) or _group() for path in paths}
+        return {path: self.sandbox.config_file(path) or _group() for path in paths}
 
     def answers(self, places: Iterable[Site]) -> dict[str, bytes]:
-        """Every file of the OCSP responder; none where no site asks one."""
+        """Every file of the OCSP responder; none if no site uses one."""
         asking = {
             id(pki): pki
             for site in places
@@ -230,8 +231,8 @@ class Provisioner:
         return self.sandbox.absolute(found[0]) if found else ""
 
     def _password_files(self, places: Iterable[Site]) -> dict[str, bytes]:
-        """The password files of CONFIG, with the users whose password a client has to know in front: the first line
-        that names a user counts. One that CONFIG does not hold knows the good client, a group's file as well."""
+        """The password and group files, by path. The users of the run's clients come first: the first line of a user
+        counts. A file that CONFIG does not hold has the user of the good client."""
         users: dict[str, dict[str, None]] = {}
         members: dict[str, str] = {}
         for site in places:
@@ -242,14 +243,14 @@ class Provisioner:
                 path = self._path(guard, "AuthGroupFile")
                 named = (f'{name}: "{user or USER}"\n' for name in groups(guard))
                 members[path] = members.get(path, "") + "".join(named)
-        in_groups = {path: text.encode() for path, text in members.items() if not self.sandbox.given(path)}
+        in_groups = {path: text.encode() for path, text in members.items() if not self.sandbox.config_file(path)}
         return in_groups | {
-            path: "".join(f"{user}:{_SECRET}\n" for user in names).encode() + self.sandbox.given(path)
+            path: "".join(f"{user}:{_SECRET}\n" for user in names).encode() + self.sandbox.config_file(path)
             for path, names in users.items()
         }
 
     def _pairs(self) -> Iterator[tuple[int, str, str | None]]:
-        """Yield every server certificate and its key, and the how-manieth of its virtual host it is."""
+        """Yield every server certificate and its key, after its number in the virtual host."""
         for level in (self.configuration, *self.configuration.find("VirtualHost")):
             certificates = [entry.words[0] for entry in level.find("SSLCertificateFile")]
             keys = [entry.words[0] for entry in level.find("SSLCertificateKeyFile")]
@@ -258,8 +259,8 @@ class Provisioner:
                     yield number, certificate, key
 
     def _kind(self, certificate: str, number: int) -> KeyType:
-        """Choose a key that the configuration's cipher suites can use: as the user's own, else by their names."""
-        own = certificates_in(self.sandbox.given(self.sandbox.absolute(certificate)))
+        """The key type for the configuration's cipher suites: as the user's own certificate, else by their names."""
+        own = certificates_in(self.sandbox.config_file(self.sandbox.absolute(certificate)))
         suites = " ".join(entry.arguments for entry in walk(self.configuration) if entry.kind == "sslciphersuite")
         only_rsa = "RSA" in suites.replace("ECDSA", "") and "ECDSA" not in suites
         if own:
@@ -267,7 +268,7 @@ class Provisioner:
         return KeyType.RSA_2048 if only_rsa or number == 1 else KeyType.P_256
 
     def _authorities(self, paths: Sequence[str]) -> list[x509.Certificate]:
-        """The authorities that CONFIG holds; what the system holds is known without it."""
+        """The authorities that CONFIG holds, without those of the system's trust store."""
         if any(_SYSTEM.fullmatch(path) and not self._theirs([path]) for path in paths):
             return list(public_roots())
         return certificates_in(self._theirs(paths))
@@ -276,10 +277,10 @@ class Provisioner:
         """Read the certificates in a file of CONFIG, named as the configuration does or by its path in CONFIG."""
         origin = self.sandbox.layout.origin
         inside = next((path for path, name in origin.items() if name == file), self.sandbox.absolute(file))
-        return certificates_in(self.sandbox.given(inside))
+        return certificates_in(self.sandbox.config_file(inside))
 
     def _theirs(self, paths: Iterable[str]) -> bytes:
-        """What CONFIG itself has in these files and folders."""
+        """The content of these files and folders, as far as CONFIG holds them."""
         return b"".join(
             content
             for path in filter(None, paths)
@@ -289,7 +290,7 @@ class Provisioner:
 
 
 def _with_subject(good: GoodClient, wanted: Attributes) -> GoodClient:
-    """A good client whose subject is as a policy wants it."""
+    """The good client with the subject that a policy requires."""
     own = tuple(one for one in good.subject.subject if one[0] not in dict(wanted))
     needed = good.needed | {part_of(kind) for kind, _ in wanted}
     return replace(good, subject=replace(good.subject, subject=(*own, *wanted)), needed=needed)

@@ -1,4 +1,4 @@
-"""How does a person see a result on the real server? By a command line to copy."""
+"""Which command line shows a result on the real server?"""
 
 import re
 import shlex
@@ -47,10 +47,10 @@ def command(result: Result, *, any_version: bool = False) -> str:
 def _printed(result: Result) -> str:
     client, seen = result.probe.client, result.observed
     if seen.outcome is Outcome.ADMITTED and seen.status:
-        said = f"{seen.status}: admitted"
+        outcome = f"{seen.status}: admitted"
     else:
-        said = f"refused: {f'status {seen.status}' if seen.status else seen.alert or 'no answer'}"
-    parts = [said]
+        outcome = f"refused: {f'status {seen.status}' if seen.status else seen.alert or 'no answer'}"
+    parts = [outcome]
     if _shows_certificate(result.probe) and result.probe.case.id not in _ANYBODY_MAKES:
         parts.append(f"{CERTIFICATE}: {_certificate(result.probe)}")
     if client.address not in {None, OUTSIDE}:
@@ -94,7 +94,7 @@ def _curl(probe: PlannedProbe, *, any_version: bool) -> str:
 
 
 def _client_options(client: Client) -> list[str]:
-    """The options for what the request says."""
+    """The options for the request."""
     words = []
     if client.method == "HEAD":
         words.append("--head")

@@ -13,7 +13,7 @@ from cryptography import x509
 from harness.cases import Case
 from harness.check.real_files import Sources, real_client_facts, real_files
 from harness.engine import ServerError, ahead, image, sweep
-from harness.engine.images import given
+from harness.engine.images import available
 from harness.engine.packages import Packages
 from harness.engine.sandbox import PackagesFailedError, Sandbox, sandbox
 from harness.httpd.directive import Directive, Places
@@ -121,7 +121,7 @@ def verify(
     layout = target.read()
     progress("images", 0, 1)
     name = of_image or target.image
-    tag = given(name) if name else image("httpd")
+    tag = available(name) if name else image("httpd")
     sweep()
     packages = None if name or offline else Packages(tag, progress)
     with sandbox(tag, layout, packages=packages, keep=keep) as bench:
@@ -164,7 +164,7 @@ def verify(
             observed |= prober.probe(schedule.unsent(observed, seed), progress)
             run_log = RunLog(httpd)
             if schedule.chases and any(map(has_conditions, schedule.guarded)):
-                schedule = chased(schedule, planner, observed, run_log.of(observed), places)
+                schedule = chased(schedule, planner, observed, run_log.until(observed), places)
                 httpd.answer(provisioner.answers(found.places))
                 observed |= prober.probe(schedule.unsent(observed, seed), progress)
             observed |= prober.probe(schedule.after)
@@ -219,6 +219,6 @@ def _sites(bench: Sandbox, configuration: Directive, policy: Policy) -> Sites:
         port_substitutes=layout.port_substitutes,
         loopback_only=layout.loopback_only,
         further=policy.paths,
-        files=lambda path: bench.given(bench.absolute(path)),
+        files=lambda path: bench.config_file(bench.absolute(path)),
     )
     return policy.apply_to(found)

@@ -128,8 +128,8 @@ def subject_with(values: Values) -> Iterator[Subject]:
     wanted: dict[str, list[tuple[x509.ObjectIdentifier, str]]] = {"S": [], "I": []}
     names: list[x509.GeneralName] = []
     extensions: dict[str, str] = {}
-    asked = [(one, value) for one, value in values.items() if one.origin is Origin.CERTIFICATE and one.name != VERIFY]
-    for one, value in sorted(asked, key=lambda pair: (len(pair[0].name), pair[0].name)):
+    own = [(one, value) for one, value in values.items() if one.origin is Origin.CERTIFICATE and one.name != VERIFY]
+    for one, value in sorted(own, key=lambda pair: (len(pair[0].name), pair[0].name)):
         if value == usual.get(one, ""):
             continue
         if one.name.startswith("PeerExtList:"):

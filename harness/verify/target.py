@@ -1,4 +1,4 @@
-"""Which configuration is proved, and how are its lines named to the user?"""
+"""Which configuration is verified, and how are its lines named in messages?"""
 
 import sys
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ class Target:
 
     @classmethod
     def from_path(cls, config: Path, supplied: Supplied = NOTHING) -> Self:
-        """Take a user's configuration. Its files are named by their path from the working directory.
+        """The target for a user's configuration. Its files are named by their path from the working directory.
 
         `-` is standard input. A pipe is read here, once.
 
@@ -53,8 +53,8 @@ class Target:
     def from_compose(
         cls, file: Path, name: str | None, config: str | None = None, supplied: Supplied = NOTHING
     ) -> Self:
-        """Take the configuration of a Compose service. `config` is its path in the container, where httpd does not
-        tell.
+        """The target for a Compose service. `config` is the configuration's path in the container, where the command of
+        httpd does not name it.
 
         Raises:
             ConfigurationError: the Compose file, the service's name or its configuration cannot be used.

@@ -1,4 +1,4 @@
-"""What does httpd's own trace say of the result of a probe?"""
+"""Which condition decided a probe, by httpd's own trace?"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -32,12 +32,12 @@ class Traces:
         return self._indexes.setdefault(site.id, Index(site.decision.conditions, self.places))
 
     def evaluated(self, result: Result) -> Evaluated:
-        """What httpd made of the conditions of the site in one probe."""
+        """The values of the site's conditions in one probe."""
         return self.index(result.probe.site).evaluated(self._trace(result))
 
     def explained(self, results: Iterable[Result]) -> list[Result]:
-        """The results with the condition that decided each one, where a rule did. A refusal by another condition than
-        those about the certificate is not the one that the case is about."""
+        """The results with the condition that decided each one, where a rule did. A refusal by a condition that is not
+        about the certificate is not the one that the case tests."""
         results = list(results)
         controls: dict[object, Evaluated] = {}
         refused: dict[object, list[Evaluated]] = {}

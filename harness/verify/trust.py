@@ -1,4 +1,4 @@
-"""Does the server trust for its clients what it should not?"""
+"""Does the server trust its own certificate as an authority for clients?"""
 
 from collections.abc import Iterable, Iterator
 
@@ -8,8 +8,8 @@ from harness.verify.finding import Finding
 
 
 def server_as_authority(places: Iterable[Site], sandbox: Sandbox) -> Iterator[Finding]:
-    """Name the lines by which the server's own certificate is an authority for clients: then the key on the web server
-    issues clients."""
+    """Yield the lines that make the server's own certificate an authority for clients: with the key on the web server
+    anyone can issue clients."""
     seen: set[tuple[str, int]] = set()
     for site in places:
         entry, own = (site.guard.in_force.get(name) for name in ("sslcacertificatefile", "sslcertificatefile"))

@@ -1,4 +1,4 @@
-"""At which sites does a module decide who is admitted that this httpd does not have?"""
+"""At which sites does a module decide about admission that this httpd does not have?"""
 
 from collections.abc import Iterable, Iterator
 
@@ -11,13 +11,13 @@ MORE = "To test it as well, name an image that has the module: --image IMAGE."
 
 
 def undecided(places: Iterable[Site]) -> list[tuple[Site, Directive]]:
-    """The sites at which a foreign module decides, each with the directive that asks it."""
+    """The sites at which a foreign module decides, each with the responsible directive."""
     found = ((site, deciding_directive(site.guard)) for site in places)
     return [(site, directive) for site, directive in found if directive]
 
 
 def gaps(found: Iterable[tuple[Site, Directive]]) -> Iterator[CoverageGap]:
-    """Name what is not tested for that: one entry for each directive."""
+    """Yield the untested decisions: one entry for each directive."""
     urls: dict[Directive, list[str]] = {}
     for site, entry in found:
         urls.setdefault(entry, []).append(site.url)
@@ -27,7 +27,7 @@ def gaps(found: Iterable[tuple[Site, Directive]]) -> Iterator[CoverageGap]:
 
 
 def no_verdict(found: Iterable[tuple[Site, Directive]]) -> str | None:
-    """Say that there is no verdict at sites that require a certificate; None where there are none."""
+    """The message that there is no verdict at sites that require a certificate; None if there are no such sites."""
     named = "; ".join(
         f"{site.url} ({entry.file}:{entry.line}, `{entry.name} {entry.arguments}`)"
         for site, entry in found

@@ -1,4 +1,4 @@
-"""What must a person act on after a run, and what keeps the run from a verdict?"""
+"""Which findings does a run have, and what prevents a verdict?"""
 
 from collections.abc import Sequence
 
@@ -51,10 +51,10 @@ def run_findings(
 def trouble(
     target: Target, results: RunResults, ended: str | None, log: Log, unproven: Sequence[Finding]
 ) -> str | None:
-    """Say why nothing can be concluded; None where all is well.
+    """The reason why there is no verdict; None if there is one.
 
-    `ended` says why httpd stopped before the end. `unproven` are findings on rules that may admit a client without a
-    certificate: with one of these, no run passes.
+    `ended` is the reason why httpd stopped before the end. `unproven` are findings on rules that may admit a client
+    without a certificate: with one of these, no run passes.
     """
     if failure := ended or next(map(_unexplained, results.unexplained), None):
         return f"{failure}\nThe log's last words:\n{log.last_words}"

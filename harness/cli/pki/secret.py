@@ -31,10 +31,10 @@ def ask(what: str, *, confirm: bool = False) -> bytes:
 
 def password_of(pfx: Path, file: Path | None) -> bytes:
     """Return the password of a .pfx; prompt for it if no file or variable has it."""
-    given = secret(file, "MTLS_EXPORT_PASSWORD")
-    if given is None and not sys.stdin.isatty():
+    entered = secret(file, "MTLS_EXPORT_PASSWORD")
+    if entered is None and not sys.stdin.isatty():
         raise PkiError(f"{pfx} is encrypted. Put its password into --password-file or MTLS_EXPORT_PASSWORD.")
-    return ask(f"Password of {pfx}") if given is None else given
+    return ask(f"Password of {pfx}") if entered is None else entered
 
 
 def strong_password() -> str:
@@ -47,9 +47,9 @@ def opened(folder: Path, passphrase_file: Path | None) -> Store:
     """Open the store in a folder; the passphrase of an encrypted key is asked for when it is needed."""
 
     def passphrase(key: Path) -> bytes:
-        given = secret(passphrase_file, "MTLS_CA_PASSPHRASE")
-        if given is None and not sys.stdin.isatty():
+        entered = secret(passphrase_file, "MTLS_CA_PASSPHRASE")
+        if entered is None and not sys.stdin.isatty():
             raise PkiError(f"{key} is encrypted. Put its passphrase into --passphrase-file or MTLS_CA_PASSPHRASE.")
-        return ask(f"Passphrase of {key}") if given is None else given
+        return ask(f"Passphrase of {key}") if entered is None else entered
 
     return Store(folder, passphrase)

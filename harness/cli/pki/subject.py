@@ -77,8 +77,8 @@ def alternative_names(names: tuple[str, ...]) -> tuple[str | x509.GeneralName, .
 
 
 def default_url(store: Store) -> str:
-    """Where a client of this authority goes, as far as can be told: the name in the server's certificate, and the
-    reference deployment's port on this machine."""
+    """The URL that clients of this authority probably use: the name in the server's certificate, and the port of the
+    reference deployment on this machine."""
     file = store.folder / "server" / "server.crt"
     certificates = load_certificates(file)[:1] if file.exists() else []
     names = [
