@@ -56,6 +56,8 @@ def _judged(planned: PlannedProbe, seen: Observation, logged: LogEntry, control:
         return Result(planned, seen, logged, Verdict.INCONCLUSIVE)
     seen = replace(seen, outcome=Outcome.ADMITTED if logged.received is not None else seen.outcome)
     verdict, wrong = _compared(planned, logged, control)
+    if verdict is Verdict.INTRUDER and FORGED not in wrong:
+        planned = replace(planned, promised=False)  # What the client wrote did not arrive: it names nobody.
     return Result(planned, replace(seen, error=wrong or seen.error), logged, verdict)
 
 

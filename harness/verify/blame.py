@@ -9,8 +9,9 @@ from harness.httpd.guard import Guard, uses_unset_variable
 from harness.httpd.identity import IdentityHeader
 from harness.httpd.variables import Origin
 from harness.outcome import Outcome, Verdict
+from harness.probe import FORGED
 from harness.verify.judgement import Result
-from harness.verify.plan import LARGE_BODY, OVER_HTTP2, PlannedProbe
+from harness.verify.plan import LARGE_BODY, OVER_HTTP2
 from harness.verify.users import ANYBODY
 
 # What httpd's own reason for a refusal points at: its message number, or OpenSSL's X509_V_ERR number.
@@ -132,7 +133,7 @@ def blamed_directive(result: Result) -> tuple[str, Directive]:
     """Return the responsible directive and the line to change: the directive's own, or the section's that lacks it."""
     planned, guard, reason = result.probe, result.probe.site.guard, result.logged.reason
     if planned.identity:
-        return _passed_on(planned, planned.identity)
+        return _passed_on(result, planned.identity)
     if not planned.site.tls:
         return _in_the_clear(guard)
     if planned.expected.anyhow and not planned.case.expected.anyhow:
@@ -236,24 +237,24 @@ def trusts_no_authority(blamed: str, guard: Guard) -> bool:
     return blamed == "SSLCACertificateFile" and not (guard.has(blamed) or guard.has("SSLCACertificatePath"))
 
 
-def _passed_on(planned: PlannedProbe, header: IdentityHeader) -> tuple[str, Directive]:
+def _passed_on(result: Result, header: IdentityHeader) -> tuple[str, Directive]:
     """Return what is wrong with an identity header, and the directive that sets it; where a site does not set it, what
     leads to the backend there."""
-    guard = planned.site.guard
+    guard = result.probe.site.guard
     is_set = any(entry is header.directive for entry in guard.directives)
-    return identity_remedy(planned, header), header.directive if is_set else guard.mapping or guard.section
+    return identity_remedy(result, header), header.directive if is_set else guard.mapping or guard.section
 
 
 _MOST_LINES = 3
 """How many `unset` lines a remedy writes out."""
 
 
-def identity_remedy(planned: PlannedProbe, header: IdentityHeader) -> str:
+def identity_remedy(result: Result, header: IdentityHeader) -> str:
     """Return what to write so that a backend learns who the client is from httpd alone."""
-    written = {name for name, _ in planned.client.headers}
+    written = {name for name, _ in result.probe.client.headers}
     if "Connection" in written:
         return "Write `RequestHeader unset Connection` before this line."
-    if not written:
+    if FORGED not in (result.observed.error or ""):
         return (
             f"Write `RequestHeader unset {header.name}` before this line, and let this line act for verified clients"
             " only: `\"expr=%{SSL_CLIENT_VERIFY} == 'SUCCESS'\"`."

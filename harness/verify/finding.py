@@ -258,7 +258,7 @@ def _finding(results: list[Result], depth: int | None) -> Finding:
     cases = tuple(dict.fromkeys(entry.probe.case.id for entry in results))
     told = f"`mtls-harness cases {first.case.id}` shows what was expected."
     to_write = told if verdict is Verdict.OTHERWISE else remedy(blamed, first.site.guard, depth)
-    to_write = identity_remedy(first, first.identity) if first.identity else to_write
+    to_write = identity_remedy(results[0], first.identity) if first.identity else to_write
     unchecked = verdict is Verdict.INTRUDER and blamed in _CHECKS
     message = _message(results, len(cases) - 1)
     if trusts_no_authority(blamed, first.site.guard):
