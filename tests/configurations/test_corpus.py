@@ -49,6 +49,6 @@ def test_a_broken_configuration_fails_by_its_case_in_its_line(entry: Configurati
     assert entry.proved_by
     lines = [line.strip() for line in entry.text.splitlines()]
     own = [finding for finding in run.findings if finding.file == file]
-    assert [one for one in own if f"rite `{lines[one.line - 1]}`" in one.remedy] == [], "it is there already"
+    assert [one for one in own if f"rite `{lines[one.line - 1]}` here" in one.remedy] == [], "it is there already"
     proving = [finding for finding in run.findings if entry.proved_by & set(finding.cases)]
     assert (file, entry.line) in {(finding.file, finding.line) for finding in proving if finding.level != "note"}
