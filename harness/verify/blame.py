@@ -118,6 +118,10 @@ _NO_AUTHORITY = (
 )
 _TO_WRITE = re.compile(r"Write `(?P<directive>[^`]+)`(?: here| before this line)?(?P<of_host> for the virtual host)?")
 _IS_THERE = "`{}` is in force here, and does not decide this. The message has httpd's own reason."
+_ELSEWHERE = (
+    "`{}` is in a section that does not cover this path. Write it into one that does: <Directory> takes a folder,"
+    " <Location> the path of a URL."
+)
 _ALREADY = {
     "rewriteengine": _ENGINE_IS_ON,
     "require": "`{}` is here already, but something else is enough as well. Write it alone or in <RequireAll>, and"
@@ -290,6 +294,9 @@ def _unless_there(text: str, guard: Guard) -> str:
     if found is None:
         return text
     kind, _, arguments = found["directive"].lower().partition(" ")
+    claim = guard.requirement
+    if claim and claim.kind == kind and not any(claim is entry for entry in guard.directives):
+        return _ELSEWHERE.format(f"{claim.name} {claim.arguments}")
     is_there = " ".join(guard.arguments(kind)).lower() == arguments
     if kind == "sslverifyclient" and found["of_host"]:
         is_there = guard.in_handshake
