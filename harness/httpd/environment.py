@@ -222,9 +222,9 @@ class Environment:
         last, attribute = "", ""
         before: Environment = self
         for entry in entries:
-            kind, given = entry.kind, [*entry.words]
-            attribute = "User-Agent" if kind in _BROWSER else "" if kind == "setenvifexpr" else given.pop(0)
-            expression, *names = given
+            kind, arguments = entry.kind, [*entry.words]
+            attribute = "User-Agent" if kind in _BROWSER else "" if kind == "setenvifexpr" else arguments.pop(0)
+            expression, *names = arguments
             if attribute.lower() != last.lower():
                 # httpd looks up an attribute once for all directives in a row that are about it.
                 last, before = attribute, self.branch({})

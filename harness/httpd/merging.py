@@ -1,4 +1,4 @@
-"""What do the sections that cover a path come to, merged one after the other as httpd does it?
+"""What is the result of the sections that cover a path, merged one after the other as httpd does it?
 
 Each module merges in its own way: mod_authz_core by AuthMerging, mod_ssl adds, most others replace.
 """
@@ -139,21 +139,21 @@ class State:
 
     def checked(self, settings: Settings) -> Formula:
         """What access and authorization come to."""
-        # What is granted without a user is granted before anybody is asked for one, and only who could do is asked.
+        # httpd requests a user name only if the request is not granted without one, and a user could change that.
         at_once, asks = (substituted(one, _NO_USER) for one in (self.authorization.granted, self.authorization.asks))
         granted = any_of((at_once, all_of((asks, self.authorization.granted))))
         if _is_authenticated(settings):
-            # A user is asked for, and nothing says which: httpd answers with 500.
+            # A user name is requested, and no rule uses it: httpd answers with 500.
             known = settings["authtype"].arguments != CONDITIONAL
             granted = all_of((self.authorization.present if known else unknowable(CONDITIONAL), granted))
-        # These modules come before mod_ssl: what they deny never comes to SSLVerifyClient and SSLRequire.
+        # These modules precede mod_ssl: a request that they deny does not reach SSLVerifyClient and SSLRequire.
         before = all_of((self.access.value, self.methods.value))
         access = all_of((before, self.certificate.value, self.requirements))
-        # StrictRequire has a say where a user is asked for, and only there.
+        # StrictRequire counts only where a user name is requested.
         strict = any_of((negated(self.strict.value), self.requirements, unknowable("SSLOptions +StrictRequire")))
         alone = all_of((granted, strict)) if _is_authenticated(settings) else granted
         if (named := settings.get("sslusername")) and "fakebasicauth" not in ssl_options(settings):
-            # Where access is denied, mod_ssl may not have come to the name of the user.
+            # Where access is denied, mod_ssl may not have set the user name yet.
             unnamed = substituted(alone, {variable(words(named.arguments)[0]): ("",)})
             alone = any_of((unnamed, all_of((alone, unknowable("SSLUserName where access is denied")))))
         # A client without a certificate is refused with its connection, or with a status that Satisfy any forgives.
@@ -207,14 +207,14 @@ class Reader:
         if by_name.keys() & _ACCESS:
             access, satisfy_any = required.access(section.body), required.satisfy_any(section.body)
             found = replace(found, access=Override(TRUE, access), satisfy_any=Override(TRUE, satisfy_any))
-        if asked := [one for one in entries if one.kind.startswith("sslrequire")]:
-            found = replace(found, requirements=all_of(self._ssl_requirement(one, once) for one in asked))
+        if requirements := [one for one in entries if one.kind.startswith("sslrequire")]:
+            found = replace(found, requirements=all_of(self._ssl_requirement(one, once) for one in requirements))
         if "ssloptions" in by_name:
             found = replace(found, strict=_strict(merged_settings({}, entries)))
         if "allowmethods" in by_name:
             found = replace(found, methods=Override(TRUE, _allowed(entries)))
         if section.kind == "server":
-            # The rules themselves are the server's, which come before any section; engine and options are everybody's.
+            # The rules themselves are the server's, which precede any section; engine and options are inherited.
             rule_set = _rule_set(section)
             return replace(found, rewrites=((TRUE, replace(rule_set, rules=())),)) if rule_set else found
         if "sslverifyclient" in by_name:

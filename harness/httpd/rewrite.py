@@ -1,4 +1,4 @@
-"""What do the rules of mod_rewrite make of one path: where does it lead, who is denied, which variables are set?"""
+"""What do the rules of mod_rewrite do with one path: to which target, denied when, with which variables?"""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -295,8 +295,8 @@ class Rewriting:
         is; of others nobody knows."""
         path = "".join(part for part in text if isinstance(part, str))
         root, url = self.values.get("DOCUMENT_ROOT", ""), self.values.get("REQUEST_URI", "")
-        asked = {url, f"{root}{url}", self.values.get("REQUEST_FILENAME", "")}
-        if path not in asked or test not in {"-f", "-d"} or not all(isinstance(part, str) for part in text):
+        requested = {url, f"{root}{url}", self.values.get("REQUEST_FILENAME", "")}
+        if path not in requested or test not in {"-f", "-d"} or not all(isinstance(part, str) for part in text):
             return unknowable(f"{condition.text} {test}")
         is_folder, is_file = path.endswith("/"), "." in path.rpartition("/")[2]
         return TRUE if (is_folder if test == "-d" else is_file) else FALSE
