@@ -1,4 +1,4 @@
-"""The tour with real browsers at the real deployment: what they ask, what they show, and what httpd logs."""
+"""The tour with real browsers at the real deployment: dialogs, pages, and httpd's log."""
 
 import base64
 import re

@@ -110,10 +110,10 @@ def commands(group: click.Group) -> dict[str, click.Command]:
 @functools.cache
 def options_of_pytest() -> set[str]:
     """With those of its plugins."""
-    told = subprocess.run(
+    help_page = subprocess.run(
         [sys.executable, "-m", "pytest", "--help"], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    return set(re.findall(r"(?<![\w-])--?[a-z][\w-]*", told.stdout))
+    return set(re.findall(r"(?<![\w-])--?[a-z][\w-]*", help_page.stdout))
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)

@@ -151,7 +151,7 @@ def test_the_name_of_a_site_is_written_in_another_way_that_httpd_takes_for_the_s
         "SetEnvIf X-Inside ^yes$ not_asked_for",
     ],
 )
-def test_what_no_request_decides_is_not_written(line: str) -> None:
+def test_a_value_that_no_request_decides_is_not_sent(line: str) -> None:
     assert chosen(location(line, "Require env seen", CERTIFICATE)) == []
 
 
@@ -244,11 +244,11 @@ def test_a_method_is_chosen_that_needs_no_certificate(lines: tuple[str, ...], me
     ],
     ids=["environment", "conditions", "if", "variables", "one text"],
 )
-def test_what_is_asked_together_is_written_together(lines: tuple[str, ...]) -> None:
+def test_values_that_are_required_together_are_sent_together(lines: tuple[str, ...]) -> None:
     assert {"headers": {"x-a": "a", "x-b": "b"}} in chosen(query(*lines))
 
 
-def test_what_one_alternative_asks_for_is_written_alone() -> None:
+def test_the_request_for_one_alternative_has_only_its_values() -> None:
     found = chosen(rewriting("RewriteCond %{HTTP:X-A} =a [OR]", "RewriteCond %{HTTP:X-B} =b", *UNLESS))
     assert found == [header("x-a", "a"), header("x-b", "b")]
 
