@@ -195,7 +195,7 @@ def _followed(
     # After a redirect that ends no list, the rules see a URL.
     redirects = [rule for rule in rewriting.rules if rule.redirects and not rule.flags.keys() & {"L", "END"}]
     for directive, formula in rewriting.conditions:
-        environment.note(directive, formula, is_asked_once=once and not redirects)
+        environment.note(directive, formula, is_evaluated_once=once and not redirects)
     environment.failing += map(environment.resolved, rewriting.failing)
     found = [environment.resolved(way.condition) for way in ways]
     for condition, name, value in rewriting.environment:
@@ -285,18 +285,18 @@ class _Sections:
         for kind, sections in itertools.groupby(self.covering, lambda section: section.kind.removesuffix("match")):
             found = state if kind == "server" else State()
             for section in sections:
-                found = self.reader.state(section, self.settings).over(found)
-            state = found if kind == "server" else found.over(state)
+                found = self.reader.state(section, self.settings).merged_over(found)
+            state = found if kind == "server" else found.merged_over(state)
         for one in walks:
             together = State()
             for chain in one:
-                together = self._conditional(chain).over(together)
-            state = together.over(state)
+                together = self._conditional(chain).merged_over(together)
+            state = together.merged_over(state)
         checked = all_of((negated(any_of(self.environment.failing)), state.checked(self.settings)))
         return checked if self.ends or checked == FALSE else all_of((checked, self._after_all_rules(state)))
 
     def _conditional(self, chain: Sequence["_Branch"]) -> State:
-        """What a chain comes to."""
+        """The merged settings of a chain."""
         result = State()
         for branch in reversed(chain):
             own = merged_settings(self.settings, flat(branch.body))

@@ -123,7 +123,7 @@ class Authorization:
         """Whether a user name can change the denial: only then httpd requests one."""
         return all_of((self.present, self.applies, self.result.asks))
 
-    def over(self, before: "Authorization") -> "Authorization":
+    def merged_over(self, before: "Authorization") -> "Authorization":
         """The authorization after a merge over the one of the sections before."""
         joined = either_of(self.by_and, self._joined(before, by_and=True), self._joined(before, by_and=False))
         found = either_of(any_of((self.by_and, self.by_or)), joined, self)

@@ -81,9 +81,8 @@ _ABSOLUTE = re.compile(r"(https?)://([^/:?]*)", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Way:
-    """One way through the rules: what must hold for it, and where it ends: a path, or None where the request is
-    answered by `answered_by`. `passes_through` says that the other modules map the path (PT), `query` is what the
-    query is then, where a rule changed it."""
+    """One way through the rules: its condition, and the path at its end, None where `answered_by` answers the request.
+    `passes_through` says that the other modules map the path (PT), `query` is the query string if a rule changed it."""
 
     condition: Formula
     path: str | None
@@ -92,7 +91,7 @@ class Way:
     ends: bool = False
     query: Term | None = None
     unknown: bool = False
-    """Whether nobody knows what becomes of the request: `condition` says so, and no section is looked at."""
+    """Whether the outcome of the request is unknown: `condition` is UNKNOWABLE, and no section is evaluated."""
 
 
 @dataclass(frozen=True)
@@ -292,7 +291,7 @@ class Rewriting:
 
     def _file_test(self, text: Term, test: str, condition: Condition) -> Formula:
         """Whether what a path leads to is there: of the paths that are asked for, a folder or a file with an ending
-        is; of others nobody knows."""
+        is; of others it is unknown."""
         path = "".join(part for part in text if isinstance(part, str))
         root, url = self.values.get("DOCUMENT_ROOT", ""), self.values.get("REQUEST_URI", "")
         requested = {url, f"{root}{url}", self.values.get("REQUEST_FILENAME", "")}

@@ -290,9 +290,9 @@ def _other_sites(
             for url in host.urls(content):
                 # A redirect to the site with TLS may be for the folder alone, or leave something out.
                 for path in (url, f"{url}x", *below_it) if url.endswith("/") and not host.tls else (url,):
-                    door = names[host][0], host.listener, path
-                    if door not in known and below(host.content(path), content.rstrip("/") or "/"):
-                        known.add(door)
+                    place = names[host][0], host.listener, path
+                    if place not in known and below(host.content(path), content.rstrip("/") or "/"):
+                        known.add(place)
                         yield _site(host, path, names)
     yield from _unredirected(hosts, names, known)
 

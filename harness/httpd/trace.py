@@ -130,7 +130,7 @@ class Index:
         if names and condition.directive.kind != "setenvifexpr":
             # Where a rule answered first, no section was evaluated.
             if names.issubset(variables):
-                return True if condition.is_asked_once else None
+                return True if condition.is_evaluated_once else None
             return False if reached else None
         if condition.directive.kind != "sslrequire":
             return None
@@ -138,7 +138,7 @@ class Index:
         if condition.directive.arguments in failed:
             return False
         # Authorization is evaluated after SSLRequire; httpd stops at the first one that fails.
-        return True if reached and not failed and condition.is_asked_once else None
+        return True if reached and not failed and condition.is_evaluated_once else None
 
     def named_by(self, entry: TraceEntry) -> tuple[Condition, ...]:
         """The conditions that an entry is about."""

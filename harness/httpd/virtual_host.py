@@ -253,8 +253,8 @@ class VirtualHost:
         return [section for section in self.sections if self.covers(section, url)]
 
     def asked_for(self, url: str) -> Directive | None:
-        """Find what asks for a certificate at a path. A section that lets everybody in undoes it only where it is about
-        less than the one that it undoes; else it is taken for a mistake."""
+        """The directive that tests the certificate at a path. A section that admits all clients overrides it only if
+        that section covers less; else it counts as a mistake."""
         covering = self._covering(url)
         parts = [(0, self._own), *((self._area(section, url), section) for section in covering)]
         asking = [(area, entry) for area, part in parts for entry in part.inner() if self._asks(entry)]

@@ -32,7 +32,7 @@ class Finding:
     """One result that a person must act on: what happened, which cases show it, what to write in which line.
 
     `site` is the first of all `sites` with the same finding about the same line. `accepted` is the user's reason to
-    leave it as it is: then it does not count. It is None where nobody accepted it. `reproduce` are command lines that
+    leave it as it is: then it does not count. It is None if it is not accepted. `reproduce` are command lines that
     show the same on the real server; "" where there are none.
     """
 

@@ -160,7 +160,7 @@ class Planner:
         return replace(client, headers=own) if own or not client.headers else None
 
     def controls(self, places: Iterable[Site]) -> list[PlannedProbe]:
-        """Plan the control at every site over every version, except where the policy admits nobody."""
+        """Plan the control at every site over every version, except where the policy admits no client."""
         (control,) = (case for case in catalogue() if case.id == CONTROL)
         open_to_some = [site for site in places if not _closed(self.policy.promise_for(site))]
         over = ((site, tls) for site in open_to_some for tls in self._over(control, site))

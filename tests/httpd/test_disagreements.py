@@ -253,15 +253,15 @@ def test_an_sslrequire_that_httpd_may_not_have_evaluated_does_not_count_as_true(
 
 def test_what_an_if_asks_is_not_asked_once() -> None:
     found = decision(f"SSLRequire {A_IS_1}\n<If \"%{{HTTP:B}} == '1'\">\nSSLRequire -n %{{HTTP:C}}\n</If>").conditions
-    assert [one.is_asked_once for one in found if one.directive.name == "SSLRequire"] == [True, False]
+    assert [one.is_evaluated_once for one in found if one.directive.name == "SSLRequire"] == [True, False]
     found = decision(f"SSLRequire {A_IS_1}\nSatisfy any").conditions
-    assert not any(one.is_asked_once for one in found if one.directive.name == "SSLRequire")
+    assert not any(one.is_evaluated_once for one in found if one.directive.name == "SSLRequire")
 
 
 def test_what_several_directives_set_is_not_asked_once() -> None:
     one, two = "SetEnvIf A ^1$ ok", "SetEnvIf B ^1$ ok"
     for server, is_alone in ((one, True), (f"{one}\n{two}", False)):
         found = decision("Require env ok", server=server).conditions
-        assert {entry.is_asked_once for entry in found if entry.directive.name == "SetEnvIf"} == {is_alone}
+        assert {entry.is_evaluated_once for entry in found if entry.directive.name == "SetEnvIf"} == {is_alone}
     twins = [condition("SetEnvIf", "A 1 e", 1, once=False)]
     assert evaluated(twins, TraceEntry(Kind.VARIABLE, "e", "True"), GRANTED) == {}

@@ -249,7 +249,7 @@ def _seen(decision: Decision, trace: Trace) -> Iterator[tuple[Condition, bool]]:
     for condition, value in Index(decision.conditions, Places({})).evaluated(trace).items():
         kind = condition.directive.arguments.lower().removeprefix("not ").split(" ")[0]
         of_user = condition.directive.kind == "require" and kind in OF_USERS
-        if condition.is_asked_once and (value or not of_user):
+        if condition.is_evaluated_once and (value or not of_user):
             yield condition, value
 
 
