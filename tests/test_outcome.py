@@ -84,8 +84,8 @@ AS_ITSELF = LogEntry(identity="1B")
 def test_a_verdict_needs_every_signal_to_agree(
     expected: object, observed: Observation, logged: LogEntry, control: bool, verdict: Verdict
 ) -> None:
-    given = judge(expected, "1.3", observed, logged, serial="1B", control_admitted=control)  # type: ignore[arg-type]
-    assert given is verdict
+    judged = judge(expected, "1.3", observed, logged, serial="1B", control_admitted=control)  # type: ignore[arg-type]
+    assert judged is verdict
 
 
 def test_a_refusal_may_look_different_on_each_version() -> None:
@@ -151,5 +151,5 @@ FORBIDDEN = Observation(Outcome.REFUSED_BY_HTTP, True, 1.0, status=403)
 def test_a_guard_behind_the_handshake_answers_by_http(
     expected: Expectation, observed: Observation, logged: LogEntry, in_handshake: bool, verdict: Verdict
 ) -> None:
-    given = judge(expected, "1.3", observed, logged, serial="1B", control_admitted=True, in_handshake=in_handshake)
-    assert given is verdict
+    judged = judge(expected, "1.3", observed, logged, serial="1B", control_admitted=True, in_handshake=in_handshake)
+    assert judged is verdict

@@ -40,8 +40,8 @@ def bypasses(host: VirtualHost) -> Iterator[Bypass]:
             yield from _without_the_slash(host, section, rule, path)
     for program, path, line in below_programs(host):
         # A line before a rule, or one that a rule tests, makes an exception without a section of its own.
-        undone = _undoes(line) or host.asked_for(path) is None
-        if (rule := host.asked_for(program)) and undone:
+        has_exception = _undoes(line) or host.asked_for(path) is None
+        if (rule := host.asked_for(program)) and has_exception:
             yield Bypass(path, line, rule)
     yield from _by_the_front(host)
     yield from _with_parameters(host)

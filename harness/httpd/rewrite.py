@@ -188,13 +188,13 @@ class Rewriting:
     def _set(self, rule: Rule, state: _State, groups: Groups) -> _State:
         """Take up the variables that a rule sets."""
         values = dict(state.environment)
-        for given in rule.variables:
-            name, _, value = given.partition(":")
+        for assignment in rule.variables:
+            name, _, value = assignment.partition(":")
             text = None if name.startswith("!") else self._term(value, rule, state)
             for condition, match in cases(groups) if text and refers(text) else ((TRUE, None),):
                 found = filled(text, match) if text is not None else None
                 self.environment.append((all_of((state.reached, condition)), name.removeprefix("!"), found))
-            unknown = (Variable(given, Origin.UNKNOWABLE),)
+            unknown = (Variable(assignment, Origin.UNKNOWABLE),)
             values[environment(name.removeprefix("!"))] = () if text is None else unknown if refers(text) else text
         return replace(state, environment=values)
 

@@ -204,7 +204,7 @@ def test_the_guarded_folder_is_tried_with_the_path_of_the_exception() -> None:
 
 def test_a_path_promises_nothing_where_only_other_paths_ask_for_a_certificate() -> None:
     optional = location("/app", "SSLVerifyClient optional")
-    asked = {one.path: one.guard.requirement is not None for one in found("SSLCACertificateFile ca.crt", *optional)}
-    assert asked == {"/": False, "/app/": True}
+    required = {one.path: one.guard.requirement is not None for one in found("SSLCACertificateFile ca.crt", *optional)}
+    assert required == {"/": False, "/app/": True}
     (root,) = found("SSLCACertificateFile ca.crt")
     assert root.guard.requirement is not None

@@ -136,10 +136,10 @@ def test_a_crl_that_refuses_all_clients_is_an_error_and_one_of_two_authorities_a
 ) -> None:
     other = Authority.root(subject="Other")
     alone = examined([root.certificate], CRLS[kind](root))
-    beside = examined([root.certificate, other.certificate], [other.crl(), *CRLS[kind](root)])
+    with_other = examined([root.certificate, other.certificate], [other.crl(), *CRLS[kind](root)])
     unused = examined([root.certificate], CRLS[kind](root), revocation=Revocation.NONE)
-    assert ids(alone) == ids(beside) == ids(unused) == {kind}
-    assert [the(found, kind).level for found in (alone, beside, unused)] == [Level.ERROR, Level.WARNING, Level.NOTE]
+    assert ids(alone) == ids(with_other) == ids(unused) == {kind}
+    assert [the(found, kind).level for found in (alone, with_other, unused)] == [Level.ERROR, Level.WARNING, Level.NOTE]
     assert the(alone, kind).where == "crl.pem:1"
 
 

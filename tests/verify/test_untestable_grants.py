@@ -36,14 +36,14 @@ def location(*lines: str, client: str = "optional") -> Query:
     return query("<Location />", *lines, "</Location>", client=client)
 
 
-def grants(asked: Query) -> set[Grant]:
+def grants(directives: Query) -> set[Grant]:
     """What admits a client without a certificate. Where all are admitted, a request has no say."""
-    if asked.opens_to_all:
-        return {Grant.ALL, *([Grant.UNTESTABLE] if asked.untestable_grants() else [])}
+    if directives.opens_to_all:
+        return {Grant.ALL, *([Grant.UNTESTABLE] if directives.untestable_grants() else [])}
     kinds = {
-        Grant.ADDRESS: asked.address_grants(),
-        Grant.UNTESTABLE: asked.untestable_grants(),
-        Grant.WORDS: asked.request_grants(),
+        Grant.ADDRESS: directives.address_grants(),
+        Grant.UNTESTABLE: directives.untestable_grants(),
+        Grant.WORDS: directives.request_grants(),
     }
     return {kind for kind, conditions in kinds.items() if conditions} or {Grant.NOTHING}
 
@@ -72,9 +72,9 @@ def rewriting(*conditions: str) -> tuple[str, ...]:
     ],
 )
 def test_an_untestable_condition_may_replace_a_certificate(lines: tuple[str, ...], responsible: set[int]) -> None:
-    asked = location(*lines)
-    assert grants(asked) == {Grant.UNTESTABLE}
-    assert {one.directive.line for one in asked.untestable_grants()} == responsible
+    directives = location(*lines)
+    assert grants(directives) == {Grant.UNTESTABLE}
+    assert {one.directive.line for one in directives.untestable_grants()} == responsible
 
 
 @pytest.mark.parametrize(
@@ -132,8 +132,8 @@ def test_a_header_that_httpd_removes_early_admits_no_client(lines: tuple[str, ..
     ],
 )
 def test_where_the_handshake_wants_the_certificate_no_rule_admits_a_client_without(lines: tuple[str, ...]) -> None:
-    asked = location(*lines, client="require")
-    assert (asked.address_grants(), asked.untestable_grants(), asked.request_grants()) == ([], [], [])
+    directives = location(*lines, client="require")
+    assert (directives.address_grants(), directives.untestable_grants(), directives.request_grants()) == ([], [], [])
 
 
 @pytest.mark.parametrize(
@@ -148,9 +148,9 @@ def test_where_the_handshake_wants_the_certificate_no_rule_admits_a_client_witho
     ],
 )
 def test_an_address_may_be_as_good_on_purpose(lines: tuple[str, ...], responsible: set[int]) -> None:
-    asked = location(*lines)
-    assert grants(asked) == {Grant.ADDRESS}
-    assert {one.directive.line for one in asked.address_grants()} == responsible
+    directives = location(*lines)
+    assert grants(directives) == {Grant.ADDRESS}
+    assert {one.directive.line for one in directives.address_grants()} == responsible
 
 
 @pytest.mark.parametrize(
@@ -182,9 +182,9 @@ def test_an_address_in_addition_to_the_certificate_admits_no_other_client(lines:
     ],
 )
 def test_what_is_written_is_for_the_probes_to_show(lines: tuple[str, ...], responsible: set[int]) -> None:
-    asked = location(*lines)
-    assert grants(asked) == {Grant.WORDS}
-    assert {one.directive.line for one in asked.request_grants()} == responsible
+    directives = location(*lines)
+    assert grants(directives) == {Grant.WORDS}
+    assert {one.directive.line for one in directives.request_grants()} == responsible
 
 
 @pytest.mark.parametrize(
@@ -230,11 +230,11 @@ def test_a_grant_that_is_not_tested_is_no_pass(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("other", ["Require ip 10.0.0.0/8", "Require expr \"%{HTTP:X-Key} == 'open'\""])
 def test_another_grant_does_not_hide_an_untestable_one(other: str) -> None:
-    asked = location("<RequireAny>", other, f'Require expr "{AT_NIGHT}"', CERTIFICATE, "</RequireAny>")
-    assert [one.directive.line for one in asked.untestable_grants()] == [7]
+    directives = location("<RequireAny>", other, f'Require expr "{AT_NIGHT}"', CERTIFICATE, "</RequireAny>")
+    assert [one.directive.line for one in directives.untestable_grants()] == [7]
 
 
 def test_an_untestable_condition_does_not_count_with_an_address_that_is_not_admitted() -> None:
     night = ("<RequireAll>", f'Require expr "{AT_NIGHT}"', CERTIFICATE, "</RequireAll>")
-    asked = location("<RequireAny>", "Require ip 10.0.0.0/8", *night, "</RequireAny>")
-    assert asked.untestable_grants() == []
+    directives = location("<RequireAny>", "Require ip 10.0.0.0/8", *night, "</RequireAny>")
+    assert directives.untestable_grants() == []
