@@ -30,7 +30,7 @@ class _Units(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdist has no 
         return unit(nodeid)
 
 
-# Without pytest-xdist nobody asks for it.
+# Unused without pytest-xdist.
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _Units:
     """Stand in for --dist: with pytest 9.2, loadgroup (pytest-xdist 3.8) takes no notice of its marks."""

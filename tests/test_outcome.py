@@ -1,4 +1,4 @@
-"""The judgement, as a table: what was expected, what both sides saw, and the verdict."""
+"""The judgement, as a table: expectation, observation, log entry and verdict."""
 
 from dataclasses import replace
 
@@ -25,7 +25,7 @@ AS_ITSELF = LogEntry(identity="1B")
 
 
 @pytest.mark.parametrize(
-    ("expected", "observed", "said", "control", "verdict"),
+    ("expected", "observed", "logged", "control", "verdict"),
     [
         pytest.param(EXPIRED, REFUSED, SAID_EXPIRED, True, Verdict.AS_EXPECTED, id="refused for its reason"),
         pytest.param(EXPIRED, IN, AS_ITSELF, True, Verdict.INTRUDER, id="admitted wrongly"),
@@ -82,18 +82,18 @@ AS_ITSELF = LogEntry(identity="1B")
     ],
 )
 def test_a_verdict_needs_every_signal_to_agree(
-    expected: object, observed: Observation, said: LogEntry, control: bool, verdict: Verdict
+    expected: object, observed: Observation, logged: LogEntry, control: bool, verdict: Verdict
 ) -> None:
-    given = judge(expected, "1.3", observed, said, serial="1B", control_admitted=control)  # type: ignore[arg-type]
-    assert given is verdict
+    judged = judge(expected, "1.3", observed, logged, serial="1B", control_admitted=control)  # type: ignore[arg-type]
+    assert judged is verdict
 
 
 def test_a_refusal_may_look_different_on_each_version() -> None:
     absent = refused({"1.2": "handshake_failure", "1.3": "certificate_required"}, text="did not return a certificate")
-    said = LogEntry(reason=Reason(text="peer did not return a certificate"))
+    logged = LogEntry(reason=Reason(text="peer did not return a certificate"))
     seen = Observation(Outcome.REFUSED_IN_HANDSHAKE, True, 1.0, alert="certificate_required")
-    assert judge(absent, "1.3", seen, said, serial=None, control_admitted=True) is Verdict.AS_EXPECTED
-    assert judge(absent, "1.2", seen, said, serial=None, control_admitted=True) is Verdict.OTHERWISE
+    assert judge(absent, "1.3", seen, logged, serial=None, control_admitted=True) is Verdict.AS_EXPECTED
+    assert judge(absent, "1.2", seen, logged, serial=None, control_admitted=True) is Verdict.OTHERWISE
     other = LogEntry(reason=Reason(text="unsupported protocol"))
     assert judge(absent, "1.3", seen, other, serial=None, control_admitted=True) is Verdict.OTHERWISE
 
@@ -103,7 +103,7 @@ FORBIDDEN = Observation(Outcome.REFUSED_BY_HTTP, True, 1.0, status=403)
 
 
 @pytest.mark.parametrize(
-    ("expected", "observed", "said", "in_handshake", "verdict"),
+    ("expected", "observed", "logged", "in_handshake", "verdict"),
     [
         pytest.param(NOBODY, FORBIDDEN, LogEntry(status=403), False, Verdict.AS_EXPECTED, id="a rule refuses nobody"),
         pytest.param(NOBODY, FORBIDDEN, LogEntry(), False, Verdict.INCONCLUSIVE, id="the log knows no such request"),
@@ -149,7 +149,7 @@ FORBIDDEN = Observation(Outcome.REFUSED_BY_HTTP, True, 1.0, status=403)
     ],
 )
 def test_a_guard_behind_the_handshake_answers_by_http(
-    expected: Expectation, observed: Observation, said: LogEntry, in_handshake: bool, verdict: Verdict
+    expected: Expectation, observed: Observation, logged: LogEntry, in_handshake: bool, verdict: Verdict
 ) -> None:
-    given = judge(expected, "1.3", observed, said, serial="1B", control_admitted=True, in_handshake=in_handshake)
-    assert given is verdict
+    judged = judge(expected, "1.3", observed, logged, serial="1B", control_admitted=True, in_handshake=in_handshake)
+    assert judged is verdict

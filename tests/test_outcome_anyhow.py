@@ -1,4 +1,4 @@
-"""The judgement where a policy admits no client: what counts as refused, and what proves nothing."""
+"""The judgement where a policy admits no client: refusals, and outcomes that prove nothing."""
 
 import pytest
 
@@ -13,7 +13,7 @@ ALERT = Observation(Outcome.REFUSED_IN_HANDSHAKE, True, 1.0, alert="certificate_
 
 
 @pytest.mark.parametrize(
-    ("observed", "said", "control", "verdict"),
+    ("observed", "logged", "control", "verdict"),
     [
         pytest.param(http(403), LogEntry("1B", None, 403), True, Verdict.AS_EXPECTED, id="denied"),
         pytest.param(ALERT, LogEntry(reason=Reason("AH02276", 10)), True, Verdict.AS_EXPECTED, id="in the handshake"),
@@ -27,5 +27,5 @@ ALERT = Observation(Outcome.REFUSED_IN_HANDSHAKE, True, 1.0, alert="certificate_
         pytest.param(http(403), LogEntry("1B", None, 403), False, Verdict.INCONCLUSIVE, id="as the control was"),
     ],
 )
-def test_what_counts_as_refused(observed: Observation, said: LogEntry, control: bool, verdict: Verdict) -> None:
-    assert judge(refused_anyhow(), "1.3", observed, said, serial="1B", control_admitted=control) is verdict
+def test_what_counts_as_refused(observed: Observation, logged: LogEntry, control: bool, verdict: Verdict) -> None:
+    assert judge(refused_anyhow(), "1.3", observed, logged, serial="1B", control_admitted=control) is verdict

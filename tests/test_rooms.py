@@ -67,7 +67,7 @@ def test_only_the_engine_room_uses_the_docker_sdk(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", [path for path in MODULES if room(path) == "httpd"], ids=str)
-def test_what_httpd_does_is_told_without_docker_sockets_or_certificates(path: Path) -> None:
+def test_httpds_behaviour_is_decided_without_docker_sockets_or_certificates(path: Path) -> None:
     assert imported(path) <= {"httpd", "outcome"}
     touching = {"cryptography", "docker", "http", "OpenSSL", "requests", "socket", "ssl", "subprocess", "urllib"}
     assert others(path).isdisjoint(touching)

@@ -56,11 +56,11 @@ def bench(json_file: Path, seconds: int) -> None:
 
 def _sections(seconds: int) -> Iterator[tuple[str, Iterator[Row]]]:
     sweep()
-    given, whole = material(), seconds >= 5
+    shared, whole = material(), seconds >= 5
     yield "P-256 certificates", certificates.rows(200 if whole else 20)
     yield "verify, to its verdict", verdict.rows(5 if whole else 1)
-    yield "probes", probes.rows(given, seconds)
-    yield "mutual TLS handshakes", servers.rows(given, seconds)
+    yield "probes", probes.rows(shared, seconds)
+    yield "mutual TLS handshakes", servers.rows(shared, seconds)
     yield "sites, three cases each", sites.rows(_SITES if whole else _SITES[:3])
     yield "whole commands", processes.rows(5 if whole else 1)
 

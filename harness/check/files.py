@@ -111,7 +111,7 @@ def _configuration(path: Path, client: Credential | None, pki: Path | None, now:
 
 
 def _missing(configuration: Directive, sources: Sources) -> Iterator[Fact]:
-    """Name the files that are not here: nothing is said of them."""
+    """Yield the files that are not here, which are not examined."""
     every = [*references(configuration)]
     for one in every:
         for name in (*AUTHORITIES, *CRLS, *NAMED):

@@ -32,7 +32,7 @@ def httpd_user(configuration: Directive) -> User:
 
 
 def why_not_readable(path: Path, user: User) -> str | None:
-    """Say what keeps a user from reading a file, by the permissions of it and of the folders above it; None if nothing
+    """The reason why a user cannot read a file, by the permissions of it and of the folders above it; None if nothing
     does, or if the file is not here."""
     if user.uid == 0:
         return None

@@ -110,7 +110,7 @@ def real_files(configuration: Directive, sources: Sources, now: datetime) -> tup
 
 
 def stores(configuration: Directive, sources: Sources) -> list[Store]:
-    """What each virtual host trusts, where its real files are here."""
+    """The trusted files of each virtual host, as far as they are here."""
     found = (_store(one, sources) for one in references(configuration))
     return [store for store in found if store.examined.trust.authorities or store.problems]
 
@@ -227,7 +227,7 @@ def _at(fact: Fact, where: Directive) -> Fact:
 
 
 def _ticket_keys(configuration: Directive, sources: Sources) -> Iterator[Fact]:
-    """A session ticket of a known key admits whoever makes it, in the name of any client (RFC 5077 section 5.3)."""
+    """With a known key anyone can make a session ticket that is admitted as any client (RFC 5077 section 5.3)."""
     for entry in walk(configuration):
         if entry.kind != "sslsessionticketkeyfile" or not entry.words:
             continue

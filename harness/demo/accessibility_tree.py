@@ -22,10 +22,10 @@ class Element:
     elements: tuple["Element", ...]
 
     @classmethod
-    def of(cls, found: dict[str, Any]) -> Self:
+    def from_entry(cls, entry: dict[str, Any]) -> Self:
         """Read an entry of `look`'s output."""
-        elements = tuple(cls.of(entry) for entry in found["elements"])
-        return cls(found["role"], found["name"], found["text"], frozenset(found["states"]), elements)
+        elements = tuple(cls.from_entry(inner) for inner in entry["elements"])
+        return cls(entry["role"], entry["name"], entry["text"], frozenset(entry["states"]), elements)
 
     def all(self, role: str | None = None) -> Iterator["Element"]:
         """Yield the element and all elements inside it, or those with this role."""
@@ -92,7 +92,7 @@ def read(text: str) -> Screen:
     Raises:
         ValueError: the text is not such output.
     """
-    return Screen(tuple(Element.of(entry) for entry in json.loads(text)))
+    return Screen(tuple(Element.from_entry(entry) for entry in json.loads(text)))
 
 
 def _dialog(element: Element) -> Dialog:

@@ -21,7 +21,7 @@ REFERENCE = IMAGES / "httpd" / "conf"
 SUITE = "trixie"
 OFFICIAL = f"debian:{SUITE}-slim"
 HOME_MADE = f"mtls-harness/base:{SUITE}"
-"""Never the official image's own name: nobody must take the one for the other."""
+"""Never the official image's own name: the two must not be confused."""
 
 
 def image(name: str, *, on: str | None = None, arguments: Mapping[str, str] = MappingProxyType({})) -> str:

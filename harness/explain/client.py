@@ -14,7 +14,7 @@ from harness.pki.profile import called, written
 
 @dataclass(frozen=True)
 class Explanation:
-    """What becomes of a client. `conditions` stand in the order in which they are looked at; `notes` do not decide."""
+    """The outcome of a client. `conditions` are in the order of their evaluation; `notes` do not decide."""
 
     credential: Credential
     conditions: tuple[Condition, ...]

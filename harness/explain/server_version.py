@@ -1,4 +1,4 @@
-"""What does the version of a server change about its clients' certificates?"""
+"""How does the version of a server change the rules for its clients' certificates?"""
 
 import re
 from dataclasses import dataclass

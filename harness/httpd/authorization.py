@@ -1,4 +1,4 @@
-"""Whom does httpd admit at one path: the access decision as one formula, from every directive that has a say in it?
+"""Which requests does httpd admit at one path: the access decision as one formula, from all directives that decide?
 
 mod_authz_core, mod_access_compat, mod_ssl, mod_rewrite, mod_setenvif, mod_allowmethods and `<If>`, merged and in the
 order of phases as httpd does it (`server/request.c`; core documentation, "How the sections are merged").
@@ -61,7 +61,7 @@ _OF_USERS = {
 
 @dataclass(frozen=True)
 class Decision:
-    """Who is admitted at a site: the formula, and the conditions that it is made of."""
+    """The access decision of a site: the formula of the admitted requests, and its conditions."""
 
     formula: Formula = TRUE
     conditions: tuple[Condition, ...] = ()
@@ -73,7 +73,7 @@ ALWAYS = Decision()
 
 @dataclass(frozen=True)
 class Place:
-    """Where the decision is made: a path of a virtual host.
+    """The place of the decision: a path of a virtual host.
 
     `levels` are the directives of the main server and of the virtual host. `sections` yields those that cover a path
     where such content is served, in the order of merging, `content` what is served at a path. `known` are variables
@@ -124,7 +124,7 @@ def _as_text(atom: Atom) -> Formula:
 
 @dataclass(frozen=True)
 class _Trail:
-    """The requests that internal redirects have made of one: those before this one, and how many in all."""
+    """The earlier requests in a series of internal redirects, and the number of all of them."""
 
     before: frozenset[Hashable] = frozenset()
     ended: bool = False
@@ -132,11 +132,11 @@ class _Trail:
     made: Iterator[int] = field(default_factory=itertools.count)
 
     def after(self, request: Hashable) -> "_Trail":
-        """The trail of what comes after a request."""
+        """The trail after a request."""
         return replace(self, before=self.before | {request})
 
-    def of(self, way: Way) -> "_Trail":
-        """The trail of what comes after a way through rules."""
+    def after_way(self, way: Way) -> "_Trail":
+        """The trail after a way through the rules."""
         return replace(self, ended=self.ended or way.ends)
 
 
@@ -195,7 +195,7 @@ def _followed(
     # After a redirect that ends no list, the rules see a URL.
     redirects = [rule for rule in rewriting.rules if rule.redirects and not rule.flags.keys() & {"L", "END"}]
     for directive, formula in rewriting.conditions:
-        environment.note(directive, formula, is_asked_once=once and not redirects)
+        environment.note(directive, formula, is_evaluated_once=once and not redirects)
     environment.failing += map(environment.resolved, rewriting.failing)
     found = [environment.resolved(way.condition) for way in ways]
     for condition, name, value in rewriting.environment:
@@ -231,7 +231,7 @@ def _walks(covering: Iterable[Section], environment: Environment) -> list[Walk]:
 
 
 def _chosen(chain: Sequence[Directive], reached: Formula, environment: Environment) -> list[_Branch]:
-    """Tell when each branch of a chain counts: its condition holds, and none before."""
+    """The branches of a chain, each with its condition: its own is true, and none before."""
     found: list[_Branch] = []
     before: list[Formula] = []
     for branch in chain:
@@ -242,7 +242,7 @@ def _chosen(chain: Sequence[Directive], reached: Formula, environment: Environme
 
 
 class _Sections:
-    """The sections that cover a path, which the rules of the server have led to somewhere."""
+    """The sections that cover a path, after the rules of the server."""
 
     def __init__(
         self, place: Place, environment: Environment, path: str, way: Way, trail: _Trail, *, is_only_way: bool = True
@@ -267,7 +267,7 @@ class _Sections:
         self.settings: dict[str, Directive] = {}
 
     def formula(self) -> Formula:
-        """What all sections come to, in the order of httpd's phases."""
+        """The formula of all sections, in the order of httpd's phases."""
         # Conditional sections are chosen before the variables of the other sections are set.
         walks = _walks(self.covering, self.environment)
         for section in self.covering:
@@ -285,18 +285,18 @@ class _Sections:
         for kind, sections in itertools.groupby(self.covering, lambda section: section.kind.removesuffix("match")):
             found = state if kind == "server" else State()
             for section in sections:
-                found = self.reader.state(section, self.settings).over(found)
-            state = found if kind == "server" else found.over(state)
+                found = self.reader.state(section, self.settings).merged_over(found)
+            state = found if kind == "server" else found.merged_over(state)
         for one in walks:
             together = State()
             for chain in one:
-                together = self._conditional(chain).over(together)
-            state = together.over(state)
+                together = self._conditional(chain).merged_over(together)
+            state = together.merged_over(state)
         checked = all_of((negated(any_of(self.environment.failing)), state.checked(self.settings)))
         return checked if self.ends or checked == FALSE else all_of((checked, self._after_all_rules(state)))
 
     def _conditional(self, chain: Sequence["_Branch"]) -> State:
-        """What a chain comes to."""
+        """The merged settings of a chain."""
         result = State()
         for branch in reversed(chain):
             own = merged_settings(self.settings, flat(branch.body))
@@ -305,14 +305,14 @@ class _Sections:
         return result
 
     def _after_all_rules(self, state: State) -> Formula:
-        """What the rules of folders let pass, whichever are in force."""
+        """Whether the request is admitted after the rules of all folders."""
         found: Formula = TRUE
         for condition, one in reversed(state.rewrites):
             found = either(condition, self._after_rules(one) if one and one.engine and one.rules else TRUE, found)
         return found
 
     def _after_rules(self, rule_set: RuleSet) -> Formula:
-        """What the rules of a folder let pass: another path is another request."""
+        """Whether the request is admitted after the rules of one folder: another path is another request."""
         subject = self.content if self.content.startswith("/") else self.url
         rewriting = Rewriting(rule_set.rules, {**self.place.known, "REQUEST_URI": self.url}, rule_set.folder)
         ways = rewriting.ways(subject)
@@ -328,7 +328,7 @@ class _Sections:
         return all_of((negated(any_of(environment.failing)), any_of(parts)))
 
     def _redirected(self, way: Way, rule_set: RuleSet, environment: Environment) -> Formula:
-        """Whether the request is admitted that the rules of a folder make of this one."""
+        """Whether the request is admitted that results from the rules of a folder."""
         assert way.path is not None
         target, folder = way.path, rule_set.folder
         root = f"{self.place.known.get('DOCUMENT_ROOT', '').rstrip('/')}/"
@@ -345,7 +345,7 @@ class _Sections:
         values = {query: environment.values[query]} if query in environment.values else {}
         if way.query is not None:
             values[query] = way.query
-        return _request(self.place, target, environment.redirected(values), self.trail.of(way))
+        return _request(self.place, target, environment.redirected(values), self.trail.after_way(way))
 
 
 def _decides_users(entry: Directive) -> bool:

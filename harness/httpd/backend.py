@@ -1,4 +1,4 @@
-"""Which server does a proxy ask, and for what (mod_proxy's URLs)?"""
+"""Which backend URL does a target of mod_proxy name?"""
 
 import re
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Which paths does no rule cover, although they lead to the same as a covered one, or may?"""
+"""Which paths does no rule cover, although they lead, or may lead, to the resource of a covered path?"""
 
 import functools
 import re
@@ -31,7 +31,7 @@ _ANY = ("/q/q", "q/q")
 
 
 def bypasses(host: VirtualHost) -> Iterator[Bypass]:
-    """Yield the paths beside those that the rules of a virtual host cover."""
+    """Yield the bypasses of the rules of a virtual host."""
     for section, path in host.covered:
         rule = host.asks_in(section) if section.is_expression or section.is_pattern else None
         if rule and section.kind in {"location", "directory"}:
@@ -39,9 +39,9 @@ def bypasses(host: VirtualHost) -> Iterator[Bypass]:
             yield from _by_another_name(host, section, path)
             yield from _without_the_slash(host, section, rule, path)
     for program, path, line in below_programs(host):
-        # What comes before a rule, or is asked for by one, undoes it without being about a path of its own.
-        undone = _undoes(line) or host.asked_for(path) is None
-        if (rule := host.asked_for(program)) and undone:
+        # A line before a rule, or one that a rule tests, makes an exception without a section of its own.
+        has_exception = _undoes(line) or host.asked_for(path) is None
+        if (rule := host.asked_for(program)) and has_exception:
             yield Bypass(path, line, rule)
     yield from _by_the_front(host)
     yield from _with_parameters(host)
@@ -82,9 +82,9 @@ def _deeper(host: VirtualHost, section: Section, rule: Directive, url: str) -> I
         yield Bypass(doubled, section.entry, rule)
     wild = section.is_pattern and section.kind == "location"
     deeper = section.text.replace("*", "x/x").replace("?", "x") if wild else f"{url.rstrip('/')}/x"
-    said = [entry for one in host.sections if host.covers(one, url) for entry in one.inner()]
+    entries = [entry for one in host.sections if host.covers(one, url) for entry in one.inner()]
     mapping = host.mapping(url)
-    runs = any(one.kind == "sethandler" for one in said)
+    runs = any(one.kind == "sethandler" for one in entries)
     runs |= mapping is not None and ("script" in mapping.entry.kind or _RUNS.search(mapping.target) is not None)
     folder = url != "/" and "://" not in host.content(url) and (wild or url.endswith("/"))
     if (runs or folder or "." not in url.rpartition("/")[2]) and not host.covers(section, deeper):
@@ -123,7 +123,7 @@ def exceptions_from_redirects(host: VirtualHost) -> Iterator[tuple[str, Directiv
     redirect is for some paths only."""
     if not {entry.kind for entry in host.directives} & {"redirect", "redirectmatch", "rewriterule"}:
         return
-    # What is meant for the challenges of an authority (RFC 8555 section 8.3) is meant for anybody.
+    # The challenges of an ACME authority (RFC 8555 section 8.3) are public.
     spared = [(one, entry) for one, entry in _left_out(host) if not passes(one, _CHALLENGE)]
     for path in dict.fromkeys([*_USUAL, *(example(one) for one, _ in spared)]):
         if path:

@@ -1,4 +1,4 @@
-"""What does one test or comparison of an expression of httpd's (ap_expr) come to?"""
+"""Which formula is one test or comparison of an httpd expression (ap_expr)?"""
 
 from harness.httpd.formula import (
     Atom,
@@ -18,7 +18,7 @@ _FALSE_WORDS = r"(?i)^(|0|off|false|no)$"
 
 
 def unary(operator: str, operand: Term) -> Formula:
-    """What a test of one term comes to, such as `-n`."""
+    """The formula of a test of one term, such as `-n`."""
     match operator:
         case "n":
             return compared(operand, Operator.EQUAL, ("",), positive=False)
@@ -32,7 +32,7 @@ def unary(operator: str, operand: Term) -> Formula:
 
 
 def binary(operator: str, left: Term, right: Term) -> Formula:
-    """What a test of two terms comes to, such as `-strmatch`."""
+    """The formula of a test of two terms, such as `-strmatch`."""
     match operator:
         case "-ipmatch":
             return constant_folded(Atom(left, Operator.IN_NETWORK, right))

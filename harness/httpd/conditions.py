@@ -145,8 +145,8 @@ def forwards_identity(entry: Directive) -> bool:
 
 
 def without_decision(level: Directive, whole: Sequence[Directive]) -> Iterator[Directive]:
-    """Yield the conditions that admit and deny nobody: an If and its Else that only set headers, and the conditions of
-    a RewriteRule that only sets a variable which nothing in the `whole` looks at."""
+    """Yield the conditions without influence on admission: an If and its Else that only set headers, and the
+    conditions of a RewriteRule that only sets a variable which nothing in the `whole` looks at."""
     for chain in chains(level.body):
         if all(inner.kind in _FORWARDING for branch in chain for inner in walk(branch)):
             yield from chain

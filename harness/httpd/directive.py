@@ -1,4 +1,4 @@
-"""Which directives are in force, and where do they stand? As httpd itself tells it (mod_info's dump)."""
+"""Which directives are in force, and where do they stand, by httpd's own dump (mod_info)?"""
 
 import functools
 import re
@@ -127,8 +127,8 @@ def parse(dump: str, origin: Mapping[str, str], files: Mapping[str, bytes] = Map
     close(0)
     whole = Directive("", "", "", 0, tuple(stack[0][4]))
     aliases = [[*entry.arguments.split(None, 2), ""][:3] for entry in whole.find("AuthzProviderAlias")]
-    said = {name: f"{kind} {text if kind == 'expr' else text.strip(_QUOTES)}" for kind, name, text in aliases}
-    return _spelled_out(whole, said)
+    providers = {name: f"{kind} {text if kind == 'expr' else text.strip(_QUOTES)}" for kind, name, text in aliases}
+    return _spelled_out(whole, providers)
 
 
 @functools.cache

@@ -71,13 +71,13 @@ _SETTERS = {"setenvif", "setenvifnocase", "setenvifexpr", *_BROWSER}
 
 @dataclass(frozen=True)
 class Condition:
-    """One condition of a site's guard, as httpd traces it: its directive, and the formula that it comes to."""
+    """One condition of a site's guard, as httpd traces it: its directive and its formula."""
 
     directive: Directive
     formula: Formula
-    is_asked_once: bool = True
-    """Whether httpd comes to it once in every request: not in an If, not after an internal redirect, and not always
-    where `Satisfy any` stands. Of what sets a variable, whether nothing else does."""
+    is_evaluated_once: bool = True
+    """Whether httpd evaluates it once in every request: not in an If, not after an internal redirect, and not always
+    where `Satisfy any` is set. For a setter of a variable, whether it is the only one."""
 
     def __str__(self) -> str:
         return f"{self.directive.file}:{self.directive.line} {self.directive.name} {self.directive.arguments}"
@@ -125,14 +125,14 @@ class Environment:
         kept = (setter for setter in self.setters if not setter.name.startswith("REDIRECT_REDIRECT_"))
         return frozenset((one.name, one.value, one.condition) for one in kept), frozenset(self.values.items())
 
-    def note(self, directive: Directive, formula: Formula, *, is_asked_once: bool = True) -> Formula:
+    def note(self, directive: Directive, formula: Formula, *, is_evaluated_once: bool = True) -> Formula:
         """Note a condition of the guard; returns it without environment variables."""
         found = self.resolved(formula)
         key = (directive.file, directive.line, f"{directive.name} {directive.arguments}")
         before = self.conditions.get(key)
         if before and directive.kind not in _SETTERS:
-            is_asked_once &= before.is_asked_once and before.formula == found
-        self.conditions[key] = Condition(directive, found, is_asked_once)
+            is_evaluated_once &= before.is_evaluated_once and before.formula == found
+        self.conditions[key] = Condition(directive, found, is_evaluated_once)
         return found
 
     def is_set(self, name: str) -> Formula:
@@ -186,7 +186,7 @@ class Environment:
                 together = (one.condition for one in named if one.directive is setter.directive)
                 names = {one.name.lower() for one in self.setters if one.directive is setter.directive}
                 is_alone = all(self.mentioned.get(one, 1) == 1 for one in names)
-                self.note(setter.directive, any_of(together), is_asked_once=is_alone)
+                self.note(setter.directive, any_of(together), is_evaluated_once=is_alone)
             yield setter
 
     def add(self, name: str, value: Term | None, condition: Formula, directive: Directive | None = None) -> None:
@@ -222,9 +222,9 @@ class Environment:
         last, attribute = "", ""
         before: Environment = self
         for entry in entries:
-            kind, given = entry.kind, [*entry.words]
-            attribute = "User-Agent" if kind in _BROWSER else "" if kind == "setenvifexpr" else given.pop(0)
-            expression, *names = given
+            kind, arguments = entry.kind, [*entry.words]
+            attribute = "User-Agent" if kind in _BROWSER else "" if kind == "setenvifexpr" else arguments.pop(0)
+            expression, *names = arguments
             if attribute.lower() != last.lower():
                 # httpd looks up an attribute once for all directives in a row that are about it.
                 last, before = attribute, self.branch({})

@@ -1,4 +1,4 @@
-"""What does an expression of httpd's (ap_expr) come to, as a formula?
+"""Which formula is an httpd expression (ap_expr)?
 
 The grammar is that of "Expressions in Apache HTTP Server" and of `server/util_expr_parse.y`. What is not understood is
 one UNKNOWABLE atom: it is never read as something else.
@@ -41,7 +41,7 @@ from harness.httpd.groups import (
 from harness.httpd.pcre import group_count
 from harness.httpd.variables import Origin, Variable, environment, extension, header, variable
 
-_REGEX_MARKS = "/#$%^|?!'\",;:._-"
+_REGEX_DELIMITERS = "/#$%^|?!'\",;:._-"
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _NUMBER = re.compile(r"-?\d+")
 _OPERATOR = re.compile(r"=~|!~|==|!=|<=|>=|=|<|>|-[A-Za-z_][A-Za-z0-9_]*|[A-Za-z]+")
@@ -192,12 +192,12 @@ class _Parser:
 
     def _matching(self, left: Term) -> Formula:
         at = self._skip()
-        if self.text[at : at + 1] == "m" and self.text[at + 1 : at + 2] in _REGEX_MARKS:
+        if self.text[at : at + 1] == "m" and self.text[at + 1 : at + 2] in _REGEX_DELIMITERS:
             at += 1
-        mark = self.text[at : at + 1]
-        if not mark or (mark != "/" and self.text[at - 1 : at] != "m"):
+        delimiter = self.text[at : at + 1]
+        if not delimiter or (delimiter != "/" and self.text[at - 1 : at] != "m"):
             raise _SyntaxError
-        end = self.text.find(mark, at + 1)
+        end = self.text.find(delimiter, at + 1)
         if end < 0:
             raise _SyntaxError
         flags = re.compile("[ism]*").match(self.text, end + 1)
@@ -260,9 +260,9 @@ class _Parser:
         self._expect(")")
         return self._function(name, arguments)
 
-    def _quoted(self, mark: str) -> Term:
+    def _quoted(self, quote: str) -> Term:
         at, text = self._skip() + 1, []
-        while at < len(self.text) and self.text[at] != mark:
+        while at < len(self.text) and self.text[at] != quote:
             text.append(self.text[at : at + 2] if self.text[at] == "\\" else self.text[at])
             at += len(text[-1])
         if at >= len(self.text):

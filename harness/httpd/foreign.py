@@ -1,4 +1,4 @@
-"""What does a module that is not httpd's own have to do with who is admitted?"""
+"""Does a module that is not httpd's own decide about admission?"""
 
 import re
 from collections.abc import Iterable
@@ -122,7 +122,7 @@ def module_of(directive: str) -> ForeignModule | None:
 
 
 def module_named(name: str) -> ForeignModule:
-    """The foreign module of this name (`wsgi`, `php8.4`). One that is not known is taken to decide who is admitted."""
+    """The foreign module of this name (`wsgi`, `php8.4`). An unknown one may decide about admission."""
     known = {module.name: module for module in FOREIGN_MODULES}
     return known.get(name) or known.get(re.sub(r"[\d.]+$", "", name)) or ForeignModule(name, Role.ADMISSION, "(?!)")
 
@@ -141,20 +141,20 @@ def decides(entry: Directive) -> bool:
 
 
 def deciding_directive(guard: Guard) -> Directive | None:
-    """The directive by which a foreign module decides who is admitted at a place; None where httpd alone decides."""
+    """The directive by which a foreign module decides about admission at a site; None if httpd alone decides."""
     login = guard.in_force.get("authtype")
     if login and login.value not in _HTTPD_AUTH_TYPES and _asks_user(guard.directives):
         return login
     candidates: Iterable[Directive] = (*guard.in_force.values(), *guard.directives)
     found = next(filter(decides, candidates), None)
-    # Whoever comes as far as a module of the last kind has shown a certificate.
+    # A request reaches a module of the last kind only with a verified certificate.
     late = found is not None and found.kind not in _OF_HTTPD
     return None if late and guard.in_handshake else found
 
 
 def _asks_user(directives: Iterable[Directive]) -> bool:
-    """Whether a Require needs a login; those about a certificate, an address or everybody do not."""
+    """Whether a Require needs a login; those about a certificate, an address or all clients do not."""
     httpds = {"all", "ssl-verify-client", "ssl", "ip", "local", "host", "env", "expr", "method", "forward-dns"}
-    asked = (entry for entry in directives if entry.kind == "require")
-    named = ([word.lower() for word in entry.words if word.lower() != "not"] for entry in asked)
+    required = (entry for entry in directives if entry.kind == "require")
+    named = ([word.lower() for word in entry.words if word.lower() != "not"] for entry in required)
     return any(not httpds.issuperset(words[:1]) for words in named)

@@ -20,7 +20,7 @@ Groups = tuple[tuple[Formula, Match | None], ...]
 NO_GROUPS: Groups = ((TRUE, None),)
 """Where nothing was matched before, every group is empty."""
 UNCLEARED: Groups = ((TRUE, Match((), "(uncleared)")),)
-"""Where nothing was matched before, and httpd has not cleared the memory: nobody knows what the groups hold."""
+"""The groups where nothing was matched before, and httpd has not cleared the memory: their content is unknown."""
 
 
 _UNCLEARED_MEMORY = "memory that is not cleared, by "

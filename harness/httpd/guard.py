@@ -10,7 +10,7 @@ from harness.httpd.redirect import redirect
 from harness.httpd.rewrite_rule import rules
 from harness.httpd.section import Section
 
-# What a virtual host says that wants to know who its clients are, even where nothing comes of it.
+# The directives of a virtual host that are useful only with client certificates, even if they have no effect.
 _INTENT = {
     *("sslcacertificatefile", "sslcacertificatepath", "sslcadnrequestfile", "sslcadnrequestpath"),
     *("sslcarevocationfile", "sslcarevocationpath", "sslcarevocationcheck", "sslverifydepth"),
@@ -30,8 +30,8 @@ class Guard:
     by which the configuration admits only clients with a certificate; None if there is none. `rules` are the directives
     that depend on the certificate, `sections` those that cover the site, in the order of merging. `granting_directive`
     is the line that admits unauthenticated clients, `mapping` the Alias or ProxyPass that leads to the content. A guard
-    that `denies_all` admits nobody, one that is `intentionally_public` everybody on purpose; `opening` are the sections
-    that do so. `partly_protected` says that another guard protects a larger part of the content. `bypassed_by` is the
+    that `denies_all` admits no client, an `intentionally_public` one every client on purpose, by the sections in
+    `opening`. `partly_protected` says that another guard protects a larger part of the content. `bypassed_by` is the
     line because of which the site lies beside that guard: a section that ends before the path, or a mapping of another
     virtual host. `http2` says whether the virtual host offers HTTP/2.
     """
@@ -75,13 +75,13 @@ class Guard:
 
     @property
     def means_ocsp(self) -> bool:
-        """Whether a responder is to be asked, as any `SSLOCSP…` directive says, even where nothing comes of it."""
+        """Whether any `SSLOCSP…` directive shows that OCSP is intended, even if it has no effect."""
         forgotten = not self.has("SSLOCSPEnable") and any(name.startswith("sslocsp") for name in self.in_force)
         return self.ocsp != "off" or forgotten
 
     @property
     def revocation(self) -> str:
-        """How revoked certificates are looked for: `none`, `leaf` or `chain` by CRL, `ocsp` or `ocsp leaf`, or both."""
+        """How revocation is checked: `none`, `leaf` or `chain` by CRL, `ocsp` or `ocsp leaf`, or both."""
         found = {"off": [], "leaf": ["ocsp leaf"]}.get(self.ocsp, ["ocsp"])
         return " + ".join([*([self.crl_check] if self.crl_check != "none" or not found else []), *found])
 
@@ -105,11 +105,11 @@ class Guard:
         """Whether certificates are optional, and the application behind httpd decides by the identity it receives."""
         if self.rules or not self.verify_client.startswith("optional"):
             return False
-        told = [*filter(forwards_identity, self.directives)]
-        # A rule that asks for such a header decides by what the client wrote: the header is set after it.
-        headers = [word.lower() for entry in told for word in entry.words[1:2]]
+        forwarding = [*filter(forwards_identity, self.directives)]
+        # A rule about such a header decides by the client's own one: mod_headers sets it later.
+        headers = [word.lower() for entry in forwarding for word in entry.words[1:2]]
         rules = [entry for entry in self.directives if entry.kind in DECIDING]
-        return bool(told) and not any(rule.mentions(header) for header in headers for rule in rules)
+        return bool(forwarding) and not any(rule.mentions(header) for header in headers for rule in rules)
 
     @property
     def redirect_to_tls(self) -> Directive | None:
@@ -155,7 +155,7 @@ class Guard:
         return self.in_force[name.lower()].words if self.has(name) else ()
 
     def responsible(self, name: str) -> Directive:
-        """Name the line to change: the directive, or the opening line of the section that lacks it."""
+        """The line to change: the directive, or the opening line of the section that lacks it."""
         return self.in_force.get(name.lower(), self.section)
 
     def _chooses(self, name: str, option: str) -> bool:
@@ -173,14 +173,14 @@ def uses_unset_variable(rule: Directive) -> bool:
 
 
 def wants_to_know(entry: Directive) -> bool:
-    """Whether a directive has a purpose only where clients are asked for a certificate."""
+    """Whether a directive is useful only where the server requests a client certificate."""
     asks = entry.kind == "sslverifyclient" and entry.value != "none"
     return asks or entry.kind in _INTENT
 
 
 def by_mistake(guard: Guard, claim: Directive) -> Guard:
-    """Take for a mistake what undoes a guard on purpose, where nothing else is guarded: `claim` is what wants to know
-    who comes."""
+    """The guard with a requirement, where a public section is a mistake because nothing else is guarded: `claim` is
+    the directive that shows the intention."""
     grants = [entry for section in guard.opening for entry in section.unconditional if _grants(entry)]
     return replace(
         guard,
@@ -190,7 +190,7 @@ def by_mistake(guard: Guard, claim: Directive) -> Guard:
 
 
 def opens(section: Section) -> bool:
-    """Whether a section admits everybody without a condition."""
+    """Whether a section admits every client without a condition."""
     return any(map(_grants, section.unconditional))
 
 
@@ -206,22 +206,24 @@ def replaced(covering: list[Section], in_force: Mapping[str, Directive]) -> list
     return [entry for found in asking[:-1] for entry in found]
 
 
-def _lets_in(condition: Directive) -> bool:
-    """Whether a conditional section has a Require of its own that admits anybody."""
+def _admits_some_clients(condition: Directive) -> bool:
+    """Whether a conditional section has a Require of its own that may admit a client."""
     return any(entry.kind == "require" and not entry.mentions("denied") for entry in walk(condition))
 
 
 def denies_all(covering: list[Section], conditional: Iterable[Directive]) -> bool:
-    """Whether the rules that count, those of the section that is merged last, are that nobody gets in. An If is merged
-    after all sections, wherever it stands (core documentation, "How the sections are merged")."""
+    """Whether the rules in force, those of the section that is merged last, deny all clients.
+
+    An If is merged after all sections, wherever it stands (core documentation, "How the sections are merged").
+    """
     asking = [[one for one in section.unconditional if one.kind == "require"] for section in covering]
     rules = [found for found in asking if found]
     denied = bool(rules) and [[word.lower() for word in entry.words] for entry in rules[-1]] == [["all", "denied"]]
-    return denied and not any(_lets_in(entry) for entry in conditional)
+    return denied and not any(_admits_some_clients(entry) for entry in conditional)
 
 
 def granting_directive(guard: Guard, set_by: Mapping[str, Directive]) -> Directive:
-    """Find the line that admits unauthenticated clients; `set_by` are the setters of the variables in rules."""
+    """The line that admits unauthenticated clients; `set_by` are the setters of the variables in rules."""
     if guard.bypassed_by:
         return guard.bypassed_by
     if guard.satisfy_any:
@@ -233,10 +235,10 @@ def granting_directive(guard: Guard, set_by: Mapping[str, Directive]) -> Directi
         return guard.responsible("SSLVerifyClient")
     mapping = guard.mapping
     if mapping and claim and claim.kind == "rewritecond" and mapping.kind == "rewriterule":
-        # A rule that ends before the one that guards is looked at.
+        # A rule that ends the processing before the guarding rule.
         return mapping if (mapping.file, mapping.line) < (claim.file, claim.line) else claim
     if claim is None or claim.kind in {"sslverifyclient", *_INTENT}:
         return guard.responsible("SSLVerifyClient")
-    undone = claim.kind == "require" and any(claim is entry for entry in guard.directives)
-    found = guard.in_force.get("require", claim) if undone else claim
+    is_replaced = claim.kind == "require" and any(claim is entry for entry in guard.directives)
+    found = guard.in_force.get("require", claim) if is_replaced else claim
     return next((set_by[word] for word in found.words[1:] if word in set_by), found)

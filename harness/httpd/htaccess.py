@@ -1,4 +1,4 @@
-"""Which .htaccess files have a say, and which may have one and cannot be seen?"""
+"""Which .htaccess files does httpd read, and which of those are outside of CONFIG?"""
 
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -7,12 +7,11 @@ from harness.httpd.layout import CoverageGap
 from harness.httpd.section import merged, sections
 
 _NAME = ".htaccess"
-"""What `AccessFileName` is by default."""
+"""The default of `AccessFileName`."""
 
 
 def overrides(configuration: Directive, files: Iterable[str]) -> Iterator[str]:
-    """Yield those of the files that httpd reads on its way to a folder: by their name, and where AllowOverride lets
-    them have a say."""
+    """Yield those of the files that httpd reads, by their name and by AllowOverride."""
     names = {name for entry in configuration.find("AccessFileName") for name in entry.words} or {_NAME}
     for path in files:
         folder, _, name = path.rpartition("/")
@@ -26,7 +25,7 @@ def lines(paths: Iterable[str]) -> list[str]:
 
 
 def coverage_gaps(configuration: Directive, files: Mapping[str, bytes]) -> Iterator[CoverageGap]:
-    """Yield the document roots outside of CONFIG below which such files would have a say."""
+    """Yield the document roots outside of CONFIG below which httpd would read such files."""
     for levels in _levels(configuration):
         for entry in levels[-1].find("DocumentRoot"):
             root = entry.words[0].rstrip("/")

@@ -35,7 +35,7 @@ class IdentityHeader:
 
 
 def identity_headers(directives: Iterable[Directive]) -> tuple[IdentityHeader, ...]:
-    """The headers that `RequestHeader` fills with what TLS or a login says of the client, each once."""
+    """The headers that `RequestHeader` sets to the client's identity by TLS or a login, each once."""
     found: dict[str, IdentityHeader] = {}
     for entry in directives:
         words = entry.words if entry.kind == "requestheader" else ()

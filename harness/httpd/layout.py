@@ -35,7 +35,7 @@ class ConfigurationError(Exception):
 
 @dataclass(frozen=True)
 class CoverageGap:
-    """Something that has a say in who gets in and is not part of CONFIG."""
+    """A part of the access decision that is not tested, such as a file outside of CONFIG."""
 
     what: str
     file: str
@@ -258,7 +258,7 @@ def _target(link: Path, top: Path, home: str) -> Path | None:
 
 # --- the copy -------------------------------------------------------------------------------------------------------
 
-# Where httpd writes, which user's terminal it asks, which hardware it uses: none of it says who gets in. And the log
+# Where httpd writes, which terminal and which hardware it uses: none of it decides about admission. And the log
 # has to come here, in httpd's own format and at a level that gives reasons.
 _LEFT_OUT = re.compile(
     rb"^(?=[ \t]*(?:ErrorLog|ErrorLogFormat|LogLevel|LogLevelOverride|CustomLog|TransferLog|GlobalLog|ForensicLog"
@@ -280,7 +280,7 @@ _ELSEWHERE = re.compile(rb"(\w://(?:[^\s/@]*@)?)(?!127\.)(\d+\.\d+\.\d+\.\d+)")
 
 
 _FIRST_SUBSTITUTE = 49152
-"""The first of the ports that nobody is given (RFC 6335 section 6)."""
+"""The first of the dynamic ports (RFC 6335 section 6)."""
 
 
 def _copied(layout: Layout) -> Layout:
@@ -310,15 +310,15 @@ def _copy(content: bytes, port_substitutes: Mapping[tuple[bytes, bytes], int]) -
     content = content.replace(b"PROFILE=SYSTEM", b"DEFAULT")
     content = _listening_once(content)
     content = _HOST.sub(lambda found: found[1] + b" ".join(_ports(found[2], port_substitutes)) + b">", content)
-    # The scheme stays: httpd cannot ask by https, and then nobody gets in.
+    # The scheme stays: httpd cannot query a responder over https, and then no client is admitted.
     here = RESPONDER.encode().partition(b"://")
     content = _ASKS.sub(lambda found: found[1] + (found[2] or here[0] + here[1]) + here[2], content)
-    # Nothing outside is asked, not even by a proxy: there it is unreachable, which is an answer as good as any.
-    return _ELSEWHERE.sub(lambda found: found[1] + _nobody(found[2]), content)
+    # No outside server is contacted, not even by a proxy: there it is unreachable, which does not change admission.
+    return _ELSEWHERE.sub(lambda found: found[1] + _unreachable_address(found[2]), content)
 
 
-def _nobody(address: bytes) -> bytes:
-    """An address of this machine at which nobody answers, another one for each address (RFC 1122 section 3.2.1.3)."""
+def _unreachable_address(address: bytes) -> bytes:
+    """A loopback address without a server, a different one for each address (RFC 1122 section 3.2.1.3)."""
     number = zlib.crc32(address)
     return b"127.%d.%d.%d" % (1 + (number >> 16) % 254, (number >> 8) % 256, 1 + number % 254)
 
@@ -355,8 +355,8 @@ def _addresses(arguments: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _port_substitutes(contents: Collection[bytes]) -> dict[tuple[bytes, bytes], int]:
-    """Find the addresses that virtual hosts of one port are told apart by, and a port to stand for each but one of
-    them: `*`, or else the first.
+    """The port that stands for each address (with its port) that distinguishes virtual hosts of one port, except for
+    one address: `*`, or else the first.
 
     Raises:
         ConfigurationError: some of them are at every port.
@@ -381,7 +381,7 @@ def _port_substitutes(contents: Collection[bytes]) -> dict[tuple[bytes, bytes], 
 
 
 def _coverage_gaps(content: bytes, file: str, home: str) -> Iterator[CoverageGap]:
-    """Find what the configuration would take in on the user's machine, were it there."""
+    """Yield the files that the configuration would include on the user's machine."""
     for number, line in enumerate(content.decode(errors="replace").splitlines(), 1):
         found = re.match(r"\s*IncludeOptional\s+\"?(/[^\"\s]+)", line, re.IGNORECASE)
         if found and not found[1].startswith(f"{home}/"):

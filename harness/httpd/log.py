@@ -1,4 +1,4 @@
-"""What does httpd's log say of each connection and each request?"""
+"""What has httpd logged about each connection and each request?"""
 
 import re
 from collections import deque
@@ -18,10 +18,10 @@ INSTEAD = "mtls-instead"
 """Opens each line about what answered in the place of what was asked for (ErrorDocument)."""
 
 _NEW = "AH01964: "
-# The subject comes from the client and may hold anything, so only the last of these marks counts.
+# The subject comes from the client and may contain anything, so only the last one of these fields counts.
 _SERIAL = re.compile(r"AH0227[56]: Certificate Verification.* / serial: (?P<serial>[0-9A-F]+) / notbefore: ")
 _VERIFICATION = re.compile(r"(?P<ah>AH02276): Certificate Verification: Error \((?P<number>\d+)\): ")
-# Why OCSP could not tell: said before the verification's own error, which then is 50 whatever the reason.
+# Why OCSP failed: logged before the verification's own error, which then is always 50.
 _APPLICATION_VERIFICATION = 50
 _OCSP = re.compile(
     r"(?P<ah>AH01918|AH01919|AH01920|AH01921|AH01922|AH01923|AH01924|AH01925|AH02272|AH02273"
@@ -43,8 +43,8 @@ _INSTEAD = re.compile(rf"{INSTEAD} (?P<mark>\S+) (?P<file>.*)$")
 
 @dataclass
 class Connection:
-    """What the error log says of one connection: the server name that the client asked for in the handshake, the serial
-    numbers that were looked at and, if it was refused, why."""
+    """The error log of one connection: the server name in the handshake, the serial numbers of the verified
+    certificates, and the reason if it was refused."""
 
     client: str
     name: str | None = None
@@ -55,19 +55,19 @@ class Connection:
 
 @dataclass(frozen=True)
 class Log:
-    """A whole log: connections in the order in which they came, and what is said of each marked request. `versions` are
-    those that run, of httpd and OpenSSL, `last_words` the last lines that are more than httpd telling what it does."""
+    """A whole log: the connections in their order, and the entry of each probe's request by the probe's id. `versions`
+    are those of httpd and OpenSSL, `last_words` the last lines without routine messages."""
 
     connections: tuple[Connection, ...]
     requests: Mapping[str, LogEntry]
     versions: Mapping[str, str]
     last_words: str = ""
     traces: Mapping[str, Trace] = field(default_factory=dict)
-    """What httpd made of the conditions, by the probe's id."""
+    """The evaluations of conditions, by the probe's id."""
 
     @cached_property
-    def _came_on(self) -> dict[str, list[Connection]]:
-        """The connections on which each serial number was looked at."""
+    def _by_serial(self) -> dict[str, list[Connection]]:
+        """The connections on which each serial number was verified."""
         found: dict[str, list[Connection]] = {}
         for entry in self.connections:
             for serial in entry.serials:
@@ -75,30 +75,29 @@ class Log:
         return found
 
     def reason_for(self, serials: Collection[str], name: str | None) -> Reason | None:
-        """Find why the connection that asked for this server name, and on which these certificates came, was refused;
-        None if the log does not say."""
-        came = (entry for serial in serials for entry in self._came_on.get(serial, ()))
+        """The reason of the refused connection with this server name and one of these certificates; None if the log has
+        none, or several."""
+        came = (entry for serial in serials for entry in self._by_serial.get(serial, ()))
         reasons = {entry.reason for entry in came if entry.name in (name, None)}
         return reasons.pop() if len(reasons) == 1 else None
 
     def saw(self, serials: Iterable[str]) -> bool:
-        """Tell whether any of these certificates reached httpd."""
-        return any(serial in self._came_on for serial in serials)
+        """Whether httpd verified any of these certificates."""
+        return any(serial in self._by_serial for serial in serials)
 
     def reason_without(self, serials: Collection[str], name: str | None, *, certificate: bool) -> Reason | None:
-        """Find why connections that asked for this server name were refused on which none of these certificates was
-        looked at, but some other was (or none at all). They cannot be told apart, nor need they be if all have one
-        reason; None if they have not."""
+        """The reason of the refused connections with this server name and none of these certificates, but with another
+        `certificate` (or with none at all). They cannot be distinguished: None if they have different reasons."""
         reasons = {
             entry.reason
-            for entry in self._asked_for.get(name, ())
+            for entry in self._by_name.get(name, ())
             if entry.reason and entry.serials.isdisjoint(serials) and bool(entry.serials) == certificate
         }
         return reasons.pop() if len(reasons) == 1 else None
 
     @cached_property
-    def _asked_for(self) -> dict[str | None, list[Connection]]:
-        """The connections by the server name; those that never came to a handshake say nothing of a client."""
+    def _by_name(self) -> dict[str | None, list[Connection]]:
+        """The connections by the server name, without those that had no common version of TLS."""
         found: dict[str | None, list[Connection]] = {}
         for entry in self.connections:
             if _OTHER_VERSION not in ((entry.reason and entry.reason.text) or ""):
@@ -108,13 +107,13 @@ class Log:
 
 _OTHER_VERSION = "unsupported protocol"
 _LAST = 8
-"""How many lines the last words are."""
+"""The number of lines in `last_words`."""
 
 
 def read(lines: Iterable[str]) -> Log:
-    """Read the lines of error and access log, as a container hands them out together.
+    """Read the lines of error and access log, mixed as in the output of a container.
 
-    A line counts only if it is one from its first character on: what a client writes into a request or a certificate
+    A line counts only if its format matches from the first character on: the text of a request or of a certificate
     stands further back.
     """
     reader = LogReader()
@@ -164,7 +163,7 @@ class LogReader:
         if found := _ACCESS.match(line):
             identity = found["serial"] if found["verify"] == "SUCCESS" else None
             status = int(found["status"])
-            # What comes from a cache has asked no guard; an ErrorDocument may answer well in the place of a refusal.
+            # A response from a cache has passed no guard; an ErrorDocument may answer a refused request with success.
             passed = found["passed"] == "passed" or (status < 300 and found["instead"] == "-")
             refused = found["instead"].isdecimal() and int(found["instead"]) >= 400
             entry = LogEntry(identity, None, status, passed, found["file"])
@@ -189,23 +188,26 @@ class LogReader:
         _note(self.current[line.client], line.message)
 
     def log(self) -> Log:
-        """Return the log of all lines so far. Of the two logs, either may be handed out first."""
-        own = {mark: self._own(logged) for mark, logged in self.requests.items()}
+        """Return the log of all lines so far. The lines of the two logs may come in any order."""
+        own = {probe_id: self._own(logged) for probe_id, logged in self.requests.items()}
         entries = {
-            mark: replace(
-                one.entry, reason=self._reason(one), instead=self.instead.get(mark), received=self.received.get(mark)
+            probe_id: replace(
+                one.entry,
+                reason=self._reason(one),
+                instead=self.instead.get(probe_id),
+                received=self.received.get(probe_id),
             )
-            for mark, one in own.items()
+            for probe_id, one in own.items()
         }
         traces = {
-            mark: of_request(self.traces.get(one.client, ()), error_document=one.error_document)
-            for mark, one in own.items()
+            probe_id: of_request(self.traces.get(one.client, ()), error_document=one.error_document)
+            for probe_id, one in own.items()
         }
         return Log(tuple(self.connections), entries, self.versions, "\n".join(self.words), traces)
 
     def _own(self, logged: list[_Request]) -> _Request:
-        """Return the client's own request of those with one probe's id: a proxy that asks another virtual host of the
-        same server sends that id as well, but without the client's certificate, and mostly without TLS."""
+        """Return the client's own request of those with one probe's id: a proxy to another virtual host of the same
+        server sends that id as well, but without the client's certificate, and mostly without TLS."""
         return max(reversed(logged), key=lambda one: (one.client in self.current, one.entry.identity is not None))
 
     def _reason(self, request: _Request) -> Reason | None:
@@ -229,7 +231,7 @@ def _note(connection: Connection, text: str) -> None:
 
 
 def _note_without_client(connection: Connection, text: str) -> None:
-    """Take a message that names no connection for the latest one of its thread."""
+    """Add a message without a connection to the latest connection of its thread."""
     if found := _OCSP.match(text):
         connection.ocsp = found["ah"]
     elif (connection.reason is None or connection.reason.ah is None) and (found := _LIBRARY.match(text)):

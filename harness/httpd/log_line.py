@@ -1,7 +1,7 @@
-"""What are the parts of one line of httpd's error log, and which of them may hold words of a client?
+"""What are the parts of one line of httpd's error log, and which of them may contain a client's text?
 
 The verifier sets the format (`FORMAT`). httpd writes time, module, process and the connection's log id first, and the
-message last. It escapes control characters, so a client's words stay inside the message of their line.
+message last. It escapes control characters, so a client's text stays inside the message of its line.
 """
 
 import re
@@ -54,7 +54,7 @@ def parse(line: str) -> LogLine | None:
 
 
 def is_routine(line: str) -> bool:
-    """Whether httpd only tells what it does in a line, in this format or in its default one."""
+    """Whether a line is a routine message, in this format or in httpd's default one."""
     return _ROUTINE.match(line) is not None
 
 

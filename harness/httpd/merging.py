@@ -1,4 +1,4 @@
-"""What do the sections that cover a path come to, merged one after the other as httpd does it?
+"""What is the result of the sections that cover a path, merged one after the other as httpd does it?
 
 Each module merges in its own way: mod_authz_core by AuthMerging, mod_ssl adds, most others replace.
 """
@@ -65,20 +65,20 @@ class Section:
 
 @dataclass(frozen=True)
 class Override:
-    """A setting that the last section that has it decides."""
+    """A setting whose last section wins."""
 
     configured: Formula = FALSE
     value: Formula = TRUE
 
-    def over(self, before: "Override") -> "Override":
-        """What it comes to, merged over what was set before."""
+    def merged_over(self, before: "Override") -> "Override":
+        """The setting after a merge over the earlier one."""
         value = either(self.configured, self.value, before.value)
         return Override(any_of((self.configured, before.configured)), value)
 
 
 @dataclass(frozen=True)
 class RuleSet:
-    """The rules of mod_rewrite in force; `engine` None is as it was before."""
+    """The rules of mod_rewrite in force; `engine` None is inherited."""
 
     engine: bool | None = None
     rules: tuple[Rule, ...] = ()
@@ -86,8 +86,8 @@ class RuleSet:
     base: str | None = None
     options: frozenset[str] = frozenset()
 
-    def over(self, before: "RuleSet | None") -> "RuleSet":
-        """What it comes to, merged over the rules before: it replaces them unless it inherits them."""
+    def merged_over(self, before: "RuleSet | None") -> "RuleSet":
+        """The rules after a merge over the earlier ones, which they replace or inherit."""
         if before is None:
             return self
         options = self.options or before.options
@@ -107,7 +107,7 @@ Rewrites = tuple[tuple[Formula, RuleSet | None], ...]
 
 @dataclass(frozen=True)
 class State:
-    """What sections come to."""
+    """The merged settings of sections."""
 
     authorization: Authorization = NOTHING
     access: Override = Override()
@@ -119,41 +119,41 @@ class State:
     not_redirected: Formula = TRUE
     rewrites: Rewrites = ((TRUE, None),)
 
-    def over(self, before: "State") -> "State":
-        """What they come to, merged over what came before."""
+    def merged_over(self, before: "State") -> "State":
+        """The settings after a merge over the earlier ones."""
         return State(
-            self.authorization.over(before.authorization),
-            self.access.over(before.access),
-            self.satisfy_any.over(before.satisfy_any),
+            self.authorization.merged_over(before.authorization),
+            self.access.merged_over(before.access),
+            self.satisfy_any.merged_over(before.satisfy_any),
             all_of((before.requirements, self.requirements)),
-            self.strict.over(before.strict),
-            self.certificate.over(before.certificate),
-            self.methods.over(before.methods),
+            self.strict.merged_over(before.strict),
+            self.certificate.merged_over(before.certificate),
+            self.methods.merged_over(before.methods),
             all_of((before.not_redirected, self.not_redirected)),
             tuple(
-                (all_of((condition, also)), new.over(old) if new else old)
+                (all_of((condition, also)), new.merged_over(old) if new else old)
                 for condition, new in self.rewrites
                 for also, old in before.rewrites
             ),
         )
 
     def checked(self, settings: Settings) -> Formula:
-        """What access and authorization come to."""
-        # What is granted without a user is granted before anybody is asked for one, and only who could do is asked.
+        """Whether access and authorization admit the request."""
+        # httpd requests a user name only if the request is not granted without one, and a user could change that.
         at_once, asks = (substituted(one, _NO_USER) for one in (self.authorization.granted, self.authorization.asks))
         granted = any_of((at_once, all_of((asks, self.authorization.granted))))
         if _is_authenticated(settings):
-            # A user is asked for, and nothing says which: httpd answers with 500.
+            # A user name is requested, and no rule uses it: httpd answers with 500.
             known = settings["authtype"].arguments != CONDITIONAL
             granted = all_of((self.authorization.present if known else unknowable(CONDITIONAL), granted))
-        # These modules come before mod_ssl: what they deny never comes to SSLVerifyClient and SSLRequire.
+        # These modules precede mod_ssl: a request that they deny does not reach SSLVerifyClient and SSLRequire.
         before = all_of((self.access.value, self.methods.value))
         access = all_of((before, self.certificate.value, self.requirements))
-        # StrictRequire has a say where a user is asked for, and only there.
+        # StrictRequire counts only where a user name is requested.
         strict = any_of((negated(self.strict.value), self.requirements, unknowable("SSLOptions +StrictRequire")))
         alone = all_of((granted, strict)) if _is_authenticated(settings) else granted
         if (named := settings.get("sslusername")) and "fakebasicauth" not in ssl_options(settings):
-            # Where access is denied, mod_ssl may not have come to the name of the user.
+            # Where access is denied, mod_ssl may not have set the user name yet.
             unnamed = substituted(alone, {variable(words(named.arguments)[0]): ("",)})
             alone = any_of((unnamed, all_of((alone, unknowable("SSLUserName where access is denied")))))
         # A client without a certificate is refused with its connection, or with a status that Satisfy any forgives.
@@ -164,7 +164,7 @@ class State:
 
 
 def either_state(condition: Formula, then: State, otherwise: State) -> State:
-    """What sections come to where a condition holds, and where it does not."""
+    """The settings `then` if a condition is true, else `otherwise`."""
     if condition in (TRUE, FALSE):
         return then if condition == TRUE else otherwise
 
@@ -188,17 +188,17 @@ def either_state(condition: Formula, then: State, otherwise: State) -> State:
 
 @dataclass(frozen=True)
 class Reader:
-    """Reads sections for a request for `url`, with the variables and the files that a rule looks at."""
+    """Evaluates sections for a request for `url`, with the variables and the files that rules use."""
 
     environment: Environment
     files: Files
     url: str
     intended: bool = False
     may_be_left_out: bool = False
-    """Whether httpd may not come to an SSLRequire: `Satisfy any` stands in a section, or a rule leads elsewhere."""
+    """Whether httpd may not evaluate an SSLRequire: `Satisfy any` stands in a section, or a rule leads elsewhere."""
 
     def state(self, section: Section, settings: Settings) -> State:
-        """What the directives of one section come to."""
+        """The settings of one section."""
         entries = [*flat(section.body)]
         by_name = {entry.kind: entry for entry in entries if not entry.body}
         required = Requirements(self.environment, self.files, self.intended)
@@ -207,14 +207,14 @@ class Reader:
         if by_name.keys() & _ACCESS:
             access, satisfy_any = required.access(section.body), required.satisfy_any(section.body)
             found = replace(found, access=Override(TRUE, access), satisfy_any=Override(TRUE, satisfy_any))
-        if asked := [one for one in entries if one.kind.startswith("sslrequire")]:
-            found = replace(found, requirements=all_of(self._ssl_requirement(one, once) for one in asked))
+        if requirements := [one for one in entries if one.kind.startswith("sslrequire")]:
+            found = replace(found, requirements=all_of(self._ssl_requirement(one, once) for one in requirements))
         if "ssloptions" in by_name:
             found = replace(found, strict=_strict(merged_settings({}, entries)))
         if "allowmethods" in by_name:
             found = replace(found, methods=Override(TRUE, _allowed(entries)))
         if section.kind == "server":
-            # The rules themselves are the server's, which come before any section; engine and options are everybody's.
+            # The rules themselves are the server's, which precede any section; engine and options are inherited.
             rule_set = _rule_set(section)
             return replace(found, rewrites=((TRUE, replace(rule_set, rules=())),)) if rule_set else found
         if "sslverifyclient" in by_name:
@@ -226,10 +226,10 @@ class Reader:
     def _ssl_requirement(self, entry: Directive, once: bool) -> Formula:
         if entry.kind == "sslrequiressl":
             return equals(variable("HTTPS"), "on")
-        return self.environment.note(entry, parse(entry.arguments, ssl_require=True), is_asked_once=once)
+        return self.environment.note(entry, parse(entry.arguments, ssl_require=True), is_evaluated_once=once)
 
     def _not_redirected(self, found: Redirect) -> Formula:
-        """Whether a Redirect leaves this path alone."""
+        """Whether a Redirect does not match this path."""
         if found.directive.kind == "redirectmatch":
             text = f"{found.directive.name} {found.directive.arguments}"
             unreadable = equals(Variable(text, Origin.UNKNOWABLE), "false")

@@ -1,4 +1,4 @@
-"""What did earlier versions of httpd and OpenSSL understand that these do not, and that decides nothing?"""
+"""Which settings of earlier versions of httpd and OpenSSL no longer exist, and have no influence on admission?"""
 
 import re
 
@@ -6,7 +6,7 @@ MODULES = {
     *("authn_alias", "authn_default", "authz_default", "auth_anon", "auth_dbm", "cern_meta", "disk_cache", "imap"),
     *("ident", "isapi", "mem_cache", "mpm_winnt", "systemd", "watchdog"),
 }
-"""Modules of httpd's own that another version or system has, and that decide nothing."""
+"""httpd's own modules of other versions or systems that do not decide about admission."""
 _DIRECTIVES = {
     *(
         "acceptmutex",
@@ -24,12 +24,12 @@ _DIRECTIVES = {
     *("mcachesize", "mcachemaxobjectcount", "mcacheminobjectsize", "mcachemaxobjectsize", "cachegcinterval"),
     *("sslcompression", "sslfips", "sslinsecurerenegotiation", "sslsrpverifierfile", "sslsrpunknownuserseed"),
 }
-"""Directives that were dropped, or that this build lacks, and that decide nothing."""
+"""Removed directives, and those that this build lacks, that do not decide about admission."""
 _OLD_PROTOCOLS = re.compile(r"[+-]?SSLv[23]", re.IGNORECASE)
 
 
 def is_obsolete(directive: str) -> bool:
-    """Whether a directive that httpd refuses may be left out: it decides nothing."""
+    """Whether a directive that httpd refuses may be left out: it does not decide about admission."""
     return directive.lower() in _DIRECTIVES
 
 

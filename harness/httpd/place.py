@@ -1,4 +1,4 @@
-"""What of a virtual host has a say in the access decision of one of its paths?"""
+"""Which directives of a virtual host decide about access to one of its paths?"""
 
 from collections.abc import Iterator
 
@@ -17,9 +17,9 @@ def decision(host: VirtualHost, url: str, files: Files, *, intended: bool = Fals
 
     def covering(path: str, served: str) -> Iterator[Merged]:
         mapping = host.mapping(path)
-        asked = mapping.backend_url(path) if mapping else None
+        backend_url = mapping.backend_url(path) if mapping else None
         for section in found:
-            if section.covers(path, served, asked):
+            if section.covers(path, served, backend_url):
                 yield Merged(section.entry.body, section.kind, section.text)
 
     known = {
@@ -49,7 +49,7 @@ def decision(host: VirtualHost, url: str, files: Files, *, intended: bool = Fals
 
 
 def _early_headers(host: VirtualHost) -> Iterator[tuple[str, str]]:
-    """Yield the headers that no client can write: httpd sets them, or takes them away, before it looks (`early`)."""
+    """Yield the headers that no client can set: httpd sets or removes them before the access check (`early`)."""
     for level in host.levels:
         for entry in level.find("RequestHeader"):
             action, name, *rest = [*entry.words, "", ""]
@@ -58,7 +58,7 @@ def _early_headers(host: VirtualHost) -> Iterator[tuple[str, str]]:
 
 
 def _groups(section: Section, url: str, content: str) -> Iterator[tuple[str, str]]:
-    """Yield what the named groups of an expression find in a path: `MATCH_` and the name (core documentation)."""
+    """Yield the texts of an expression's named groups in a path: `MATCH_` and the name (core documentation)."""
     where = {"location": url, "directory": content, "files": url.rpartition("/")[2]}.get(section.kind, "")
     if section.is_expression and "(?<" in section.text and (found := search(section.text, where)):
         for name, value in found.groupdict("").items():

@@ -1,7 +1,7 @@
 """Which directives stand in the files of a configuration, read without httpd?
 
-httpd's own dump (`directive.parse`) knows more: what modules are loaded, what `-D` defines. What that decides is taken
-in here and named as uncertain.
+httpd's own dump (`directive.parse`) knows more: the loaded modules, the variables of `-D`. Sections that depend on
+those are included here, and reported as uncertain.
 """
 
 import fnmatch
@@ -28,7 +28,7 @@ _BY_HTTPD = "Run `mtls-harness verify`: there httpd itself resolves the configur
 
 @dataclass(frozen=True)
 class Written:
-    """The directives of a configuration as its files have them, and what only httpd could tell."""
+    """The directives in the files of a configuration, and the conditions that only httpd itself can evaluate."""
 
     configuration: Directive
     uncertain: tuple[CoverageGap, ...]
@@ -100,12 +100,12 @@ class _Reader:
             self.defined = known
 
     def _holds(self, kind: str, arguments: str, known: Mapping[str, str], file: str, number: int) -> bool:
-        """Whether the condition of a section is true; where only httpd could tell, it is taken for true and named."""
-        negated, asked = arguments.startswith("!"), arguments.lstrip("!").strip().strip('"')
-        if kind == "ifdefine" and asked in known:
+        """Whether the condition of a section is true. One that only httpd can evaluate is true, and is reported."""
+        negated, tested = arguments.startswith("!"), arguments.lstrip("!").strip().strip('"')
+        if kind == "ifdefine" and tested in known:
             return not negated
         if kind == "ifmodule":
-            # What is meant for a missing module stands beside what is meant for the usual one.
+            # The section for a missing module is an alternative to the one for the usual module.
             return not negated
         if kind == "ifdefine" and negated:
             return True
@@ -113,15 +113,15 @@ class _Reader:
         return True
 
     def _plain(self, entry: Directive, body: list[Directive]) -> None:
-        kind, given = entry.kind, entry.words
-        if kind in {"include", "includeoptional"} and given:
-            self._include(given[0], entry, body)
-        elif kind == "define" and given:
-            self.defined[given[0]] = given[1] if len(given) > 1 else ""
-        elif kind == "undefine" and given:
-            self.defined.pop(given[0], None)
-        elif kind == "use" and given:
-            self._use(given, entry, body)
+        kind, arguments = entry.kind, entry.words
+        if kind in {"include", "includeoptional"} and arguments:
+            self._include(arguments[0], entry, body)
+        elif kind == "define" and arguments:
+            self.defined[arguments[0]] = arguments[1] if len(arguments) > 1 else ""
+        elif kind == "undefine" and arguments:
+            self.defined.pop(arguments[0], None)
+        elif kind == "use" and arguments:
+            self._use(arguments, entry, body)
         else:
             body.append(entry)
             if kind.startswith(("ssl", "auth")) and (unset := _VARIABLE.search(entry.arguments)):
@@ -132,9 +132,9 @@ class _Reader:
         inside = list(takewhile(lambda line: not re.match(r"</Macro\b", line[1], re.IGNORECASE), lines))
         self._macros[name.lower()] = (parameters, inside, file)
 
-    def _use(self, given: Sequence[str], entry: Directive, body: list[Directive]) -> None:
+    def _use(self, arguments: Sequence[str], entry: Directive, body: list[Directive]) -> None:
         """Append the directives of a macro, with its arguments in the place of its parameters (mod_macro)."""
-        name, *values = given
+        name, *values = arguments
         self._includes += 1
         if name.lower() not in self._macros or self._depth > _DEEPEST or self._includes > _MOST_INCLUDES:
             self._doubt(f"the directives of the macro in `Use {entry.arguments}`", entry.file, entry.line)

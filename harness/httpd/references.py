@@ -1,4 +1,4 @@
-"""To which files do the virtual hosts refer by which they know their clients?"""
+"""To which files for the verification of clients do the virtual hosts refer?"""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -19,7 +19,7 @@ READ_PER_REQUEST = ("authuserfile", "authgroupfile", "authdigestfile", "authdbmu
 
 @dataclass(frozen=True)
 class References:
-    """What a virtual host says of its clients' certificates: the directives in force by their names in lower case, and
+    """The directives of a virtual host about client certificates: those in force by their names in lower case, and
     those of its own certificates. `depth_by_path` says that a section has an SSLVerifyDepth of its own."""
 
     in_force: Mapping[str, Directive]
@@ -48,13 +48,13 @@ class References:
     def revocation(self) -> tuple[str, bool]:
         """`SSLCARevocationCheck`: `none`, `leaf` or `chain`, and whether an authority may have no CRL."""
         entry = self.in_force.get("sslcarevocationcheck")
-        given = entry.arguments.lower().split() if entry else []
-        mode = given[0] if given and given[0] in {"leaf", "chain"} else "none"
-        return mode, "no_crl_for_cert_ok" in given
+        arguments = entry.arguments.lower().split() if entry else []
+        mode = arguments[0] if arguments and arguments[0] in {"leaf", "chain"} else "none"
+        return mode, "no_crl_for_cert_ok" in arguments
 
     @property
     def asks_responder(self) -> bool:
-        """Whether an OCSP responder decides as well (`SSLOCSPEnable`)."""
+        """Whether OCSP is enabled (`SSLOCSPEnable`)."""
         entry = self.in_force.get("sslocspenable")
         return entry is not None and entry.value != "off"
 
@@ -73,10 +73,10 @@ def references(configuration: Directive) -> Iterator[References]:
     for host in hosts or [configuration]:
         levels = [configuration, host] if host is not configuration else [host]
         in_force = {entry.kind: entry for level in levels for entry in level.body if entry.kind in _IN_FORCE}
-        asked = [entry for entry in walk(host) if entry.kind == "sslverifyclient"]
-        asked += filter(None, [in_force.get("sslverifyclient")])
+        client_verification = [entry for entry in walk(host) if entry.kind == "sslverifyclient"]
+        client_verification += filter(None, [in_force.get("sslverifyclient")])
         # With optional_no_ca a certificate need not be valid.
-        asks = [entry for entry in asked if entry.value in {"require", "optional"}]
+        asks = [entry for entry in client_verification if entry.value in {"require", "optional"}]
         if not asks:
             continue
         in_force["sslverifyclient"] = asks[0]

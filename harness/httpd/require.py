@@ -1,4 +1,4 @@
-"""What do Require, Order, Allow and Deny ask for: granted, denied or neutral (mod_authz_core, mod_access_compat)?"""
+"""When do Require, Order, Allow and Deny grant or deny a request (mod_authz_core, mod_access_compat)?"""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -40,16 +40,16 @@ _ADDRESS = re.compile(r"[\d.:/a-fA-F]*[\d:][\d.:/a-fA-F]*")
 
 @dataclass(frozen=True)
 class Result:
-    """What a Require, or a section of such, comes to: granted, denied, or else neutral. `asks` is where it is denied
-    only because no user is known yet (AUTHZ_DENIED_NO_USER)."""
+    """When a Require, or a block of them, is granted or denied; else it is neutral. `asks` is true if it is denied only
+    because no user is known yet (AUTHZ_DENIED_NO_USER)."""
 
     granted: Formula
     denied: Formula
     asks: Formula = FALSE
 
     @classmethod
-    def of(cls, formula: Formula, *, asks: bool = False) -> "Result":
-        """What is granted where the formula is true, and denied where it is not."""
+    def from_formula(cls, formula: Formula, *, asks: bool = False) -> "Result":
+        """The result that is granted if the formula is true, and else denied."""
         return cls(formula, negated(formula), negated(formula) if asks else FALSE)
 
     @property
@@ -70,11 +70,11 @@ def every(parts: Sequence[Result]) -> Result:
     neutral = [part for part in parts if not part.never_neutral]
     certain = [part.granted for part in parts if part.never_neutral]
     granted = certain or [any_of(part.granted for part in neutral)]
-    for_good = any_of(all_of((part.denied, negated(part.asks))) for part in parts)
+    denied_for_any_user = any_of(all_of((part.denied, negated(part.asks))) for part in parts)
     return Result(
         all_of((*granted, *(negated(part.denied) for part in neutral))),
         any_of(part.denied for part in parts),
-        all_of((any_of(part.asks for part in parts), negated(for_good))),
+        all_of((any_of(part.asks for part in parts), negated(denied_for_any_user))),
     )
 
 
@@ -89,10 +89,10 @@ def some(parts: Sequence[Result]) -> Result:
 
 @dataclass(frozen=True)
 class Authorization:
-    """What the authorization directives of a section come to (mod_authz_core's `authz_core_dir_conf`).
+    """The result of the authorization directives of a section (mod_authz_core's `authz_core_dir_conf`).
 
-    `applies` is for which methods, `result` what it comes to for those, `present` whether there is any Require,
-    `configured` whether there is any directive at all; `by_and` and `by_or` are AuthMerging.
+    `applies` is true for the methods of the directives, `result` is their result for those, `present` is true if there
+    is any Require, `configured` if there is any directive at all; `by_and` and `by_or` are AuthMerging.
     """
 
     applies: Formula = TRUE
@@ -103,7 +103,7 @@ class Authorization:
     by_or: Formula = FALSE
 
     def within(self, *, every_one: bool) -> Result:
-        """What it comes to as a part of several, of which every one must hold, or one."""
+        """The result as a part of several, of which all must be granted (`every_one`), or one."""
         default = TRUE if every_one else FALSE
         if self.applies == TRUE:
             return self.result
@@ -120,11 +120,11 @@ class Authorization:
 
     @property
     def asks(self) -> Formula:
-        """Whether a user may change that a request is denied: only then httpd asks for one."""
+        """Whether a user name can change the denial: only then httpd requests one."""
         return all_of((self.present, self.applies, self.result.asks))
 
-    def over(self, before: "Authorization") -> "Authorization":
-        """What it comes to, merged over what was required before."""
+    def merged_over(self, before: "Authorization") -> "Authorization":
+        """The authorization after a merge over the one of the sections before."""
         joined = either_of(self.by_and, self._joined(before, by_and=True), self._joined(before, by_and=False))
         found = either_of(any_of((self.by_and, self.by_or)), joined, self)
         return either_of(self.configured, found, before)
@@ -137,11 +137,11 @@ class Authorization:
 
 
 NOTHING = Authorization()
-"""What a section without any such directive comes to."""
+"""The authorization of a section without any such directive."""
 
 
 def either_of(condition: Formula, then: Authorization, otherwise: Authorization) -> Authorization:
-    """Return what is required where a condition holds, and where it does not."""
+    """The authorization `then` if a condition is true, else `otherwise`."""
     if condition in (TRUE, FALSE) or then == otherwise:
         return then if condition != FALSE else otherwise
     result = Result(
@@ -161,16 +161,18 @@ def either_of(condition: Formula, then: Authorization, otherwise: Authorization)
 
 @dataclass(frozen=True)
 class Requirements:
-    """Reads what is required, with the variables and the files that a rule looks at; `intended` leaves out what lets
-    in anybody beside a rule that asks for more, as it does by mistake."""
+    """Evaluates the directives of a section, with the variables and the files that rules use.
+
+    With `intended`, an alternative that admits every client is left out beside a stricter rule: it is a mistake.
+    """
 
     environment: Environment
     files: Files
     intended: bool = False
 
     def of_section(self, body: Sequence[Directive], settings: Settings) -> Authorization:
-        """What the Require directives of one section come to: one of them is enough."""
-        parts = self._meant([*self._parts(body, settings, TRUE)])
+        """The authorization of one section's Require directives, of which one is enough."""
+        parts = self._intended_alternatives([*self._parts(body, settings, TRUE)])
         merging = next((entry.value for entry in reversed([*body]) if entry.kind == "authmerging"), "")
         by_and, by_or = (TRUE if merging == one else FALSE for one in ("and", "or"))
         if not parts:
@@ -179,7 +181,7 @@ class Requirements:
         return Authorization(any_of(part.applies for part in parts), result, TRUE, TRUE, by_and, by_or)
 
     def _parts(self, body: Iterable[Directive], settings: Settings, applies: Formula) -> Iterator[Authorization]:
-        """Yield what each directive of a section comes to, those of a <Limit> each by itself."""
+        """Yield the authorization of each directive of a section, also of each one in a <Limit>."""
         for entry in body:
             kind = entry.kind
             if kind in LIMITS:
@@ -189,28 +191,28 @@ class Requirements:
                 # It is a part of the section as if it were not written.
                 yield from self._parts(entry.body, settings, applies)
             elif kind in AUTHORIZING:
-                yield Authorization(applies, self.of(entry, settings), TRUE)
+                yield Authorization(applies, self.result(entry, settings), TRUE)
 
-    def _meant(self, alternatives: list[Authorization]) -> list[Authorization]:
-        """The alternatives that ask for something, where it is read as it was intended."""
+    def _intended_alternatives(self, alternatives: list[Authorization]) -> list[Authorization]:
+        """The alternatives, with `intended` without those that admit every client."""
         asking = [one for one in alternatives if one.result.granted != TRUE]
         return asking if self.intended and asking else alternatives
 
-    def of(self, entry: Directive, settings: Settings) -> Result:
-        """What one Require comes to, or a block of them."""
+    def result(self, entry: Directive, settings: Settings) -> Result:
+        """The result of one Require, or of a block of them."""
         kind = entry.kind
         if kind != "require":
-            parts = [self.of(part, settings) for part in entry.body if part.kind in AUTHORIZING]
+            parts = [self.result(part, settings) for part in entry.body if part.kind in AUTHORIZING]
             if kind == "requireall":
                 return every(parts)
             return some(parts).inverted() if kind == "requirenone" else some(parts)
         first, _, rest = entry.arguments.strip().partition(" ")
-        turned = first.lower() == "not"
-        provider, _, arguments = (rest if turned else entry.arguments).strip().partition(" ")
+        is_negated = first.lower() == "not"
+        provider, _, arguments = (rest if is_negated else entry.arguments).strip().partition(" ")
         formula = self._provider(provider.lower(), arguments.strip(), settings)
         asks = provider.lower() in OF_USERS or variable("REMOTE_USER") in variables(formula)
-        found = Result.of(self.environment.note(entry, formula), asks=asks)
-        return found.inverted() if turned else found
+        found = Result.from_formula(self.environment.note(entry, formula), asks=asks)
+        return found.inverted() if is_negated else found
 
     def _provider(self, kind: str, text: str, settings: Settings) -> Formula:
         named = words(text)
@@ -232,20 +234,20 @@ class Requirements:
         return simple[kind]() if kind in simple else unknowable(f"Require {kind} {text}".strip())
 
     def _user(self, wanted: Sequence[str] | None, settings: Settings) -> Formula:
-        """Who is a user: by the certificate (SSLUserName, FakeBasicAuth) or by a password; None wants any user."""
-        asked = self._asked_user(wanted, settings)
-        if not (by := _words(settings, "sslusername")) or "fakebasicauth" in ssl_options(settings):
+        """Whether the request has one of these users (None: any), by certificate (SSLUserName) or `_request_user`."""
+        by_request = self._request_user(wanted, settings)
+        if not (user_variable := _words(settings, "sslusername")) or "fakebasicauth" in ssl_options(settings):
             # With FakeBasicAuth, mod_ssl leaves SSLUserName alone.
-            return asked
-        # Nobody is asked whom the certificate names.
-        named = variable(by[0])
-        return any_of((one_of(named, wanted), all_of((equals(named, ""), asked))))
+            return by_request
+        # httpd requests no password if the certificate has a user name.
+        from_certificate = variable(user_variable[0])
+        return any_of((one_of(from_certificate, wanted), all_of((equals(from_certificate, ""), by_request))))
 
-    def _asked_user(self, wanted: Sequence[str] | None, settings: Settings) -> Formula:
-        """Who is a user by what the request says, or by the certificate in its place."""
+    def _request_user(self, wanted: Sequence[str] | None, settings: Settings) -> Formula:
+        """Whether the request has one of these users by its Authorization header, or by FakeBasicAuth in its place."""
         kind, providers = next(iter(_words(settings, "authtype")), "None"), _words(settings, "authbasicprovider")
         if kind.lower() == "none":
-            return FALSE  # Nobody is asked who they are.
+            return FALSE  # httpd requests no user name.
         if kind.lower() != "basic":
             return unknowable(f"AuthType {kind}")
         if "anon" in providers:
@@ -257,25 +259,25 @@ class Requirements:
         if "fakebasicauth" not in ssl_options(settings):
             known = known_users(self.files, _words(settings, "authuserfile")) or []
             users = [USER, *known] if wanted is None else [*wanted]
-            # mod_ssl lets nobody write a subject as the name of a user.
+            # mod_ssl refuses a subject as the user name of a request.
             return one_of(by_password, [one for one in users if not one.startswith("/")])
         listed = known_users(self.files, _words(settings, "authuserfile"))
         if listed is None:
             return one_of(by_subject, [one for one in wanted or () if one.startswith("/")] or [f"/CN={USER}"])
         counted = [name for name in listed if wanted is None or name in wanted]
         subjects = [name for name in counted if name.startswith("/")]
-        # Where there is a certificate, its subject takes the place of what the request says.
+        # The subject of a certificate replaces the user name of the request.
         others = one_of(by_password, [one for one in counted if one not in subjects])
         return any_of((one_of(by_subject, subjects), all_of((equals(by_subject, ""), others))))
 
     def _members(self, groups: Sequence[str], settings: Settings) -> list[str]:
-        """Who is in any of these groups; of a file that CONFIG does not hold, the good client."""
+        """The members of these groups; for a file that CONFIG does not hold, the good client."""
         paths = _words(settings, "authgroupfile")
         held = any(map(self.files, paths))
         return members(self.files, paths, groups) if held else [USER]
 
     def access(self, body: Iterable[Directive]) -> Formula:
-        """What Order, Allow and Deny of one section come to."""
+        """Whether Order, Allow and Deny of one section admit a request."""
         found = [*_with_limits(body)]
         # Deny,Allow is what counts without any Order; each Order is about the methods of its <Limit>.
         allows_first: Formula = FALSE
@@ -302,7 +304,7 @@ class Requirements:
         return found
 
     def _host(self, word: str) -> Formula:
-        """Whether a client is one that Allow or Deny names."""
+        """Whether a client matches an argument of Allow or Deny."""
         if word.lower() == "all":
             return TRUE
         if word.lower().startswith("env="):
@@ -344,9 +346,9 @@ def _within(limit: Directive | None) -> Formula:
     return limited_to(limit) if limit else TRUE
 
 
-def one_of(by: Variable, values: Iterable[str] | None) -> Formula:
+def one_of(tested: Variable, values: Iterable[str] | None) -> Formula:
     """Whether a variable has one of these values; None is any but none at all."""
-    return negated(equals(by, "")) if values is None else any_of(equals(by, value) for value in values)
+    return negated(equals(tested, "")) if values is None else any_of(equals(tested, value) for value in values)
 
 
 def _from(text: str) -> Formula:

@@ -1,4 +1,4 @@
-"""What do the rules of mod_rewrite make of one path: where does it lead, who is denied, which variables are set?"""
+"""What do the rules of mod_rewrite do with one path: to which target, denied when, with which variables?"""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -81,9 +81,8 @@ _ABSOLUTE = re.compile(r"(https?)://([^/:?]*)", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Way:
-    """One way through the rules: what must hold for it, and where it ends: a path, or None where the request is
-    answered by `answered_by`. `passes_through` says that the other modules map the path (PT), `query` is what the
-    query is then, where a rule changed it."""
+    """One way through the rules: its condition, and the path at its end, None where `answered_by` answers the request.
+    `passes_through` says that the other modules map the path (PT), `query` is the query string if a rule changed it."""
 
     condition: Formula
     path: str | None
@@ -92,7 +91,7 @@ class Way:
     ends: bool = False
     query: Term | None = None
     unknown: bool = False
-    """Whether nobody knows what becomes of the request: `condition` says so, and no section is looked at."""
+    """Whether the outcome of the request is unknown: `condition` is UNKNOWABLE, and no section is evaluated."""
 
 
 @dataclass(frozen=True)
@@ -189,13 +188,13 @@ class Rewriting:
     def _set(self, rule: Rule, state: _State, groups: Groups) -> _State:
         """Take up the variables that a rule sets."""
         values = dict(state.environment)
-        for given in rule.variables:
-            name, _, value = given.partition(":")
+        for assignment in rule.variables:
+            name, _, value = assignment.partition(":")
             text = None if name.startswith("!") else self._term(value, rule, state)
             for condition, match in cases(groups) if text and refers(text) else ((TRUE, None),):
                 found = filled(text, match) if text is not None else None
                 self.environment.append((all_of((state.reached, condition)), name.removeprefix("!"), found))
-            unknown = (Variable(given, Origin.UNKNOWABLE),)
+            unknown = (Variable(assignment, Origin.UNKNOWABLE),)
             values[environment(name.removeprefix("!"))] = () if text is None else unknown if refers(text) else text
         return replace(state, environment=values)
 
@@ -292,11 +291,11 @@ class Rewriting:
 
     def _file_test(self, text: Term, test: str, condition: Condition) -> Formula:
         """Whether what a path leads to is there: of the paths that are asked for, a folder or a file with an ending
-        is; of others nobody knows."""
+        is; of others it is unknown."""
         path = "".join(part for part in text if isinstance(part, str))
         root, url = self.values.get("DOCUMENT_ROOT", ""), self.values.get("REQUEST_URI", "")
-        asked = {url, f"{root}{url}", self.values.get("REQUEST_FILENAME", "")}
-        if path not in asked or test not in {"-f", "-d"} or not all(isinstance(part, str) for part in text):
+        requested = {url, f"{root}{url}", self.values.get("REQUEST_FILENAME", "")}
+        if path not in requested or test not in {"-f", "-d"} or not all(isinstance(part, str) for part in text):
             return unknowable(f"{condition.text} {test}")
         is_folder, is_file = path.endswith("/"), "." in path.rpartition("/")[2]
         return TRUE if (is_folder if test == "-d" else is_file) else FALSE

@@ -105,10 +105,10 @@ _LONG_NAMES = {
 
 def flags(directive: Directive) -> list[tuple[str, str]]:
     """Read the flags of a RewriteRule or RewriteCond by their short names, each with its value."""
-    given = (
+    texts = (
         flag.strip() for word in directive.words[2:] for flag in word.removeprefix("[").removesuffix("]").split(",")
     )
-    pairs = (flag.partition("=") for flag in given if flag)
+    pairs = (flag.partition("=") for flag in texts if flag)
     return [(_LONG_NAMES.get(name.upper(), name.upper()), value) for name, _, value in pairs]
 
 
@@ -122,7 +122,7 @@ def rules(body: Iterable[Directive]) -> Iterator[Rule]:
         if entry.kind == "rewritecond":
             conditions.append(Condition(entry, words[0], words[1], dict(flags(entry))))
         else:
-            given = flags(entry)
-            variables = tuple(value for name, value in given if name == "E")
-            yield Rule(entry, words[0], words[1], dict(given), tuple(conditions), variables)
+            pairs = flags(entry)
+            variables = tuple(value for name, value in pairs if name == "E")
+            yield Rule(entry, words[0], words[1], dict(pairs), tuple(conditions), variables)
             conditions = []

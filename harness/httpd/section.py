@@ -59,13 +59,13 @@ class Section:
         """Yield the directives inside, through containers that are about no other paths."""
         return inner(self.entry.body)
 
-    def covers(self, url: str, content: str, asked: str | None) -> bool:
-        """Whether it is about a path, where `content` is served and `asked` is what a proxy asks for it."""
-        if self.within and not self.within.covers(url, content, asked):
+    def covers(self, url: str, content: str, backend_url: str | None) -> bool:
+        """Whether it is about a path, where `content` is served and `backend_url` is the backend URL."""
+        if self.within and not self.within.covers(url, content, backend_url):
             return False
         if self.kind == "proxy":
-            return asked is not None and (
-                self.is_expression or self.text == "*" or asked.startswith(self.text.rstrip("*"))
+            return backend_url is not None and (
+                self.is_expression or self.text == "*" or backend_url.startswith(self.text.rstrip("*"))
             )
         # A rule may lead to a file of another name.
         name = (content if content.startswith("/") else url).rpartition("/")[2]
@@ -84,7 +84,7 @@ class Section:
         return below(where, self.text)
 
     def spares(self, url: str) -> bool:
-        """Whether it leaves out this path by name: its expression would match but for a look-ahead."""
+        """Whether it excludes this path by name: its expression would match without a look-ahead."""
         ahead = self.text.replace("(?!", "(?:")
         of_paths = self.kind == "location" and self.is_expression
         return of_paths and search(self.text, url) is None and search(ahead, url) is not None
@@ -122,9 +122,9 @@ class Conditional(Section):
         """Yield the condition and the directives that it decides about."""
         return inner(self.condition.directives, split=False)
 
-    def covers(self, url: str, content: str, asked: str | None) -> bool:
+    def covers(self, url: str, content: str, backend_url: str | None) -> bool:
         """Whether it is about a path."""
-        inside = self.within is None or self.within.covers(url, content, asked)
+        inside = self.within is None or self.within.covers(url, content, backend_url)
         return inside and passes(self.condition.path, url)
 
     def spares(self, url: str) -> bool:
@@ -163,9 +163,9 @@ def merged(found: list[Section]) -> list[Section]:
         if isinstance(section, Conditional):
             return 5, 0, False
         if section.kind == "directory" and not section.is_expression:
-            # What stands in a folder's .htaccess comes after all that is said of the folder elsewhere.
+            # A folder's .htaccess is merged after all other sections about the folder.
             return 0, len(section.text.rstrip("/")), section.entry.file == COMMAND_LINE
-        # What stands in a folder's section comes after what stands in none, in the order of the folders.
+        # The directives of a folder's section are merged after those of none, in the order of the folders.
         inside = 0
         if section.kind == "files" and section.within:
             kind, length, _ = order(section.within)
@@ -205,7 +205,7 @@ def paths(section: Section, urls: Callable[[str], Iterator[str]]) -> Iterator[st
         yield from (path if path.endswith("/") else f"{path}/" for path in urls(example.rstrip("/") or "/"))
     else:
         place = example if example.startswith("/") else f"/{example}"
-        # What looks like a folder is asked for as one: mod_dir redirects before any guard is asked.
+        # A path like a folder's is requested with its slash: mod_dir redirects before any guard.
         exact = section.kind != "location" or section.is_expression or section.is_pattern
         folder = not exact and "." not in place.rpartition("/")[2]
         yield f"{place.rstrip('/')}/" if folder else place

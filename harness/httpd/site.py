@@ -1,4 +1,4 @@
-"""Which sites are there, what guards each, and what does the configuration claim of it?"""
+"""Which sites does a configuration have, which guard protects each, and which claim does it make?"""
 
 import fnmatch
 import functools
@@ -22,7 +22,7 @@ from harness.httpd.variables import Origin
 from harness.httpd.virtual_host import VirtualHost
 
 _PUBLIC = "/.well-known/"
-"""What is meant for anybody (RFC 8615), such as the answers by which certificates are had (RFC 8555)."""
+"""The folder of public well-known URIs (RFC 8615), such as those of ACME challenges (RFC 8555)."""
 _BY_PREFIX = {"alias", "scriptalias", "proxypass"}
 Further = Callable[[str, int, bool], Iterable[str]]
 """Names further paths to probe in a virtual host, by its name, its port and whether it speaks TLS."""
@@ -30,13 +30,13 @@ Further = Callable[[str, int, bool], Iterable[str]]
 
 @dataclass(frozen=True)
 class Site:
-    """One site: the server name asked for, the port, the path, and its guard. `listener` is the port inside
-    the container: another one where that stands for an address.
+    """One site: server name, port, path, and its guard. `listener` is the port inside the container: a substitute
+    where that stands for an address.
 
-    `aliases` are the other names that lead there. `content` says what is served: two sites with the same content are
-    two doors to one room. `page` is the path of a page in a place that is a folder. `neighbours` are the names that
-    other virtual hosts have on the same port. `is_default` says that its virtual host answers there to names that no
-    other has. `decision` says who is admitted, `intention` who is meant to be, where that is known to be another.
+    `aliases` are the other names of the site. `content` is the served file path or backend URL: two sites with the same
+    content are two URLs of one resource. `page` is the path of a page, where the site is a folder. `neighbours` are the
+    names of the other virtual hosts on the same port. `is_default` says that its virtual host answers there to unknown
+    names. `decision` is the access decision, `intention` the intended one, where that is known to differ.
     """
 
     id: str
@@ -56,12 +56,12 @@ class Site:
 
     @property
     def file(self) -> str:
-        """Where its page lies, if it is a file."""
+        """The path of its page, if it serves files."""
         return self.content + self.page.removeprefix(self.path)
 
     @property
     def url(self) -> str:
-        """As a visitor writes it."""
+        """The site's URL."""
         return f"http{'s' if self.tls else ''}://{self.name}:{self.port}{self.path}"
 
 
@@ -113,9 +113,9 @@ def sites(
     claimed = _claims(found, names)
     found += _other_sites([host for host in hosts if host.port not in loopback_only], found, claimed, names)
     found = [site if site.port in loopback_only else _shared(site, claimed) for site in found]
-    asked = list(filter(wants_to_know, walk(configuration)))
-    if asked and not any(site.guard.requirement for site in found):
-        found = [_by_mistake(site, asked) if site.tls else site for site in found]
+    intentions = list(filter(wants_to_know, walk(configuration)))
+    if intentions and not any(site.guard.requirement for site in found):
+        found = [_by_mistake(site, intentions) if site.tls else site for site in found]
     by_name = {(names[host][0], host.listener): host for host in hosts}
     numbered = (replace(site, id=f"s{number}") for number, site in enumerate(found, 1))
     decided = [_decided(site, by_name[site.name, site.listener], files) for site in numbered]
@@ -138,21 +138,21 @@ def _claims(found: Iterable[Site], names: Mapping[VirtualHost, list[str]]) -> di
 
 
 def _decided(site: Site, host: VirtualHost, files: Files) -> Site:
-    """Give a site its access decision, and what is meant by it."""
+    """The site with its access decision and its intention."""
     found = decision(host, site.path, files)
     asking = (part.formula for part in found.conditions if depends_on(part.formula, Origin.CERTIFICATE))
-    asked = {one for formula in asking for one in variables(formula)}
+    certificate_variables = {one for formula in asking for one in variables(formula)}
     read = {(one.directive.file, one.directive.line) for one in found.conditions}
     # Rules of mod_rewrite whose engine is off.
     idle = [rule for rule in site.guard.rules if rule.kind == "rewritecond" and (rule.file, rule.line) not in read]
     as_meant = not (idle or compares_numbers(found.formula) or misspelled(found.formula))
-    as_meant = as_meant and asked <= variables(found.formula)
+    as_meant = as_meant and certificate_variables <= variables(found.formula)
     intention = found.formula if as_meant else decision(host, site.path, files, intended=True).formula
     return replace(site, decision=found, intention=intention)
 
 
 def _with_intentions(places: Sequence[Site]) -> Iterator[Site]:
-    """Where a rule is never reached, what is meant by it is what it comes to at another path of the virtual host."""
+    """Yield the sites. The intention of a rule that is never reached is its decision at another path of the host."""
     for site in places:
         rules = {(rule.file, rule.line) for rule in site.guard.rules}
         never = rules and site.guard.requirement and not depends_on(site.intention, Origin.CERTIFICATE)
@@ -167,9 +167,9 @@ def _with_intentions(places: Sequence[Site]) -> Iterator[Site]:
         yield replace(site, intention=other.intention) if other else site
 
 
-def _by_mistake(site: Site, asked: Iterable[Directive]) -> Site:
-    """Give a site the claim of what wants to know who comes there, where nothing in all the configuration says more."""
-    own = next((entry for entry in asked if any(entry is one for one in site.guard.directives)), None)
+def _by_mistake(site: Site, intentions: Iterable[Directive]) -> Site:
+    """The site with a claim by a directive that is useful only with client certificates, as there is no other claim."""
+    own = next((entry for entry in intentions if any(entry is one for one in site.guard.directives)), None)
     return replace(site, guard=by_mistake(site.guard, own)) if own else site
 
 
@@ -193,7 +193,7 @@ def _site(host: VirtualHost, url: str, names: Mapping[VirtualHost, list[str]]) -
 
 
 def _names(hosts: Iterable[VirtualHost]) -> tuple[dict[VirtualHost, list[str]], list[CoverageGap]]:
-    """Find the names of each virtual host that lead to it: of those with one name the first answers."""
+    """The names of each virtual host that lead to it: of several hosts with one name the first answers."""
     reached: dict[VirtualHost, list[str]] = {}
     coverage_gaps = []
     taken: dict[int, list[str]] = {}
@@ -209,12 +209,12 @@ def _names(hosts: Iterable[VirtualHost]) -> tuple[dict[VirtualHost, list[str]], 
 
 
 def _shared(site: Site, claimed: Mapping[str, Guard]) -> Site:
-    """Give a site the claim of the content that it serves, unless it has one of its own."""
+    """The site with the claim of its content, unless it has one of its own."""
     guard = site.guard
     if guard.intentionally_public and guard.mapping:
         same = claimed.get(_place(site.content))
         again = same is not None and same.mapping is not guard.mapping
-        # A part may be public; not all that is guarded, by another name. And a Require opens nothing that a rewrite
+        # A part may be public; not all guarded content by another name. And a Require opens nothing that a rewrite
         # guards: that ends before it.
         rewritten = guard.mapping.kind == "rewriterule"
         before = rewritten and any(rule.kind == "rewritecond" for rule in guard.rules)
@@ -241,15 +241,15 @@ def _shared(site: Site, claimed: Mapping[str, Guard]) -> Site:
     if site.tls and own and guard.mapping and guard.mapping.kind in _BY_PREFIX:
         again = other.mapping is not None and guard.mapping.words == other.mapping.words
         if again or here != content.rstrip("/"):
-            # Another virtual host leads to the same, or to a part of it, by a line of its own: it may be meant to.
+            # Another virtual host serves the same, or a part of it, by a directive of its own: this may be intended.
             return replace(site, guard=replace(guard, bypassed_by=guard.mapping))
     granting = guard.mapping or guard.granting_directive
     return replace(site, guard=replace(guard, requirement=other.requirement, granting_directive=granting))
 
 
-def _behind(asked: str, names: Mapping[VirtualHost, list[str]]) -> Iterator[str]:
-    """Yield what is served where a proxy asks a virtual host of the same server: by its name, or by this machine's."""
-    found = backend(asked)
+def _behind(backend_url: str, names: Mapping[VirtualHost, list[str]]) -> Iterator[str]:
+    """Yield the content behind a proxy to a virtual host of the same server: by its name, or by this machine's."""
+    found = backend(backend_url)
     if not found or found.socket or found.scheme not in {"http", "https"}:
         return
     hosts = [host for host in names if host.listener == found.port and host.tls == (found.scheme == "https")]
@@ -260,13 +260,13 @@ def _behind(asked: str, names: Mapping[VirtualHost, list[str]]) -> Iterator[str]
 
 
 def _place(content: str) -> str:
-    """Where content lies: what FastCGI is asked for is a file's path."""
+    """The place of content: FastCGI URLs name a file's path."""
     found = backend(content)
     return found.path if found and found.scheme == "fcgi" else content
 
 
 def _opened_below(guard: Guard, content: str) -> bool:
-    """Whether a section that admits everybody covers a part of this content, not all of it."""
+    """Whether a section that admits all clients covers a part of this content, not all of it."""
     folder = content.rstrip("/")
     return any(
         section.kind != "directory"
@@ -290,9 +290,9 @@ def _other_sites(
             for url in host.urls(content):
                 # A redirect to the site with TLS may be for the folder alone, or leave something out.
                 for path in (url, f"{url}x", *below_it) if url.endswith("/") and not host.tls else (url,):
-                    door = names[host][0], host.listener, path
-                    if door not in known and below(host.content(path), content.rstrip("/") or "/"):
-                        known.add(door)
+                    place = names[host][0], host.listener, path
+                    if place not in known and below(host.content(path), content.rstrip("/") or "/"):
+                        known.add(place)
                         yield _site(host, path, names)
     yield from _unredirected(hosts, names, known)
 
@@ -343,7 +343,7 @@ def _port(entry: Directive) -> Iterator[tuple[int, str]]:
 
 
 def _hosts(configuration: Directive, listened: tuple[int, ...]) -> Iterator[tuple[Directive, int]]:
-    """Yield every virtual host with each port that it answers at, then the main server with those that nobody took."""
+    """Yield every virtual host with each of its ports, then the main server with the ports of no virtual host."""
     taken = set()
     for host in configuration.find("VirtualHost"):
         for address in dict.fromkeys(host.words):

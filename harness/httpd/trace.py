@@ -1,4 +1,4 @@
-"""What did httpd make of each condition of one request, by its own log?
+"""Which value had each condition in one request, by httpd's own log?
 
 At the levels of LOG_LEVEL httpd logs each condition with its result (measured on 2.4.71). A client's words stand in
 some of these messages. Each form is therefore read from the message's first character on, and to its last.
@@ -77,14 +77,14 @@ _EXPRESSIONS = "util_expr_eval"
 
 
 def entry_of(line: LogLine) -> TraceEntry | None:
-    """Return what was evaluated; None where the line tells of no condition."""
+    """Return the evaluation that a line logs; None if it logs none."""
     forms = _FORMS.get((line.module, line.source), ())
     if line.source == _EXPRESSIONS:
         forms = [(_EXPRESSION, Kind.EXPRESSION)]
     for form, kind in forms:
-        if said := form.match(line.message):
-            result = said[2] if form.groups > 1 else str(kind is Kind.VARIABLE)
-            return TraceEntry(kind, unescaped(said[1]).strip(), result)
+        if found := form.match(line.message):
+            result = found[2] if form.groups > 1 else str(kind is Kind.VARIABLE)
+            return TraceEntry(kind, unescaped(found[1]).strip(), result)
     return None
 
 
@@ -106,8 +106,8 @@ class Index:
     """What was found by entry: the same one comes in the trace of many requests."""
 
     def evaluated(self, trace: Trace) -> dict[Condition, bool]:
-        """What httpd made of each condition in one request: the last time where it was evaluated several times.
-        Conditions that the trace does not tell from another one are left out."""
+        """The value of each condition in one request: the last one if it was evaluated several times. Conditions that
+        the trace does not distinguish are left out."""
         if not trace:
             return {}
         variables = {entry.text.lower() for entry in trace if entry.kind is Kind.VARIABLE}
@@ -123,22 +123,22 @@ class Index:
         return found
 
     def _of_request(self, condition: Condition, trace: Trace, variables: Collection[str]) -> bool | None:
-        """What the trace as a whole says of a condition: httpd logs a SetEnvIf that holds, and an SSLRequire that does
-        not. None where it says nothing."""
+        """The value of a condition by the trace as a whole: httpd logs a SetEnvIf that is true, and an SSLRequire that
+        is false. None if the trace does not show it."""
         reached = any(entry.kind is Kind.REQUIRE for entry in trace)
         names = _sets(condition.directive)
         if names and condition.directive.kind != "setenvifexpr":
-            # Where a rule answered first, no section was asked.
+            # Where a rule answered first, no section was evaluated.
             if names.issubset(variables):
-                return True if condition.is_asked_once else None
+                return True if condition.is_evaluated_once else None
             return False if reached else None
         if condition.directive.kind != "sslrequire":
             return None
         failed = {entry.text for entry in trace if entry.kind is Kind.SSL_REQUIRE}
         if condition.directive.arguments in failed:
             return False
-        # Authorization is asked after SSLRequire; httpd stops at the first one that fails.
-        return True if reached and not failed and condition.is_asked_once else None
+        # Authorization is evaluated after SSLRequire; httpd stops at the first one that fails.
+        return True if reached and not failed and condition.is_evaluated_once else None
 
     def named_by(self, entry: TraceEntry) -> tuple[Condition, ...]:
         """The conditions that an entry is about."""
@@ -174,7 +174,7 @@ def _sets(directive: Directive) -> frozenset[str]:
 
 
 def is_about(entry: TraceEntry, directive: Directive, places: Places) -> bool:
-    """Whether an entry of the trace tells of this directive."""
+    """Whether an entry of the trace is about this directive."""
     name = directive.kind
     match entry.kind:
         case Kind.REQUIRE:
@@ -191,7 +191,7 @@ def is_about(entry: TraceEntry, directive: Directive, places: Places) -> bool:
 
 
 def _provider(text: str) -> str:
-    """What a Require asks for, negated or not."""
+    """The provider and the arguments of a Require, negated or not."""
     return _NOT.sub("Require ", text.strip())
 
 
@@ -214,7 +214,7 @@ def _holds(entry: TraceEntry) -> bool:
 
 def deciding(index: Index, trace: Trace) -> Condition | None:
     """The condition that denied a request: the last Require that denied, else an SSLRequire that failed, else the last
-    condition that matched before a rule; None where httpd tells of none."""
+    condition that matched before a rule; None if httpd logs none."""
     denied = [entry for entry in trace if entry.kind is Kind.REQUIRE and entry.result == "denied"]
     failed = [entry for entry in trace if entry.kind is Kind.SSL_REQUIRE]
     matched = [entry for entry in trace if entry.result in {"matched", "1"}]

@@ -91,7 +91,7 @@ def mappings(levels: tuple[Directive, ...], root: str) -> Iterator[Mapping]:
         if found and found.scheme == "balancer" and found.host in members:
             served = members[found.host] + found.path
             found = backend(served)
-        # Of other protocols than HTTP nobody knows which URLs are the same.
+        # For other protocols than HTTP it is unknown which URLs are the same.
         if found and (found.socket or found.scheme in {"http", "https"}):
             served = str(found)
         yield replace(mapping, served=served)
@@ -206,8 +206,11 @@ def _uppercase(expression: str, path: str) -> str:
 
 def _of_unauthenticated_clients(formula: Formula) -> bool:
     """Whether a condition is true without a certificate: then another path is served in place of the one asked for."""
-    asked = [one for one in variables(formula) if one.origin is Origin.CERTIFICATE]
-    return bool(asked) and holds(formula, {one: "NONE" if one.name == VERIFY else "" for one in asked}) is True
+    by_certificate = [one for one in variables(formula) if one.origin is Origin.CERTIFICATE]
+    return (
+        bool(by_certificate)
+        and holds(formula, {one: "NONE" if one.name == VERIFY else "" for one in by_certificate}) is True
+    )
 
 
 def _example(expression: str, template: str, folder: str | None = None) -> tuple[str, str] | None:

@@ -16,7 +16,7 @@ def known_users(files: Files, paths: Sequence[str]) -> list[str] | None:
 
 
 def members(files: Files, paths: Iterable[str], groups: Iterable[str]) -> list[str]:
-    """Return who is in any of these groups, as far as CONFIG holds the files."""
+    """Return the members of these groups, as far as CONFIG holds the files."""
     wanted = set(groups)
     texts = (files(path).decode(errors="replace") for path in paths)
     lines = (line.partition(":") for text in texts for line in text.splitlines())

@@ -1,4 +1,4 @@
-"""Who decides the value of a variable that httpd looks at: the certificate, the request, the address, or nobody here?
+"""What decides the value of a variable of httpd: the certificate, the request, the address, or nothing in a test?
 
 The names are those of httpd's own manual ("Expressions in Apache HTTP Server", mod_rewrite, mod_ssl). One variable has
 one name here, however it is written: a header's is `HTTP:` and its name in lower case.
@@ -10,7 +10,7 @@ from enum import StrEnum
 
 
 class Origin(StrEnum):
-    """Who decides a variable's value."""
+    """What decides a variable's value."""
 
     CERTIFICATE = "certificate"
     REQUEST = "request"
@@ -42,17 +42,17 @@ class Variable:
 
 
 USER = "mtls-harness"
-"""The common name and the user's name of a client of which no other is wanted: what files that CONFIG does not hold
-know."""
+"""The common name and the user name of a client without another required one; files that CONFIG does not hold have
+this user."""
 USER_AGENT = "mtls-harness"
-"""What every probe says of itself, where it is to say nothing else."""
+"""The User-Agent of every probe without another one."""
 OUTSIDE = "203.0.113.7"
-"""An address that nobody has (RFC 5737)."""
+"""An address for documentation, which no client has (RFC 5737)."""
 LEGACY_SUBJECT = "SSL_CLIENT_S_DN (legacy)"
 """The subject in the form `/O=…/CN=…`: the user of `SSLOptions +FakeBasicAuth`."""
 LEGACY_ISSUER = "SSL_CLIENT_I_DN (legacy)"
 BASIC_USER = "basic user"
-"""Whose password the client knows (RFC 7617)."""
+"""The user name of the request's Basic credentials (RFC 7617)."""
 VERIFY = "SSL_CLIENT_VERIFY"
 RAW_PATH = "RAW_PATH"
 """The path as the client writes it, before httpd takes the dots out of it: what SetEnvIf calls Request_URI."""

@@ -14,12 +14,12 @@ from harness.httpd.rewrite_rule import Rule, rules
 from harness.httpd.section import Section, below, join, merged, paths, sections
 from harness.httpd.url_map import Mapping, mappings
 
-# What makes a section a place of its own: directives that let in or keep out.
+# The directives that make a section a place of its own: they admit or refuse clients.
 _GUARDS = {
     *("sslverifyclient", "sslverifydepth", "sslrequire", "sslrequiressl", "require", "satisfy", "allow", "deny"),
     *("authtype", "authuserfile", "limit", "limitexcept", "if", "rewritecond", "rewriteengine", "order"),
 }
-# What serves more than can be told beforehand.
+# The directives that serve an unknown set of files or URLs.
 _OPEN_ENDED = {
     "userdir": "from the folders of each user",
     "virtualdocumentroot": "a folder for each name that a client asks for",
@@ -30,11 +30,11 @@ _OPEN_ENDED = {
 
 @dataclass(frozen=True)
 class Bypass:
-    """A path, and the line because of which no rule covers it. `rule` is the one that was to, where what lies there is
-    known to be the same; None where that is for an application to say."""
+    """A path, and the line (`cause`) because of which no rule covers it. `rule` is the rule of the same resource, where
+    it is known to be the same; None where the application decides that."""
 
     path: str
-    because: Directive
+    cause: Directive
     rule: Directive | None = None
     exempt: str = ""
     """The public path that an exception is made for, where its expression matches this path as well."""
@@ -53,14 +53,14 @@ class VirtualHost:
         protocol: str,
     ) -> None:
         """Take it from the configuration; `listener` is its port in the container, `listen` what opens that, `protocol`
-        what is said of it there."""
+        its protocol there."""
         self.port = port
         self.listener = listener
         self.coverage_gaps: list[CoverageGap] = []
         self.bypasses: dict[str, Bypass] = {}
-        """The paths beside those that its rules cover; `sites` adds them."""
+        """The bypasses of its rules, by path; `sites` adds them."""
         main = host is configuration
-        # The main server has no opening line: the first of the user's own stands for it.
+        # The main server has no opening line: the first line of the user's own represents it.
         own = (entry for entry in host.body if entry.file != SNIPPET)
         self.where = (listen or next(own, host)) if main else host
         self._body = host
@@ -80,9 +80,11 @@ class VirtualHost:
 
     @cached_property
     def patterns(self) -> list[str]:
-        """Its names as they stand there, ServerName first; "localhost" where there is none."""
-        given = [*self._body.find("ServerName")] or [self._plain["servername"]] if "servername" in self._plain else []
-        names = [entry.value.rpartition("://")[2].partition(":")[0] for entry in given[-1:]]
+        """Its names as configured, ServerName first; "localhost" where there is none."""
+        server_names = (
+            [*self._body.find("ServerName")] or [self._plain["servername"]] if "servername" in self._plain else []
+        )
+        names = [entry.value.rpartition("://")[2].partition(":")[0] for entry in server_names[-1:]]
         aliases = [word.lower() for entry in self._body.find("ServerAlias") for word in entry.words]
         return [*(names or ["localhost"]), *aliases]
 
@@ -93,7 +95,7 @@ class VirtualHost:
 
     @property
     def tls(self) -> bool:
-        """Whether it speaks TLS: as it says, or as httpd takes for granted at an https listener."""
+        """Whether it uses TLS: by its SSLEngine, or by default at an https listener."""
         engine = self._plain.get("sslengine")
         return engine.value == "on" if engine else self._https
 
@@ -208,14 +210,14 @@ class VirtualHost:
         inside = [entry for section in covering for entry in (section.entry, *section.inner())]
         in_force = self._plain | {entry.kind: entry for entry in inside if not entry.body}
         parts = (self._own, *covering)
-        said = [entry for part in parts for entry in part.inner()]
+        entries = [entry for part in parts for entry in part.inner()]
         void = replaced(covering, in_force)
-        rules = tuple(entry for entry in said if self._asks(entry) and entry not in void)
+        rules = tuple(entry for entry in entries if self._asks(entry) and entry not in void)
         mapping = self.mapping(url)
-        asks = any(map(self._asks, said))
-        beyond = self.bypasses.get(url)
-        claim = (beyond and beyond.rule) or self._claim(url, asks=asks)
-        if beyond and beyond.exempt:
+        asks = any(map(self._asks, entries))
+        bypass = self.bypasses.get(url)
+        claim = (bypass and bypass.rule) or self._claim(url, asks=asks)
+        if bypass and bypass.exempt:
             claim = None
         left_to_others = claim if claim and wants_to_know(claim) and self._is_left_to_others(url) else None
         guard = Guard(
@@ -227,12 +229,12 @@ class VirtualHost:
             rules,
             parts,
             mapping.entry if mapping else None,
-            denies_all(covering, (entry for entry in said if entry.kind in CONDITIONS)),
+            denies_all(covering, (entry for entry in entries if entry.kind in CONDITIONS)),
             claim is None and (asks or any(self.asks_in(one) and one.spares(url) for one in self.sections)),
             tuple(section for section in covering if opens(section)),
-            bypassed_by=beyond.because if beyond else left_to_others,
+            bypassed_by=bypass.cause if bypass else left_to_others,
             http2=self._http2,
-            exempt=beyond.exempt if beyond else "",
+            exempt=bypass.exempt if bypass else "",
         )
         return replace(guard, granting_directive=granting_directive(guard, self._set_by_certificate))
 
@@ -251,8 +253,8 @@ class VirtualHost:
         return [section for section in self.sections if self.covers(section, url)]
 
     def asked_for(self, url: str) -> Directive | None:
-        """Find what asks for a certificate at a path. A section that lets everybody in undoes it only where it is about
-        less than the one that it undoes; else it is taken for a mistake."""
+        """The directive that tests the certificate at a path. A section that admits all clients overrides it only if
+        that section covers less; else it counts as a mistake."""
         covering = self._covering(url)
         parts = [(0, self._own), *((self._area(section, url), section) for section in covering)]
         asking = [(area, entry) for area, part in parts for entry in part.inner() if self._asks(entry)]
@@ -263,7 +265,7 @@ class VirtualHost:
         return claim if max(open_to_all, default=-1) <= area else None
 
     def _claim(self, url: str, *, asks: bool) -> Directive | None:
-        """Find the directive that demands a certificate at a path; `asks` says whether one that covers it does."""
+        """The directive that requires a certificate at a path; `asks` says whether one that covers it does."""
         if self.required:
             return self._plain["sslverifyclient"]
         if asks:
@@ -272,7 +274,7 @@ class VirtualHost:
         meant = [rule for section, rule in rules if not self.serves(section) and url in self.urls(section.text)]
         if meant or not self.tls or any(self.serves(section) for section, _ in rules):
             return next(iter(meant), None)
-        # A rule that is about nothing which is served is taken for one about all of it.
+        # A rule that covers no served path counts as a rule for the whole virtual host.
         idle = [rule for section, rule in rules if section.entry in self._body.body]
         intent = [] if self._is_meant_for_others(url) else filter(wants_to_know, self._body.body)
         return next(iter([*idle, *intent]), None)
@@ -307,24 +309,24 @@ class VirtualHost:
         return len(url)
 
     def asks_in(self, section: Section) -> Directive | None:
-        """Find what asks for something in the client's certificate in a section."""
+        """The directive in a section that tests the client's certificate; None if there is none."""
         return next((entry for entry in section.inner() if self._asks(entry)), None)
 
     def _asks(self, entry: Directive) -> bool:
-        """Whether a directive asks for something in the client's certificate."""
+        """Whether a directive tests the client's certificate."""
         if entry.kind == "sslverifyclient":
             return entry.value == "require"
         if entry.kind == "require":
             if entry.value == "env" and not self._set_by_certificate.keys().isdisjoint(entry.words[1:]):
                 return True
-            asked = ("ssl-verify-client", "ssl_client", "peerextlist")
-            return any(map(entry.mentions, asked)) or (self._names_users_by_certificate and entry.value in USERS)
+            names = ("ssl-verify-client", "ssl_client", "peerextlist")
+            return any(map(entry.mentions, names)) or (self._names_users_by_certificate and entry.value in USERS)
         asks = entry.kind in {"sslrequire", "rewritecond", "if", "elseif"} and entry.mentions("ssl_client")
         return asks and (entry.file, entry.line) not in self._without_decision
 
     @cached_property
     def _without_decision(self) -> set[tuple[str, int]]:
-        """Where conditions about a certificate stand that admit and deny nobody: they only forward the identity."""
+        """The file and line of conditions about a certificate that decide nothing: they only forward the identity."""
         found = (entry for level in self.levels for entry in without_decision(level, self.directives))
         return {(entry.file, entry.line) for entry in found}
 

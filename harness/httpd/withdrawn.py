@@ -12,8 +12,8 @@ MARK = "mtls-harness-withdrawn-"
 def withdrawn_line(text: str) -> str:
     """The line that stands in the copy in place of a directive.
 
-    A Require becomes one that grants nobody (an environment variable that nothing sets), since nothing else may stand
-    where it stands.
+    A Require becomes one that never grants (an environment variable that nothing sets), since no other directive is
+    allowed in its place.
     """
     hidden = text.strip().encode().hex()
     if re.match(r"Require\s", text.strip(), re.IGNORECASE):

@@ -22,7 +22,7 @@ from harness.probe import http2
 
 DEADLINE = 10
 """Seconds that one read or write may take."""
-PASSWORD = "password"  # noqa: S105 - the one that SSLOptions +FakeBasicAuth has for everybody
+PASSWORD = "password"  # noqa: S105 - the fixed one of SSLOptions +FakeBasicAuth
 SITE = "the site"
 NEIGHBOUR = "a neighbour"
 ALIAS = "an alias"

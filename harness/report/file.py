@@ -1,4 +1,4 @@
-"""How does a report come to its file: as a whole, or not at all?"""
+"""How is a report written to its file: as a whole, or not at all?"""
 
 import contextlib
 import secrets

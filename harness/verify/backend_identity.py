@@ -57,7 +57,7 @@ def _judged(planned: PlannedProbe, seen: Observation, logged: LogEntry, control:
     seen = replace(seen, outcome=Outcome.ADMITTED if logged.received is not None else seen.outcome)
     verdict, wrong = _compared(planned, logged, control)
     if verdict is Verdict.INTRUDER and FORGED not in wrong:
-        planned = replace(planned, promised=False)  # What the client wrote did not arrive: it names nobody.
+        planned = replace(planned, promised=False)  # The client's own header did not arrive: the value names no client.
     return Result(planned, replace(seen, error=wrong or seen.error), logged, verdict)
 
 

@@ -1,4 +1,4 @@
-"""Which directive is responsible for a result that is not as expected, and what must be written there?"""
+"""Which directive is responsible for an unexpected result, and what is the remedy?"""
 
 import re
 
@@ -14,7 +14,7 @@ from harness.verify.judgement import Result
 from harness.verify.plan import LARGE_BODY, OVER_HTTP2
 from harness.verify.users import ANYBODY
 
-# What httpd's own reason for a refusal points at: its message number, or OpenSSL's X509_V_ERR number.
+# The directive for httpd's own reason for a refusal, by message number or OpenSSL's X509_V_ERR number.
 _BY_MESSAGE = {"AH02040": "SSLVerifyDepth", "AH10158": "SSLVerifyClient"} | dict.fromkeys(
     ("AH01919", "AH01920"), "SSLOCSPDefaultResponder"
 )
@@ -165,7 +165,7 @@ def blamed_directive(result: Result) -> tuple[str, Directive]:
 
 
 def _in_the_clear(guard: Guard) -> tuple[str, Directive]:
-    """Return what answers without TLS."""
+    """Return the directive that serves the site without TLS."""
     sent = guard.redirect_to_tls
     if sent and sent.kind.startswith("redirect") and guard.mapping and "proxypass" in guard.mapping.kind:
         return _IN_THE_CLEAR, guard.mapping  # httpd maps it before mod_alias redirects.
@@ -178,8 +178,8 @@ def _rule(result: Result) -> Directive:
         return result.decided_by.directive
     guard = result.probe.site.guard
     asking = [rule for rule in guard.rules if rule.kind != "sslverifyclient"]
-    said = guard.responsible("Require")
-    return said if said in asking or not asking else asking[-1]
+    require = guard.responsible("Require")
+    return require if require in asking or not asking else asking[-1]
 
 
 def _misspelled(result: Result) -> tuple[str, Directive] | None:
@@ -220,7 +220,7 @@ def _by_case(result: Result) -> tuple[str, Directive] | None:
     planned, guard = result.probe, result.probe.site.guard
     if planned.triggered_by:
         decided = result.decided_by
-        # An address is written into a header that httpd believes: the line that says so is to blame, not the rule.
+        # The address comes from a header that httpd trusts: the responsible line is that of mod_remoteip, not the rule.
         by_condition = decided and not depends_on(decided.formula, Origin.ADDRESS)
         return _WRITTEN, decided.directive if decided and by_condition else planned.triggered_by
     if planned.case.family == "resumption" and result.verdict is Verdict.INTRUDER and result.logged.identity:
@@ -237,7 +237,7 @@ def _by_case(result: Result) -> tuple[str, Directive] | None:
 
 
 def trusts_no_authority(blamed: str, guard: Guard) -> bool:
-    """Whether to blame is that no directive names an authority."""
+    """Whether the cause is that no directive names an authority."""
     return blamed == "SSLCACertificateFile" and not (guard.has(blamed) or guard.has("SSLCACertificatePath"))
 
 
@@ -254,7 +254,7 @@ _MOST_LINES = 3
 
 
 def identity_remedy(result: Result, header: IdentityHeader) -> str:
-    """Return what to write so that a backend learns who the client is from httpd alone."""
+    """Return the remedy by which a backend gets the client's identity from httpd alone."""
     written = {name for name, _ in result.probe.client.headers}
     if "Connection" in written:
         return "Write `RequestHeader unset Connection` before this line."

@@ -52,7 +52,7 @@ def chosen_requests(site_values: SiteValues) -> list[ChosenRequest]:
 
 
 def _conditions(site: Site, free: Collection[Origin]) -> list[Condition]:
-    """The conditions that look at variables of these origins. What sets a variable comes first: it decides, not the
+    """The conditions on variables of these origins. The setter of a variable comes first: it decides, not the
     rule that asks for the variable."""
     depending = [one for one in site.decision.conditions if any(depends_on(one.formula, origin) for origin in free)]
     return sorted(depending, key=lambda one: not one.directive.kind.startswith(_SETTERS))

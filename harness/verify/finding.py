@@ -1,4 +1,4 @@
-"""What must a person do about the verdicts, and in which line?"""
+"""Which findings follow from the verdicts: message, line and remedy?"""
 
 import re
 from collections.abc import Iterable
@@ -32,7 +32,7 @@ class Finding:
     """One result that a person must act on: what happened, which cases show it, what to write in which line.
 
     `site` is the first of all `sites` with the same finding about the same line. `accepted` is the user's reason to
-    leave it as it is: then it does not count. It is None where nobody accepted it. `reproduce` are command lines that
+    leave it as it is: then it does not count. It is None if it is not accepted. `reproduce` are command lines that
     show the same on the real server; "" where there are none.
     """
 
@@ -256,8 +256,8 @@ def _finding(results: list[Result], depth: int | None) -> Finding:
     first, verdict, level = results[0].probe, results[0].verdict, results[0].level or ""
     blamed, where = blamed_directive(results[0])
     cases = tuple(dict.fromkeys(entry.probe.case.id for entry in results))
-    told = f"`mtls-harness cases {first.case.id}` shows what was expected."
-    to_write = told if verdict is Verdict.OTHERWISE else remedy(blamed, first.site.guard, depth)
+    hint = f"`mtls-harness cases {first.case.id}` shows what was expected."
+    to_write = hint if verdict is Verdict.OTHERWISE else remedy(blamed, first.site.guard, depth)
     to_write = identity_remedy(results[0], first.identity) if first.identity else to_write
     unchecked = verdict is Verdict.INTRUDER and blamed in _CHECKS
     message = _message(results, len(cases) - 1)
@@ -277,7 +277,7 @@ def _finding(results: list[Result], depth: int | None) -> Finding:
 
 
 def _message(results: list[Result], more: int) -> str:
-    """Say what happened, over which versions of TLS, and the first request that shows it; `more` is the number of
+    """The message: the outcome, the versions of TLS, and the first request that shows it; `more` is the number of
     further cases."""
     first, planned = results[0], results[0].probe
     over = f"TLS {', '.join(sorted({one.probe.tls for one in results}))}" if planned.site.tls else "without TLS"
@@ -289,21 +289,21 @@ def _message(results: list[Result], more: int) -> str:
         prefix = _UNWANTED if first.level == "warning" else ""
         return f"{prefix}{first.observed.error} from {client} ({over}): {request}{others}"
     if first.verdict is Verdict.INTRUDER:
-        said = "admitted" if planned.client.identity else "admitted without a certificate"
-        told = f" {first.evidence()}" if first.observed.alert else ""
+        outcome = "admitted" if planned.client.identity else "admitted without a certificate"
+        evidence = f" {first.evidence()}" if first.observed.alert else ""
         what = f"{summary}{f' Request: {request}' if special else ''}" if planned.client.identity else request
         prefix = _UNWANTED if first.level == "warning" else ""
-        said = said if prefix else said.capitalize()
-        return f"{prefix}{said} ({over}): {what}{others}{told}"
-    said = {
+        outcome = outcome if prefix else outcome.capitalize()
+        return f"{prefix}{outcome} ({over}): {what}{others}{evidence}"
+    outcome = {
         (Verdict.LOCKED_OUT, "error"): f"Refused ({over}), but must be admitted",
         (Verdict.LOCKED_OUT, "warning"): f"Refused by this configuration ({over}), but usually admitted",
     }.get((first.verdict, first.level or ""), f"Not as expected ({over})")
-    return f"{said}: {summary}{f' Request: {request}' if special else ''}{others} {first.evidence()}"
+    return f"{outcome}: {summary}{f' Request: {request}' if special else ''}{others} {first.evidence()}"
 
 
 def _request(planned: PlannedProbe) -> tuple[str, bool]:
-    """Write down a request, and tell whether anything in it is special: more than a GET of the page."""
+    """The text of a request, and whether it is unusual: more than a GET of the page."""
     client, site = planned.client, planned.site
     path = requested_path(site)
     query = f"?{quote(client.query, '=&+/:')}" if client.query else ""

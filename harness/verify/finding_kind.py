@@ -237,9 +237,9 @@ _UNKNOWN = Kind(
 
 
 def _file(finding: str, meaning: str) -> Kind:
-    said = finding.replace("_", " ")
+    fact = finding.replace("_", " ")
     return Kind(
-        f"About a real file: {said}.",
+        f"About a real file: {fact}.",
         meaning,
         "Run `mtls-harness check FILE` on the file that the finding names.",
         "The finding says what to change in which file.",

@@ -33,7 +33,7 @@ from harness.verify.subject import (
 
 _WRITING = ("POST", "PUT", "DELETE", "PATCH")
 _Admits = Callable[[Subject], bool | None]
-"""Whether a certificate is admitted with the good client's request; None where that cannot be told."""
+"""Whether a certificate is admitted with the good client's request; None if that is unknown."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def _clients(site_values: SiteValues, usual: Values) -> Iterator[tuple[Subject, 
     defaults = {**ANYBODY.values(), **usual}
     formulas = [(certain(wanted), True), (possible(wanted), False)]
     if misspelled(site.decision.formula):
-        formulas.append((certain(site.intention), True))  # The decision may admit nobody.
+        formulas.append((certain(site.intention), True))  # The decision may admit no client.
     for formula, is_certain in formulas:
         make = functools.partial(_client, site_values, formula, usual)
         for free in _free_origins(site, wanted):

@@ -33,7 +33,7 @@ def untestable_grants(site_values: SiteValues) -> list[Condition]:
     may_admit = cofactor(possible(formula), site_values.no_certificate)
     admits = cofactor(certain(formula), site_values.no_certificate)
     fixed = server_values(may_admit, site_values.unauthenticated)
-    # What an address, a password or a request admits anyway is tried: here the open atoms decide.
+    # Grants by address, password or request are tested by probes: here the open atoms decide.
     undecided = all_of((may_admit, negated(admits)))
     return open_conditions(site) if is_satisfiable(undecided, fixed, site_values.usual) else []
 

@@ -32,17 +32,17 @@ def _of_condition(site: Site, condition: Condition) -> Finding | None:
     usual = [one for one in atoms(condition.formula) if is_reversed(one)]
     rule = condition.directive
     if never:
-        said = (
+        message = (
             f"`{rule.name} {rule.arguments}` is never true: httpd writes no name in the form `{shown(never[0].right)}`."
         )
-        return _finding("rules.name_never_true", site, condition, said, name_remedy(never[0], site.guard))
+        return _finding("rules.name_never_true", site, condition, message, name_remedy(never[0], site.guard))
     if usual:
-        said = (
+        message = (
             f"`{rule.name} {rule.arguments}` needs a certificate whose attributes are in an unusual order: httpd writes"
             f" names {'as they stand in the certificate' if 'legacy' in str(usual[0].left[0]) else 'the lowest first'}."
         )
         remedy = f"Compare with what httpd logs of a real client. Usually that is `{in_usual_order(usual[0])}`."
-        return _finding(_ORDER, site, condition, said, remedy)
+        return _finding(_ORDER, site, condition, message, remedy)
     return None
 
 

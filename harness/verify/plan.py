@@ -43,7 +43,7 @@ _IN_THE_CLEAR = {UNAUTHENTICATED, "absent.with_post", _WRITTEN, _ANOTHER_HOST}
 """The clients sent without TLS where something is promised: a redirect may be for some of them only."""
 _CHECK = "SSLCARevocationCheck"
 _IDENTITY = "identity"
-"""The family that is about what a backend learns of the client."""
+"""The family about the identity that a backend receives."""
 _REVOKED = {"revocation", "ocsp"}
 """The families that are about who was revoked."""
 _TRUST = ("SSLCACertificateFile", "SSLCACertificatePath")
@@ -80,7 +80,7 @@ class PlannedProbe:
     triggered_by: Directive | None = None
     handshake: Handshake | None = None
     identity: IdentityHeader | None = None
-    """The header by which a backend learns the client's identity, where that is what is tested."""
+    """The header by which a backend receives the client's identity, where the case tests that."""
 
     @property
     def server_name(self) -> str | None:
@@ -116,7 +116,7 @@ class Planner:
     _kinds: dict[str, int] = field(default_factory=dict)
 
     def plan(self, places: Iterable[Site], *, only: Callable[[Case], bool] = lambda _case: True) -> list[PlannedProbe]:
-        """Plan every case that can be asked at each of these sites."""
+        """Plan every case that applies at each of these sites."""
         return [
             planned
             for site in places
@@ -160,7 +160,7 @@ class Planner:
         return replace(client, headers=own) if own or not client.headers else None
 
     def controls(self, places: Iterable[Site]) -> list[PlannedProbe]:
-        """Plan the control at every site over every version, except where the policy admits nobody."""
+        """Plan the control at every site over every version, except where the policy admits no client."""
         (control,) = (case for case in catalogue() if case.id == CONTROL)
         open_to_some = [site for site in places if not _closed(self.policy.promise_for(site))]
         over = ((site, tls) for site in open_to_some for tls in self._over(control, site))
@@ -169,14 +169,14 @@ class Planner:
     def unauthenticated(self, places: Iterable[Site]) -> list[PlannedProbe]:
         """Plan the clients without a certificate, over the first version alone where there is no TLS."""
 
-        def asked(planned: PlannedProbe) -> bool:
+        def is_promised(planned: PlannedProbe) -> bool:
             if planned.site.tls:
                 return planned.case.id == UNAUTHENTICATED
             return planned.tls == self.versions[0] and (
                 planned.case.id == UNAUTHENTICATED or planned.site.guard.requirement is not None
             )
 
-        return list(filter(asked, self.plan(places, only=lambda case: case.id in _IN_THE_CLEAR)))
+        return list(filter(is_promised, self.plan(places, only=lambda case: case.id in _IN_THE_CLEAR)))
 
     def for_conditions(self, site: Site, unseen: Iterable[Unseen]) -> Iterator[PlannedProbe]:
         """Plan a client for each value of a condition that was not seen: what the decision says of it is expected."""
@@ -184,20 +184,20 @@ class Planner:
         promise, pki = self.policy.promise_for(site), self.pki(site)
         if not _is_asked(cases[EACH_CONDITION], promise):
             return
-        for asked in self.query(site).coverage_clients(unseen):
-            if asked.subject and asked.subject.issuer:
+        for wanted in self.query(site).coverage_clients(unseen):
+            if wanted.subject and wanted.subject.issuer:
                 continue  # Another authority's: what the rules make of it is asked by a case of its own.
             pki.begin(EACH_CONDITION, self.count)
-            identity = pki.identity(**asked.subject.profile()) if asked.subject else None
-            client = asked.request.applied(Client(identity))
-            case = cases[_WRITTEN if asked.by_request else EACH_CONDITION]
-            expected = admitted(by_rule=True) if asked.admits else refused_by_rule() if identity else refused_anyhow()
-            if asked.by_request:
+            identity = pki.identity(**wanted.subject.profile()) if wanted.subject else None
+            client = wanted.request.applied(Client(identity))
+            case = cases[_WRITTEN if wanted.by_request else EACH_CONDITION]
+            expected = admitted(by_rule=True) if wanted.admits else refused_by_rule() if identity else refused_anyhow()
+            if wanted.by_request:
                 expected = _expected(case, site, promise)
-            promised = self._is_promised(case, site, client) if asked.by_request else identity is None
+            promised = self._is_promised(case, site, client) if wanted.by_request else identity is None
             for tls in self._over(case, site):
-                because = asked.condition.directive
-                yield PlannedProbe(case, site, tls, client, self._next_id(), promised, expected, because)
+                triggered_by = wanted.condition.directive
+                yield PlannedProbe(case, site, tls, client, self._next_id(), promised, expected, triggered_by)
 
     def must_speak(self, planned: PlannedProbe) -> bool:
         """Whether the policy wants this version of TLS here: else a server that does not speak it breaks no promise."""
@@ -212,10 +212,10 @@ class Planner:
 
     def _probes(self, case: Case, site: Site, tls: Tls) -> Iterator[PlannedProbe]:
         expected = _expected(case, site, self.policy.promise_for(site))
-        for number, (client, because) in enumerate(self._clients(case, site)):
+        for number, (client, triggered_by) in enumerate(self._clients(case, site)):
             promised = self._is_promised(case, site, client)
             handshake = self._handshake(case, site, tls, client, number)
-            yield PlannedProbe(case, site, tls, client, self._next_id(), promised, expected, because, handshake)
+            yield PlannedProbe(case, site, tls, client, self._next_id(), promised, expected, triggered_by, handshake)
 
     def _next_id(self) -> str:
         self.count += 1
@@ -248,7 +248,7 @@ class Planner:
                 yield made, chosen.directive
 
     def _all(self, case: Case, site: Site) -> Iterator[Client]:
-        """Build the client of a case, or one for each name by which it is to come."""
+        """Build the client of a case, or one for each name that it uses."""
         if case.issued_by == NEIGHBOUR:
             for other in self._neighbours(site):
                 if other.guard.handshake != "none" and self.pki(other).store != self.pki(site).store:
@@ -301,15 +301,17 @@ def _is_forged(client: Client) -> bool:
 
 
 def _kind(site: Site) -> str:
-    """All that decides what becomes of a client at a site, whatever is served there."""
+    """Everything that decides the outcome of a client at a site, whatever is served there."""
     guard = site.guard
-    said = sorted((name, entry.arguments) for name, entry in guard.in_force.items() if name.startswith("ssl"))
+    tls_settings = sorted((name, entry.arguments) for name, entry in guard.in_force.items() if name.startswith("ssl"))
     rules = [entry.arguments for entry in guard.rules]
-    return repr((guard.handshake, [entry for entry in said if not entry[0].startswith("sslcertificate")], rules))
+    return repr(
+        (guard.handshake, [entry for entry in tls_settings if not entry[0].startswith("sslcertificate")], rules)
+    )
 
 
 def _expected(case: Case, site: Site, promise: Promise | None) -> Expectation:
-    """What must become of a client: what the policy makes of the case."""
+    """The expected outcome of a client: that of the case, or the one that the policy makes of it."""
     if promise and promise.admit == "anyone" and case.id == UNAUTHENTICATED:
         return admitted()
     if _closed(promise) and case.id != UNWANTED:

@@ -63,21 +63,21 @@ class Provisioner:
     """The rules whose requirements for a certificate could not be read."""
     _pkis: dict[_Key, TestPki] = field(default_factory=dict)
     _stores: dict[_Key, TestPki] = field(default_factory=dict)
-    _of_site: dict[str, TestPki] = field(default_factory=dict)
+    _pki_of_site: dict[str, TestPki] = field(default_factory=dict)
     _servers: dict[str, Identity] = field(default_factory=dict)
     _queries: dict[str, Query] = field(default_factory=dict)
 
     def pki(self, site: Site) -> TestPki:
         """The PKI of the site's clients; sites that name the same files, depth and rules share one."""
-        if site.id not in self._of_site:
-            self._of_site[site.id] = self._for(site)
-        return self._of_site[site.id]
+        if site.id not in self._pki_of_site:
+            self._pki_of_site[site.id] = self._pki_for_files(site)
+        return self._pki_of_site[site.id]
 
     def query(self, site: Site) -> Query:
         """The queries on a site's decision."""
         return self._queries.setdefault(site.id, Query(site))
 
-    def _for(self, site: Site) -> TestPki:
+    def _pki_for_files(self, site: Site) -> TestPki:
         guard = site.guard
         depth = self.depth or guard.verify_depth
         files = [self._path(guard, name) for name in (*_TRUST, *_CRLS)]
@@ -98,14 +98,14 @@ class Provisioner:
                 **wanted,
                 like=self.like,
                 authorities=tuple(trusted),
-                crls=tuple(_crls(self._theirs(files[2:]))),
+                crls=tuple(_crls(self._from_config(files[2:]))),
                 users=users,
                 authority=authority,
             )
-            self._pkis[key] = self._with(files, depth, template, url)
+            self._pkis[key] = self._shared_pki(files, depth, template, url)
         return self._pkis[key]
 
-    def _with(self, files: list[str], depth: int, template: ClientTemplate, url: str | None) -> TestPki:
+    def _shared_pki(self, files: list[str], depth: int, template: ClientTemplate, url: str | None) -> TestPki:
         """A PKI for these files, shared by sites with the same trust store: two authorities of one name in one file
         cannot be distinguished."""
         key = (*files[:2], *(files[2:] if template.crls else ()), str(url), repr((template.issuer, template.authority)))
@@ -168,24 +168,24 @@ class Provisioner:
         servers = set(roles)
         trust: dict[str, list[x509.Certificate]] = {}
         crls: dict[str, list[x509.CertificateRevocationList]] = {}
-        everybody: list[x509.Certificate] = []
+        all_trusted: list[x509.Certificate] = []
         for site in {self._key_of(site): site for site in places if site.guard.requirement}.values():
             pki = self.pki(site)
-            everybody += pki.trusted()
+            all_trusted += pki.trusted()
             for name in (*_TRUST, *_NAMES):
                 trust.setdefault(self._path(site.guard, name), []).extend(pki.trusted())
             for name in _CRLS:
                 crls.setdefault(self._path(site.guard, name), []).extend(pki.crls())
-        everybody = everybody or TestPki(1, keys=self.keys).trusted()
+        all_trusted = all_trusted or TestPki(1, keys=self.keys).trusted()
         folders: dict[str, bytes] = {}
         for entry in walk(self.configuration):
             if not entry.kind.startswith("ssl") or not entry.words:
                 continue
             path = self.sandbox.absolute(entry.words[0])
             if entry.name.endswith("Path") and path != "/":
-                folders |= hashed(path, trust.get(path) or everybody, crls.get(path, []))
+                folders |= hashed(path, trust.get(path) or all_trusted, crls.get(path, []))
             elif entry.name.endswith("File") and not (path in servers and entry.name in _OF_SERVER):
-                add(path, *self._content(entry.name, path, trust, crls, everybody))
+                add(path, *self._content(entry.name, path, trust, crls, all_trusted))
         files = {path: b"".join(contents) for path, contents in roles.items()}
         return self._password_files(places) | folders | files | self._groups()
 
@@ -211,7 +211,7 @@ class Provisioner:
         path: str,
         trust: dict[str, list[x509.Certificate]],
         crls: dict[str, list[x509.CertificateRevocationList]],
-        everybody: list[x509.Certificate],
+        all_trusted: list[x509.Certificate],
     ) -> list[bytes]:
         if "Revocation" in name:
             return _pem(crls.get(path) or [crl for pki in self._pkis.values() for crl in pki.crls()])
@@ -220,7 +220,7 @@ class Provisioner:
         if "MachineCertificate" in name:
             identity = Authority.root(subject="Verification proxy root").client(subject="proxy")
             return [identity.certificate_pem() + identity.key_pem()]
-        return _pem(trust.get(path) or everybody)
+        return _pem(trust.get(path) or all_trusted)
 
     def _key_of(self, site: Site) -> _Key:
         pki = self.pki(site)
@@ -269,9 +269,9 @@ class Provisioner:
 
     def _authorities(self, paths: Sequence[str]) -> list[x509.Certificate]:
         """The authorities that CONFIG holds, without those of the system's trust store."""
-        if any(_SYSTEM.fullmatch(path) and not self._theirs([path]) for path in paths):
+        if any(_SYSTEM.fullmatch(path) and not self._from_config([path]) for path in paths):
             return list(public_roots())
-        return certificates_in(self._theirs(paths))
+        return certificates_in(self._from_config(paths))
 
     def _certificates_in(self, file: str) -> list[x509.Certificate]:
         """Read the certificates in a file of CONFIG, named as the configuration does or by its path in CONFIG."""
@@ -279,7 +279,7 @@ class Provisioner:
         inside = next((path for path, name in origin.items() if name == file), self.sandbox.absolute(file))
         return certificates_in(self.sandbox.config_file(inside))
 
-    def _theirs(self, paths: Iterable[str]) -> bytes:
+    def _from_config(self, paths: Iterable[str]) -> bytes:
         """The content of these files and folders, as far as CONFIG holds them."""
         return b"".join(
             content

@@ -20,7 +20,7 @@ _USUAL = {header("user-agent"): USER_AGENT, header("accept"): "*/*"}
 
 @dataclass(frozen=True)
 class RequestInput:
-    """What a client writes into its request besides the usual, and where it comes from; "" stands for the usual."""
+    """The parts of a request that differ from the usual one, and the client's address; "" is the usual value."""
 
     headers: tuple[tuple[str, str], ...] = ()
     query: str = ""
@@ -62,12 +62,12 @@ USUAL = RequestInput()
 
 
 def usual_values(site: Site) -> Values:
-    """What httpd sees in a request of a client that does nothing special."""
+    """The values of httpd's variables for a usual request."""
     return values_of(site, USUAL)
 
 
 def values_of(site: Site, written: RequestInput) -> Values:
-    """What httpd sees in a request in which this is written."""
+    """The values of httpd's variables for a request with these parts."""
     port = "" if site.port == (443 if site.tls else 80) else f":{site.port}"
     host = written.host or f"{site.name}{port}"
     if written.host and port and not re.search(r":\d+$", host):
@@ -113,7 +113,7 @@ def request_with(site: Site, values: Values) -> RequestInput | None:
 
 
 def _written(site: Site, one: Variable, value: str) -> RequestInput | None:
-    """Write what gives one variable its value."""
+    """The part of a request that gives one variable its value."""
     if not value.isprintable() or value != value.strip():
         return None
     if maker := _MAKERS.get(one.name):

@@ -205,7 +205,7 @@ def _real_files(
 
 
 def _begin(image: str, following: Target) -> None:
-    # What is wrong with it shows in its own run.
+    # Its errors are reported by its own run.
     with suppress(ConfigurationError, OSError):
         ahead.begin(image, following.read())
 

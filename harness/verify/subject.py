@@ -99,14 +99,14 @@ class Subject:
 
 
 ANYBODY = Subject()
-"""A certificate of which nothing is wanted."""
+"""A certificate without required contents."""
 UNNAMED = Subject(named=False)
 """A certificate without a subject."""
 NAMELESS = Subject(subject=((NameOID.COMMON_NAME, NOBODY),), issuer=((NameOID.COMMON_NAME, ANOTHER),))
-"""A certificate that has nothing of what anybody wants."""
+"""A certificate with a common name and an issuer that no rule requires."""
 
 NAMELESS_SUBJECT = Subject(subject=((NameOID.COMMON_NAME, NOBODY),))
-"""A certificate of the right authority whose name nobody wants."""
+"""A certificate of the right authority with a common name that no rule requires."""
 
 
 def can_be_made(one: Variable) -> bool:

@@ -14,9 +14,9 @@ from harness.verify.judgement import Result
 from harness.verify.plan import CONTROL, EACH_CONDITION, UNAUTHENTICATED
 
 Evaluated = Mapping[Condition, bool]
-"""What httpd made of each condition in one request; conditions that it did not come to are left out."""
+"""The value of each condition that httpd evaluated in one request."""
 _OF_CERTIFICATES = (Origin.CERTIFICATE, Origin.PASSWORD, Origin.UNKNOWABLE)
-"""What a condition may look at that is about the client's certificate, or about a user that is made from it."""
+"""The origins of variables about the client's certificate, or about a user that is made from it."""
 
 
 @dataclass(frozen=True)

@@ -33,5 +33,5 @@ def test_growth_tells_linear_from_quadratic(exponent: int, expected: float) -> N
     assert math.isclose(growth(*points[-3:]), expected)
 
 
-def test_growth_is_told_even_where_few_sites_cost_nothing_more() -> None:
+def test_growth_is_reported_even_if_few_sites_cost_nothing_more() -> None:
     assert math.isclose(growth((1, 2.0), (10, 2.0), (100, 20.0)), 1)

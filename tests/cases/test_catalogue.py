@@ -40,7 +40,7 @@ def test_every_family_of_refused_clients_has_a_refused_case() -> None:
 
 
 @pytest.mark.parametrize("entry", CATALOGUE, ids=lambda entry: str(entry.id))
-def test_a_case_says_what_it_is_and_makes_a_client_of_its_own_each_time(entry: Case) -> None:
+def test_a_case_has_a_description_and_makes_a_new_client_each_time(entry: Case) -> None:
     assert entry.summary.endswith((".", ".)")) or ":" in entry.summary
     assert entry.source
     clients = []

@@ -88,7 +88,7 @@ class Runner:
     def step(self, name: str, **inputs: str) -> subprocess.CompletedProcess[str]:
         """Run one step as the runner does: its inputs filled in, in bash, which stops at the first failure."""
         (step,) = (step for step in self.steps if step["name"] == name)
-        defaults = {key: told["default"] for key, told in yaml.safe_load(ACTION.read_text())["inputs"].items()}
+        defaults = {key: option["default"] for key, option in yaml.safe_load(ACTION.read_text())["inputs"].items()}
         known = {f"${{{{ inputs.{key} }}}}": value for key, value in (defaults | inputs).items()}
         variables = {key: known[value] for key, value in step.get("env", {}).items()}
         files = {f"GITHUB_{key}": str(self.folder / key.lower()) for key in ("OUTPUT", "STEP_SUMMARY")}

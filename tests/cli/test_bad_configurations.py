@@ -29,10 +29,10 @@ def verify(config: Path) -> subprocess.CompletedProcess[str]:
 
 
 def assert_message(done: subprocess.CompletedProcess[str], code: int, *words: str) -> None:
-    said = done.stderr + done.stdout
-    assert "Traceback" not in said
-    assert [word for word in words if word not in said] == [], said
-    assert done.returncode == code, said
+    output = done.stderr + done.stdout
+    assert "Traceback" not in output
+    assert [word for word in words if word not in output] == [], output
+    assert done.returncode == code, output
 
 
 def snippet(folder: Path, text: str) -> Path:
@@ -130,7 +130,7 @@ def test_several_addresses_at_every_port(tmp_path: Path) -> None:
 )
 def test_what_concerns_only_the_users_machine_is_no_obstacle(tmp_path: Path, found: str, by: str) -> None:
     with socket.socket() as listener:
-        with contextlib.suppress(OSError):  # Somebody else has it: as good.
+        with contextlib.suppress(OSError):  # Another process has it, which serves as well.
             listener.bind(("127.0.0.1", 8443))
         done = verify(snippet(tmp_path, SNIPPET.text.replace(found, by, 1)))
     assert_message(done, 0, "PASS")

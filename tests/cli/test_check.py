@@ -154,19 +154,19 @@ def test_a_real_client_is_refused_by_its_condition(files: Files) -> None:
     assert "(X509_V_ERR 22)" in check(files.site(SITE.replace("chain", "none")), "--client", deep).output
 
 
-def test_what_a_responder_says_is_not_guessed(files: Files) -> None:
+def test_the_responders_answer_is_not_guessed(files: Files) -> None:
     client = files.put("anna.pem", files.root.client(subject="anna").certificate)
     done = check(files.site(SITE.replace("SSLEngine on", "SSLOCSPEnable on")), "--client", client)
     assert (done.exit_code, "Not examined: the answers of the OCSP responder" in done.output) == (3, True)
 
 
-def test_a_configuration_that_verifies_nobody_has_no_findings_about_authorities(files: Files) -> None:
+def test_a_configuration_without_client_verification_has_no_findings_about_authorities(files: Files) -> None:
     files.put("crl.pem", files.root.crl(last_update=-9 * DAY, next_update=-DAY))
     config = files.site(SITE.replace("SSLVerifyClient require", "SSLVerifyClient none"))
     assert ids(config) == [("files.no_reference", "site.conf", 1)]
 
 
-def test_the_servers_own_certificate_is_told_by_the_configuration(files: Files) -> None:
+def test_the_servers_own_certificate_is_recognised_by_the_configuration(files: Files) -> None:
     alone = Authority.root(subject="www", key_usage=None)
     for name in ("ca.pem", "server.crt"):
         files.put(name, alone.certificate)

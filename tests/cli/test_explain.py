@@ -117,7 +117,7 @@ def test_the_order_of_a_pem_file_counts(files: Files) -> None:
     assert (done.exit_code, "behind others" in done.output.splitlines()[1]) == (1, True)
 
 
-def test_a_name_that_an_impostor_has_too_is_told_from_a_missing_one(files: Files) -> None:
+def test_an_issuer_name_without_the_right_key_is_distinguished_from_a_missing_issuer(files: Files) -> None:
     stranger = Authority.root(subject="Own root")
     done = files.explain(files.pem(stranger.client(subject="anna")))
     assert (done.exit_code, "another key than the authority of that name" in done.output) == (1, True)
@@ -175,18 +175,18 @@ PFX: dict[str, tuple[tuple[str, ...], str, list[str]]] = {
 
 
 @pytest.mark.parametrize("name", PFX)
-def test_a_pfx_is_told_by_its_encryption(files: Files, name: str) -> None:
+def test_a_pfx_is_described_by_its_encryption(files: Files, name: str) -> None:
     options, protection, refused_by = PFX[name]
     done = files.explain(openssl_pfx(files, "anna.pfx", *options), password=PASSWORD)
     assert done.exit_code == 0, done.output
     assert protection in done.output
-    told = [line for line in done.output.splitlines() if "cannot be opened by" in line]
-    assert all(any(who in line for line in told) for who in refused_by)
-    assert bool(told) == bool(refused_by)
+    lines = [line for line in done.output.splitlines() if "cannot be opened by" in line]
+    assert all(any(program in line for line in lines) for program in refused_by)
+    assert bool(lines) == bool(refused_by)
 
 
 @pytest.mark.parametrize(("name", "opens"), [("legacy", False), ("old", True), ("modern", True)])
-def test_openssl_3_without_legacy_opens_what_is_said_of_it(files: Files, name: str, opens: bool) -> None:
+def test_openssl_3_without_legacy_opens_the_files_that_the_page_names(files: Files, name: str, opens: bool) -> None:
     pfx = openssl_pfx(files, "anna.pfx", *PFX[name][0])
     command = ["openssl", "pkcs12", "-in", pfx, "-nodes", "-passin", f"pass:{PASSWORD}"]
     assert (subprocess.run(command, capture_output=True, check=False).returncode == 0) == opens

@@ -28,10 +28,10 @@ def verify(config: Path, *options: str) -> subprocess.CompletedProcess[str]:
 
 
 def assert_message(done: subprocess.CompletedProcess[str], code: int, *words: str) -> None:
-    said = " ".join((done.stderr + done.stdout).split())
-    assert "Traceback" not in said
-    assert [word for word in words if word not in said] == [], said
-    assert done.returncode == code, said
+    output = " ".join((done.stderr + done.stdout).split())
+    assert "Traceback" not in output
+    assert [word for word in words if word not in output] == [], output
+    assert done.returncode == code, output
 
 
 def site(folder: Path, *lines: str, text: str = SNIPPET) -> Path:

@@ -1,4 +1,4 @@
-"""What is verified, under which names, and what becomes of a report that cannot be written."""
+"""The targets of a verification and their names, and reports that cannot be written."""
 
 import json
 import os
@@ -48,7 +48,7 @@ def unchecked(config: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         ((), "name a CONFIG, or --reference"),
         (("--strict",), "name a CONFIG, or --reference"),
@@ -60,9 +60,9 @@ def unchecked(config: Path) -> Path:
         (("site.conf", "-q", "-v"), "-q and -v exclude each other"),
     ],
 )
-def test_an_empty_or_contradictory_command_line_is_no_pass(arguments: tuple[str, ...], said: str) -> None:
+def test_an_empty_or_contradictory_command_line_is_no_pass(arguments: tuple[str, ...], message: str) -> None:
     done = verify(*arguments)
-    assert (done.returncode, said in done.stderr, done.stdout) == (2, True, ""), done.stderr
+    assert (done.returncode, message in done.stderr, done.stdout) == (2, True, ""), done.stderr
 
 
 @pytest.mark.engine

@@ -1,4 +1,4 @@
-"""`verify --record` and `compare`: what a reviewer sees of a change, and when it fails a run."""
+"""`verify --record` and `compare`: the differences that a reviewer sees, and when they fail a run."""
 
 import subprocess
 import sys

@@ -86,9 +86,9 @@ def checkout(tmp_path: Path, compose: list[str]) -> Iterator[Checkout]:
 
 def test_on_a_fresh_clone_a_bare_up_says_what_to_type(checkout: Checkout) -> None:
     done = checkout.type("up", "--build", "--abort-on-container-exit", "--no-color")
-    said = [line for line in (done.stdout + done.stderr).splitlines() if "PKI" in line]
-    assert said, done.stdout + done.stderr
-    assert all("pki/server.crt is missing. `make up` makes a PKI" in line for line in said)
+    messages = [line for line in (done.stdout + done.stderr).splitlines() if "PKI" in line]
+    assert messages, done.stdout + done.stderr
+    assert all("pki/server.crt is missing. `make up` makes a PKI" in line for line in messages)
     (container,) = checkout.parts()["containers"]
     assert container.attrs["State"]["ExitCode"] == 78
     assert not [file for file in (checkout.folder / "pki").rglob("*") if file.is_file() and file.name != ".gitignore"]

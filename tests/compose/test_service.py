@@ -51,8 +51,8 @@ class Project:
         self.compose()
 
     def compose(self, *, more: dict[str, Any] | None = None, **web: Any) -> None:
-        told = {"services": {"web": self.web | web}, **(more or {})}
-        (self.folder / "compose.yaml").write_text(yaml.safe_dump(told))
+        compose_file = {"services": {"web": self.web | web}, **(more or {})}
+        (self.folder / "compose.yaml").write_text(yaml.safe_dump(compose_file))
 
     def weaken(self, file: Path) -> int:
         """Turn `require` into `optional`; returns the line."""
@@ -194,7 +194,7 @@ def test_a_volume_over_the_configuration_is_reported_as_not_tested(project: Proj
 
 
 @pytest.mark.parametrize(
-    ("text", "arguments", "said"),
+    ("text", "arguments", "message"),
     [
         ("services: {a: {image: x}, b: {image: x}}", [], "Name one of these with --service: a, b."),
         ("services: {a: {image: x}}", ["--service", "c"], "has no service 'c'"),
@@ -203,11 +203,11 @@ def test_a_volume_over_the_configuration_is_reported_as_not_tested(project: Proj
     ],
 )
 def test_a_users_mistake_is_a_message_without_a_traceback(
-    project: Project, text: str, arguments: list[str], said: str
+    project: Project, text: str, arguments: list[str], message: str
 ) -> None:
     (project.folder / "compose.yaml").write_text(text)
     code, printed, _ = project.verify(*arguments)
-    assert (code, said in printed, "Traceback" in printed) == (2, True, False), printed
+    assert (code, message in printed, "Traceback" in printed) == (2, True, False), printed
 
 
 def test_the_service_itself_is_never_started(project: Project) -> None:

@@ -131,23 +131,23 @@ class Configuration:
 
     @property
     def correct(self) -> bool:
-        """Whether it keeps every promise."""
+        """Whether every promise holds."""
         return self.path.parent.name == "correct"
 
     @cached_property
     def text(self) -> str:
-        """What stands in it."""
+        """Its content."""
         return self.path.read_text()
 
     @cached_property
-    def said(self) -> Mapping[str, str]:
+    def properties(self) -> Mapping[str, str]:
         """Its opening comments of the form `name: value`."""
         return dict(re.findall(r"^# ([a-z ]+): (.+)$", self.text, re.MULTILINE))
 
     @property
     def proved_by(self) -> set[str]:
         """The cases that have to show the fault."""
-        return set(self.said.get("proved by", "").replace(",", " ").split())
+        return set(self.properties.get("proved by", "").replace(",", " ").split())
 
     @property
     def line(self) -> int | None:
@@ -159,20 +159,20 @@ class Configuration:
 
     def lay_out(self, folder: Path, text: str | None = None) -> tuple[Path, str]:
         """Write it (or `text` in its place) to where its layout has it; returns CONFIG, and the file's name in it."""
-        layout = self.said["layout"]
+        layout = self.properties["layout"]
         write = {"debian": _debian, "redhat": _redhat, "upstream": _upstream}.get(layout)
         if write is None:
             file = folder / "httpd.conf"
             file.write_text(self.text if text is None else text)
             return file, file.name
         name = write(folder, self.text if text is None else text)
-        if kind := self.said.get("pki"):
+        if kind := self.properties.get("pki"):
             _material(folder, kind)
-        if users := self.said.get("users"):
+        if users := self.properties.get("users"):
             # The password of every user that SSLOptions +FakeBasicAuth makes is "password"; this is its crypt(3).
             lines = (f"{user}:xxj31ZMTZzkVA\n" for user in users.split())
             (folder / "users").write_text("".join(lines))
-        if group := self.said.get("group"):
+        if group := self.properties.get("group"):
             (folder / "groups").write_text(f"{group}\n")
         return folder, name
 

@@ -70,7 +70,7 @@ class Mutant:
 
 
 def mutants(parent: Configuration) -> Iterator[Mutant]:
-    """Yield every weakening of one configuration that opens a door, or locks a good client out."""
+    """Yield every change of one configuration that admits more clients, or refuses a good one."""
     lines = parent.text.splitlines()
     for number, line in enumerate(lines):
         # What UserDir serves is named as not examined.
@@ -110,7 +110,7 @@ def _named(lines: list[str], number: int) -> frozenset[int]:
     # Where the CRLs are of other authorities than those that are trusted, either may be the wrong ones.
     if lines[number].strip().startswith("SSLCACertificateFile"):
         opened += [at for at, line in enumerate(lines) if line.strip().startswith("SSLCARevocationCheck")]
-    # One of two conditions that both let in anybody now, or one that makes the other enough.
+    # One of two conditions that both admit every client now, or one that makes the other sufficient.
     opened += [at for at, line in enumerate(lines) if line.strip() in {"Satisfy any", "AuthBasicProvider anon"}]
     # Conditions that nothing asks any more.
     if lines[number].strip().startswith(("RewriteEngine", "RewriteRule")):

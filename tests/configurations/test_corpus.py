@@ -16,7 +16,7 @@ BROKEN = [entry for entry in corpus() if not entry.correct]
 
 
 def wrong(run: Run) -> set[str]:
-    """The cases of which some client got in that must not, or did not that must."""
+    """The cases with a client that was wrongly admitted or refused."""
     findings = [finding for finding in run.findings if finding.level in {"error", "warning"}]
     return {case for finding in findings for case in finding.cases}
 
@@ -29,10 +29,10 @@ def test_a_correct_configuration_passes(entry: Configuration, tmp_path: Path) ->
     guarded = {site.url for site in run.sites if site.guard.requirement and site.tls and not site.guard.denies_all}
     named = [finding.message for finding in run.findings if finding.id == "coverage.not_examined"]
     guarded = {url for url in guarded if not any(f" {url}:" in message for message in named)}
-    assert {site.url for site in run.sites if _let_in(run, site.id)} == guarded, "every guard let somebody in"
+    assert {site.url for site in run.sites if _has_admitted(run, site.id)} == guarded, "every guard admitted a client"
 
 
-def _let_in(run: Run, site: str) -> list[str]:
+def _has_admitted(run: Run, site: str) -> list[str]:
     return [
         entry.probe.case.id
         for entry in run.results

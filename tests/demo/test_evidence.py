@@ -88,12 +88,12 @@ def answered(status: int, serial: str | None) -> str:
         pytest.param(TWO, ASKED_OF_TWO, known(ANNA), answered(200, ANNA), Verdict.AS_EXPECTED, id="the chosen one"),
         pytest.param(TWO, ASKED_OF_TWO, known(BERT), answered(200, BERT), Verdict.INTRUDER, id="the other one"),
         pytest.param(TWO, ASKED, known(ANNA), answered(200, ANNA), Verdict.INCONCLUSIVE, id="only one was offered"),
-        pytest.param(WELCOMED, None, WELCOME, answered(403, None), Verdict.AS_EXPECTED, id="told why"),
+        pytest.param(WELCOMED, None, WELCOME, answered(403, None), Verdict.AS_EXPECTED, id="with a reason"),
         pytest.param(WELCOMED, None, SHUT, NO_CERTIFICATE, Verdict.OTHERWISE, id="refused in the handshake instead"),
-        pytest.param(WELCOMED, None, WELCOME, answered(200, None), Verdict.INCONCLUSIVE, id="told why, yet served"),
+        pytest.param(WELCOMED, None, WELCOME, answered(200, None), Verdict.INCONCLUSIVE, id="a reason, but served"),
     ],
 )
-def test_a_visit_is_judged_by_what_both_sides_say(
+def test_a_visit_is_judged_by_screen_and_log(
     scene: Scene, dialog: Dialog | None, page: Page, log: str, verdict: Verdict
 ) -> None:
     assert judge(scene, SERIALS, Evidence(dialog, page, log))[0] is verdict

@@ -1,4 +1,4 @@
-"""The tour with real browsers at the real deployment: what they ask, what they show, and what httpd logs."""
+"""The tour with real browsers at the real deployment: dialogs, pages, and httpd's log."""
 
 import base64
 import re
@@ -59,10 +59,10 @@ def test_every_visit_ends_as_it_must(seen: Tour) -> None:
 
 
 def test_the_dialog_offers_what_was_imported_and_nothing_else(seen: Tour) -> None:
-    asked = {visit.scene.title: visit.evidence.dialog for visit in seen.visits}
-    assert asked[STRANGER.title] is None
+    dialogs = {visit.scene.title: visit.evidence.dialog for visit in seen.visits}
+    assert dialogs[STRANGER.title] is None
     for scene in (OK, CANCEL, TWO):
-        dialog = asked[scene.title]
+        dialog = dialogs[scene.title]
         assert dialog is not None
         assert {offer.subject for offer in dialog.offers} == set(scene.visitors)
 

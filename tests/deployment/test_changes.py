@@ -156,8 +156,8 @@ def test_what_has_expired_makes_it_unhealthy(changing: Site, file: str, words: s
         write(changing.pki.server / file, trusted + old.certificate.public_bytes(Encoding.PEM))
     try:
         changing.reload()
-        code, said = health(changing)
-        assert (code, words in said) == (1, True), said
+        code, output = health(changing)
+        assert (code, words in output) == (1, True), output
     finally:
         write(changing.pki.server / "ca.crt", trusted)
 
@@ -187,8 +187,8 @@ def test_an_httpd_that_admits_every_client_is_unhealthy(tmp_path: Path) -> None:
     command = ["sh", "-c", f"{weaker} && exec apache2 -D FOREGROUND -f /run/httpd.conf"]
     with container(pki.server, entrypoint=command) as started:
         wait_for(started, READY)
-        said = Site(started, pki, port_of(started)).run("health")
-    assert said == (1, "httpd does not request a certificate on port 8443 within 4 seconds")
+        output = Site(started, pki, port_of(started)).run("health")
+    assert output == (1, "httpd does not request a certificate on port 8443 within 4 seconds")
 
 
 # --- The start and the end
@@ -214,11 +214,11 @@ def test_without_a_pki_one_line_says_what_to_type(tmp_path: Path, missing: str) 
     (pki.server / missing).unlink()
     with container(pki.server) as started:
         code = started.wait(timeout=PATIENCE)["StatusCode"]
-        said = started.logs().decode()
+        output = started.logs().decode()
     assert code == 78
-    assert said.count("\n") == 1
-    assert f"/{missing} is missing" in said
-    assert "`make up` makes a PKI" in said
+    assert output.count("\n") == 1
+    assert f"/{missing} is missing" in output
+    assert "`make up` makes a PKI" in output
 
 
 def test_an_unreadable_key_is_named_in_one_line(tmp_path: Path) -> None:
@@ -226,7 +226,7 @@ def test_an_unreadable_key_is_named_in_one_line(tmp_path: Path) -> None:
     pki.server.chmod(0o755)
     with container(pki.server, user="4242:4242") as started:
         code = started.wait(timeout=PATIENCE)["StatusCode"]
-        said = started.logs().decode()
+        output = started.logs().decode()
     assert code == 78
-    assert said.count("\n") == 1
-    assert "User 4242 may not read" in said
+    assert output.count("\n") == 1
+    assert "User 4242 may not read" in output

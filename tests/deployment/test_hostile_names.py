@@ -67,8 +67,8 @@ def assert_harmless(site: Site, client: Files) -> Page:
     assert seen.elements <= ELEMENTS
     assert seen.attributes <= {"lang", "charset", "name", "content", "rel", "href", "class"}
     assert not [character for character in page if not character.isprintable() and character != "\n"]
-    told = site.whoami(client)
-    assert set(told) == {
+    identity = site.whoami(client)
+    assert set(identity) == {
         "subject",
         "issuer",
         "serial",
@@ -78,7 +78,7 @@ def assert_harmless(site: Site, client: Files) -> Page:
         "protocol",
         "cipher",
     }
-    assert told["serial"] == serial_of(client)
+    assert identity["serial"] == serial_of(client)
     for line in site.access(serial_of(client)):
         assert line.isprintable()
         assert logged(line)["serial"] == serial_of(client)

@@ -1,4 +1,4 @@
-"""The container from inside: what an intruder who got that far would find."""
+"""The container from inside, as an intruder would find it."""
 
 import io
 import re

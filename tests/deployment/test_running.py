@@ -28,7 +28,7 @@ class Verdict:
 
     code: int
     report: dict[str, Any]
-    said: str
+    output: str
 
     def verdicts(self) -> dict[str, set[str]]:
         """The verdicts of each case."""
@@ -72,7 +72,7 @@ def authority(site: Site, tmp_path: Path) -> tuple[str, ...]:
 
 def test_with_a_client_refusals_of_other_clients_are_proved(site: Site, alice: Files) -> None:
     seen = verify(*lent(site, alice), "--server-ca", site.pki.authority)
-    assert (seen.code, seen.report["verdict"]) == (0, "pass"), seen.said
+    assert (seen.code, seen.report["verdict"]) == (0, "pass"), seen.output
     verdicts = seen.verdicts()
     assert {"absent.none", "chain.impostor_authority", "proof.someone_elses_key", "valid.p256"} <= verdicts.keys()
     assert {case: found for case, found in verdicts.items() if found != {"as-expected"}} == {}
@@ -80,7 +80,7 @@ def test_with_a_client_refusals_of_other_clients_are_proved(site: Site, alice: F
 
 def test_with_an_authority_most_of_the_catalogue_is_proved(site: Site, authority: tuple[str, ...]) -> None:
     seen = verify("--url", site.url(), *authority)
-    assert (seen.code, seen.report["verdict"]) == (0, "pass"), seen.said
+    assert (seen.code, seen.report["verdict"]) == (0, "pass"), seen.output
     verdicts = seen.verdicts()
     assert {"validity.expired", "usage.server_only", "strength.rsa_1024", "valid.rsa_2048"} <= verdicts.keys()
     assert not any(case.startswith("revocation.") for case in verdicts)
@@ -90,22 +90,22 @@ def test_with_an_authority_most_of_the_catalogue_is_proved(site: Site, authority
 def test_without_a_client_nothing_is_a_pass(site: Site) -> None:
     seen = verify("--url", site.url())
     assert (seen.code, seen.report["verdict"]) == (3, "inconclusive")
-    assert "no refusal means anything" in seen.said
-    assert "--client" in seen.said
+    assert "no refusal means anything" in seen.output
+    assert "--client" in seen.output
 
 
 def test_a_client_that_is_refused_proves_nothing(site: Site, client_of: ClientOf) -> None:
     stranger = site.pki.files(Authority.root(subject="Foreign root").client(subject="mallory"))
     seen = verify(*lent(site, stranger))
     assert (seen.code, seen.report["verdict"]) == (3, "inconclusive")
-    assert "The control" in seen.said
+    assert "The control" in seen.output
 
 
 def test_a_pfx_is_a_client_as_well(site: Site, tmp_path: Path) -> None:
     identity = site.pki.between.client(subject="bob", key=KeyType.RSA_2048)
     write(tmp_path / "bob.pfx", identity.pkcs12(b"secret", root=site.pki.root.certificate))
     seen = verify("--url", site.url(), "--client", str(tmp_path / "bob.pfx"), MTLS_PASSWORD="secret")
-    assert seen.code == 0, seen.said
+    assert seen.code == 0, seen.output
     assert "proof.someone_elses_key" not in seen.verdicts(), "a thief is made for keys on P-256 alone"
 
 
@@ -124,7 +124,7 @@ def test_what_cannot_be_seen_from_outside_is_not_promised(site: Site, alice: Fil
     policy.write_text('[[site]]\nurl = "https://localhost:*/*"\nadmit = "clients"\nrevocation = "chain"\n')
     seen = verify(*lent(site, alice), "--policy", str(policy))
     assert seen.code == 2
-    assert "policy.toml:2: `revocation` cannot be proved from outside" in seen.said
+    assert "policy.toml:2: `revocation` cannot be proved from outside" in seen.output
 
 
 @pytest.fixture(scope="module")
@@ -154,12 +154,12 @@ def test_a_server_of_another_authority_gets_no_verdict(site: Site, alice: Files,
     (tmp_path / "other.crt").write_bytes(other)
     seen = verify(*lent(site, alice), "--server-ca", str(tmp_path / "other.crt"))
     assert seen.code == 3
-    assert "does not vouch" in seen.said
+    assert "does not vouch" in seen.output
     by_address = verify(
         "--url", f"https://127.0.0.1:{site.port}/", *lent(site, alice)[2:], "--server-ca", site.pki.authority
     )
     assert by_address.code == 3
-    assert "does not vouch" in by_address.said
+    assert "does not vouch" in by_address.output
 
 
 def test_another_server_that_answers_half_way_proves_nothing(site: Site, weakened: Site, alice: Files) -> None:
@@ -192,10 +192,10 @@ def _relay(near: socket.socket, far: socket.socket) -> None:
 
 
 def test_without_an_answer_there_is_no_verdict() -> None:
-    with socket.socket() as silent:  # As long as it has the port, nobody else listens there.
+    with socket.socket() as silent:  # It occupies the port, so that no server listens there.
         silent.bind(("127.0.0.1", 0))
         seen = verify("--url", f"https://localhost:{silent.getsockname()[1]}/")
-    assert (seen.code, "Nobody answers" in seen.said) == (3, True)
+    assert (seen.code, "Nobody answers" in seen.output) == (3, True)
 
 
 @pytest.mark.parametrize(
@@ -211,10 +211,10 @@ def test_without_an_answer_there_is_no_verdict() -> None:
 )
 def test_a_wrong_command_line_says_what_is_wrong(arguments: tuple[str, ...], words: str) -> None:
     seen = verify(*arguments)
-    assert (seen.code, words in seen.said) == (2, True), seen.said
+    assert (seen.code, words in seen.output) == (2, True), seen.output
 
 
 def test_a_key_that_is_not_the_certificates_is_refused(site: Site, alice: Files, client_of: ClientOf) -> None:
     other = client_of(subject="bob")
     seen = verify("--url", site.url(), "--client", str(alice.certificate), "--key", str(other.key))
-    assert (seen.code, "does not belong to the certificate" in seen.said) == (2, True)
+    assert (seen.code, "does not belong to the certificate" in seen.output) == (2, True)

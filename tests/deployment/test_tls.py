@@ -1,4 +1,4 @@
-"""The TLS that the deployment speaks: current versions and ciphers, no resumption, the name that was meant."""
+"""The TLS that the deployment speaks: current versions and ciphers, no resumption, the right server name."""
 
 import json
 import re
@@ -118,8 +118,8 @@ def test_http_2_is_spoken_behind_the_same_guard(site: Site, alice: Files) -> Non
         text=True,
         check=True,
     )
-    told, _, version = let_in.stdout.rpartition("\n")
-    assert (json.loads(told)["subject"], version) == ("CN=alice", "2")
+    page, _, version = let_in.stdout.rpartition("\n")
+    assert (json.loads(page)["subject"], version) == ("CN=alice", "2")
     kept_out = subprocess.run(command, capture_output=True, text=True, check=False)
     assert kept_out.returncode == 56
     assert "certificate required" in kept_out.stderr

@@ -83,7 +83,7 @@ def test_each_client_sees_its_own_certificate(site: Site) -> None:
     assert all(value in site.get(carol).text for value in answer.json().values())
 
 
-def test_a_certificate_without_a_subject_is_called_by_its_other_name(site: Site) -> None:
+def test_a_certificate_without_a_subject_is_named_by_its_alternative_name(site: Site) -> None:
     nameless = site.pki.files(site.pki.root.client(names=("dave@example.test",)))
     assert "You are <bdi>dave@example.test</bdi>" in site.get(nameless).text
     assert site.whoami(nameless)["subject"] == ""

@@ -80,9 +80,9 @@ def exists(named: str) -> bool:
     if words[0] == "make":
         dry = ["make", "--dry-run", *(word for word in words[1:] if "=" not in word)]
         return subprocess.run(dry, cwd=ROOT, capture_output=True, check=False).returncode == 0
-    given = {word for word in words if word.startswith("-")}
-    if words[0] in given:
-        return given <= options(main) | options_of_pytest()
+    options = {word for word in words if word.startswith("-")}
+    if words[0] in options:
+        return options <= options(main) | options_of_pytest()
     command: click.Command = main
     for word in words[1:]:
         if not isinstance(command, click.Group):
@@ -90,7 +90,7 @@ def exists(named: str) -> bool:
         if (found := command.get_command(click.Context(command), word)) is None:
             return False
         command = found
-    return given <= options(command)
+    return options <= options(command)
 
 
 def options(command: click.Command) -> set[str]:
@@ -110,10 +110,10 @@ def commands(group: click.Group) -> dict[str, click.Command]:
 @functools.cache
 def options_of_pytest() -> set[str]:
     """With those of its plugins."""
-    told = subprocess.run(
+    help_page = subprocess.run(
         [sys.executable, "-m", "pytest", "--help"], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    return set(re.findall(r"(?<![\w-])--?[a-z][\w-]*", told.stdout))
+    return set(re.findall(r"(?<![\w-])--?[a-z][\w-]*", help_page.stdout))
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)

@@ -1,4 +1,4 @@
-"""What is said of damaged files is what a real httpd does: it does not start, or it does not see them."""
+"""Findings about damaged files agree with a real httpd: it does not start, or it ignores them."""
 
 import os
 from collections.abc import Callable
@@ -65,7 +65,7 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], bool]:
     (folder / "server.key").chmod(0o600)
     start = 'apache2 -k start -f "$f" >/dev/null 2>&1 && echo "$(basename "$f" .conf)"'
     with owned() as label:
-        said = engine().containers.run(
+        output = engine().containers.run(
             image("httpd"),
             ["-c", f"for f in /files/*.conf; do {start}; done; true"],
             entrypoint=["sh"],
@@ -75,12 +75,12 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], bool]:
             labels={LABEL: label},
             remove=True,
         )
-    names = set(said.decode().split())
+    names = set(output.decode().split())
     return names.__contains__
 
 
 def fatal(name: str) -> bool:
-    """Whether httpd is said not to start with a file."""
+    """Whether a finding says that httpd does not start with a file."""
     try:
         found = read(FILES[name], name)
     except PkiError:
@@ -89,7 +89,7 @@ def fatal(name: str) -> bool:
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_httpd_starts_unless_it_is_said_not_to(started: Callable[[str], bool], name: str) -> None:
+def test_httpd_starts_unless_a_finding_is_fatal(started: Callable[[str], bool], name: str) -> None:
     assert started(name) is not fatal(name)
 
 

@@ -1,4 +1,4 @@
-"""Somebody's own image: Debian's stock apache2, whose folders are root's, with a configuration of its own."""
+"""A user's own image: Debian's stock apache2, whose folders are root's, with a configuration of its own."""
 
 import tempfile
 from pathlib import Path

@@ -26,7 +26,7 @@ def test_a_module_with_a_package_is_installed_once_and_its_rules_count(tmp_path:
     lines = ("SecRuleEngine On", "<Location />", "Require ssl-verify-client", DENIES_ALL)
     with_rule = run(tmp_path, *lines, "</Location>")
     assert with_rule.image.startswith("mtls-harness/packages:")
-    assert with_rule.verdict() != "pass", "the module's rule keeps out who is verified"
+    assert with_rule.verdict() != "pass", "the module's rule refuses verified clients"
     without_rule = run(tmp_path, *lines[:3], "</Location>")
     assert without_rule.verdict() == "pass", without_rule.trouble
     assert without_rule.image == with_rule.image

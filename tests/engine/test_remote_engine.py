@@ -100,6 +100,6 @@ def test_a_users_weakened_configuration_fails_through_it(remote: Forwarder, tmp_
 
 def test_an_engine_that_is_gone_is_no_verdict(remote: Forwarder, tmp_path: Path) -> None:
     address = remote.address
-    remote.listener.shutdown(socket.SHUT_RDWR)  # The port stays taken, so that nobody else answers there.
+    remote.listener.shutdown(socket.SHUT_RDWR)  # The port stays occupied, so that no other server answers there.
     code, report, printed = verify(remote, tmp_path, "--reference", "--reference")
     assert (code, report, f"No Docker engine answers at {address}" in printed) == (3, {}, True), printed

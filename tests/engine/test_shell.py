@@ -30,7 +30,7 @@ def test_a_command_gets_its_arguments_and_gives_its_code_and_both_outputs(shell:
     assert (result.exit_code, result.stdout, result.stderr) == (7, "|".join([*arguments, ""]), "aside\n")
 
 
-def test_a_command_does_not_read_what_is_meant_for_the_shell(shell: Shell) -> None:
+def test_a_command_does_not_read_the_input_of_the_shell(shell: Shell) -> None:
     assert shell.run(["cat"]).stdout == ""
     assert shell.run(["echo", "next"]).stdout == "next\n"
 
@@ -66,7 +66,7 @@ def test_a_container_that_stops_is_an_error_and_no_answer(shell: Shell) -> None:
         shell.run(["echo", "never"])
 
 
-def test_a_log_that_breaks_off_is_told(shell: Shell) -> None:
+def test_a_truncated_log_is_reported(shell: Shell) -> None:
     httpd = Httpd(shell.container, shell.become(["sleep", "1000"]), {}, str)
     assert httpd.state() is None
     shell.close()

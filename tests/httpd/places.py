@@ -1,4 +1,4 @@
-"""Configurations written in a test, and the decision that they come to."""
+"""Configurations written in a test, and their access decision."""
 
 import re
 

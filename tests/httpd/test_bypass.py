@@ -14,8 +14,8 @@ def found(*lines: str) -> tuple[Site, ...]:
     return places("DocumentRoot /var/www/html", *lines)
 
 
-def location(path: str, said: str = "Require ssl-verify-client", kind: str = "Location") -> tuple[str, ...]:
-    return f'<{kind} "{path}">', said, f"</{kind}>"
+def location(path: str, rule: str = "Require ssl-verify-client", kind: str = "Location") -> tuple[str, ...]:
+    return f'<{kind} "{path}">', rule, f"</{kind}>"
 
 
 def exception(expression: str) -> tuple[str, ...]:
@@ -130,7 +130,7 @@ def test_what_is_served_by_its_name_in_small_letters_has_another() -> None:
 
 
 @pytest.mark.parametrize(
-    ("condition", "rule", "told"),
+    ("condition", "rule", "reported"),
     [
         ("%{QUERY_STRING} ^page=(.*)$", "^/show$ /%1 [L]", True),
         ("%{HTTP_COOKIE} lang=(\\w+)", "^/(.*)$ /%1/$1", True),
@@ -139,7 +139,7 @@ def test_what_is_served_by_its_name_in_small_letters_has_another() -> None:
         ("%{QUERY_STRING} ^page=", "^/show$ /shown.html [L]", False),
     ],
 )
-def test_a_path_that_a_client_writes_a_part_of_is_told(condition: str, rule: str, told: bool) -> None:
+def test_a_path_with_a_part_from_the_request_is_reported(condition: str, rule: str, reported: bool) -> None:
     whole = dump(
         "<VirtualHost *:443>",
         "SSLEngine on",
@@ -149,7 +149,7 @@ def test_a_path_that_a_client_writes_a_part_of_is_told(condition: str, rule: str
         "</VirtualHost>",
     )
     unseen = sites(parse(whole, {"/site.conf": "site.conf"}), complete=False).coverage_gaps
-    assert [entry.line for entry in unseen if "as the client writes it" in entry.what] == ([5] if told else [])
+    assert [entry.line for entry in unseen if "as the client writes it" in entry.what] == ([5] if reported else [])
 
 
 WHOLE_SITE = location("/")
@@ -170,13 +170,13 @@ EXEMPTIONS = {
 
 
 @pytest.mark.parametrize("backend", [(), ("ProxyPass / http://127.0.0.1:8080/",)], ids=["folder", "backend"])
-@pytest.mark.parametrize("said", EXEMPTIONS.values(), ids=EXEMPTIONS)
+@pytest.mark.parametrize("rule", EXEMPTIONS.values(), ids=EXEMPTIONS)
 def test_an_exception_without_an_anchor_opens_guarded_paths_that_end_so(
-    said: tuple[str, ...], backend: tuple[str, ...]
+    rule: tuple[str, ...], backend: tuple[str, ...]
 ) -> None:
-    (site,) = (one for one in found(*backend, *said) if one.guard.exempt)
+    (site,) = (one for one in found(*backend, *rule) if one.guard.exempt)
     assert (site.path, site.guard.exempt, site.guard.requirement) == ("/q/q/webhook", "/webhook", None)
-    anchored = (line.replace("/webhook", "^/webhook") for line in said)
+    anchored = (line.replace("/webhook", "^/webhook") for line in rule)
     assert [one for one in found(*backend, *anchored) if one.guard.exempt] == []
 
 
@@ -204,7 +204,7 @@ def test_the_guarded_folder_is_tried_with_the_path_of_the_exception() -> None:
 
 def test_a_path_promises_nothing_where_only_other_paths_ask_for_a_certificate() -> None:
     optional = location("/app", "SSLVerifyClient optional")
-    asked = {one.path: one.guard.requirement is not None for one in found("SSLCACertificateFile ca.crt", *optional)}
-    assert asked == {"/": False, "/app/": True}
+    required = {one.path: one.guard.requirement is not None for one in found("SSLCACertificateFile ca.crt", *optional)}
+    assert required == {"/": False, "/app/": True}
     (root,) = found("SSLCACertificateFile ca.crt")
     assert root.guard.requirement is not None

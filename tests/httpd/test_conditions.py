@@ -171,30 +171,33 @@ SETS = "RewriteRule ^ - [E=VERIFIED:1]"
 VERIFIED_BY_TLS = "RewriteCond %{SSL:SSL_CLIENT_VERIFY} =SUCCESS"
 
 
-def told(level: Directive, *beside: Directive) -> list[str]:
+def undeciding(level: Directive, *beside: Directive) -> list[str]:
     whole = [*walk(level), *beside]
     return [entry.name for entry in without_decision(level, whole)]
 
 
-def test_a_rule_that_only_sets_a_variable_decides_about_nobody() -> None:
-    assert told(Directive("", "", "", 0, tuple(rewriting(VERIFIED_BY_TLS, SETS)))) == ["RewriteCond"]
+def test_a_rule_that_only_sets_a_variable_decides_nothing() -> None:
+    assert undeciding(Directive("", "", "", 0, tuple(rewriting(VERIFIED_BY_TLS, SETS)))) == ["RewriteCond"]
 
 
 @pytest.mark.parametrize(
     "rule", ["RewriteRule ^ - [F]", "RewriteRule ^ - [E=VERIFIED:1,L]", "RewriteRule ^ /x [E=A:1]"]
 )
 def test_a_rule_that_does_more_decides(rule: str) -> None:
-    assert told(Directive("", "", "", 0, tuple(rewriting(VERIFIED_BY_TLS, rule)))) == []
+    assert undeciding(Directive("", "", "", 0, tuple(rewriting(VERIFIED_BY_TLS, rule)))) == []
 
 
 def test_a_variable_that_is_asked_for_anywhere_decides() -> None:
     inside = Directive("Location", "/", "", 0, tuple(rewriting(VERIFIED_BY_TLS, SETS)))
     (asked,) = rewriting("Require env VERIFIED")
-    assert told(Directive("", "", "", 0, (inside,)), asked) == []
+    assert undeciding(Directive("", "", "", 0, (inside,)), asked) == []
 
 
 def test_a_condition_whose_else_decides_does_too() -> None:
     header = Directive("RequestHeader", "set X-User a", "site.conf", 3)
     only = replace(condition(VERIFIED), body=(header,))
-    assert told(Directive("", "", "", 0, (only, replace(condition("", "Else"), body=(header,))))) == ["If", "Else"]
-    assert told(Directive("", "", "", 0, (only, condition("", "Else")))) == []
+    assert undeciding(Directive("", "", "", 0, (only, replace(condition("", "Else"), body=(header,))))) == [
+        "If",
+        "Else",
+    ]
+    assert undeciding(Directive("", "", "", 0, (only, condition("", "Else")))) == []

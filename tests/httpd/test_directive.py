@@ -48,8 +48,8 @@ def test_every_directive_knows_file_and_line() -> None:
 
 def test_what_a_macro_holds_stands_where_that_was_written() -> None:
     text = b"# sites\n<Macro Site $name>\n# of all\n\nServerName \\\n  $name\n    # not yet\nSSLEngine on\n</Macro>\n"
-    said = 'macro \'Site\' (defined on line 2 of "/etc/httpd/conf/tls.conf") used on line 9 of "/x"'
-    dump = f"# In file: {said}\n#   2:\nServerName a.test\n#   3:\nSSLEngine on\n"
+    macro = 'macro \'Site\' (defined on line 2 of "/etc/httpd/conf/tls.conf") used on line 9 of "/x"'
+    dump = f"# In file: {macro}\n#   2:\nServerName a.test\n#   3:\nSSLEngine on\n"
     read = parse(dump, {"/etc/httpd/conf/tls.conf": "tls.conf"}, {"/etc/httpd/conf/tls.conf": text})
     assert [(entry.name, entry.file, entry.line) for entry in read.body] == [
         ("ServerName", "tls.conf", 5),
@@ -88,7 +88,7 @@ def test_the_line_to_change_is_the_directive_or_the_section_that_lacks_it() -> N
     assert site.guard.revocation == "none"
 
 
-def test_a_configuration_without_tls_has_no_door() -> None:
+def test_a_configuration_without_tls_has_no_site() -> None:
     with pytest.raises(ConfigurationError, match="SSLEngine on"):
         sites(read(DUMP.replace("SSLEngine on", "SSLEngine off")))
 
@@ -104,7 +104,7 @@ def test_a_configuration_without_tls_has_no_door() -> None:
         ("SSLUseStapling on", "none", False),
     ],
 )
-def test_it_is_told_how_revoked_certificates_are_looked_for(directives: str, revocation: str, means_ocsp: bool) -> None:
+def test_the_report_has_the_kind_of_revocation_check(directives: str, revocation: str, means_ocsp: bool) -> None:
     dump = DUMP.replace("  SSLEngine on\n", f"  SSLEngine on\n  #  11:\n  {directives}\n")
     (site, _) = sites(read(dump)).places
     assert (site.guard.revocation, site.guard.means_ocsp) == (revocation, means_ocsp)

@@ -1,4 +1,4 @@
-"""More of what httpd does and no manual says: users, options, folders of rules, memory, addresses, and its own log."""
+"""More behaviour of httpd that no manual describes: users, options, folders of rules, memory, addresses, logs."""
 
 from collections.abc import Iterable
 
@@ -25,7 +25,7 @@ A_IS_1 = "%{HTTP:A} == '1'"
 
 
 def at(text: str, kind: str, folder: str, *, server: str = "", elsewhere: str = "") -> Decision:
-    """The decision at /a/x, whose content is /srv/a/x; `elsewhere` is what is said of every other content."""
+    """The decision at /a/x, whose content is /srv/a/x; `elsewhere` are the directives for every other content."""
 
     def sections(_: str, content: str) -> Iterable[Section]:
         yield Section(body(text if content == "/srv/a/x" else elsewhere), kind, folder)
@@ -35,7 +35,7 @@ def at(text: str, kind: str, folder: str, *, server: str = "", elsewhere: str = 
 
 
 # --- users
-def test_sslusername_names_nobody_where_a_basic_password_is_faked() -> None:
+def test_sslusername_has_no_effect_with_fakebasicauth() -> None:
     text = f"{ASKING}SSLUserName SSL_CLIENT_S_DN_CN\nSSLOptions +FakeBasicAuth\nRequire valid-user"
     found = decision(text, files=USERS).formula
     assert NAME not in variables(found)
@@ -46,7 +46,7 @@ def test_sslusername_names_nobody_where_a_basic_password_is_faked() -> None:
 def test_a_user_is_asked_for_only_where_one_may_be_granted() -> None:
     inner = "<RequireAll>\nRequire all granted\n<RequireNone>\n{}\n</RequireNone>\n</RequireAll>"
     twice = ASKING + inner.format(inner.format("Require user bob"))
-    assert decision(twice, files=USERS).formula == FALSE, "denied for good before anybody says to be bob"
+    assert decision(twice, files=USERS).formula == FALSE, "denied for good before any user is known"
     some = f"{ASKING}<RequireAny>\nRequire all denied\nRequire user bob\n</RequireAny>"
     assert decision(some, files=USERS).formula == equals(BY_PASSWORD, "bob")
     every = f"{ASKING}<RequireAll>\nRequire expr {A_IS_1}\nRequire user bob\n</RequireAll>"
@@ -139,7 +139,7 @@ def test_an_expression_sees_the_query_that_a_rule_has_made() -> None:
     assert decision(server=f"RewriteEngine on\n{rules}").formula == TRUE
 
 
-def test_nobody_knows_where_a_redirect_leads_that_another_rule_changes() -> None:
+def test_the_target_of_a_redirect_that_another_rule_changes_is_unknown() -> None:
     rules = "RewriteRule ^ /y [R]\nRewriteRule z /z"
     found = decision("Require all denied", server=f"RewriteEngine on\n{rules}").formula
     assert depends_on(found, Origin.UNKNOWABLE)
@@ -243,7 +243,7 @@ def test_a_variable_that_several_directives_set_tells_of_none_of_them() -> None:
     assert evaluated(conditions, TraceEntry(Kind.EXPRESSION, f"{FILE}:9", "1")) == {}, "a rule answered first"
 
 
-def test_an_sslrequire_that_httpd_may_not_have_come_to_is_not_said_to_hold() -> None:
+def test_an_sslrequire_that_httpd_may_not_have_evaluated_does_not_count_as_true() -> None:
     conditions = [condition("SSLRequire", "true", 1), condition("SSLRequire", "false", 2, once=False)]
     assert evaluated(conditions, GRANTED) == {1: True}
     assert evaluated(conditions[:1], TraceEntry(Kind.EXPRESSION, f"{FILE}:9", "1")) == {}
@@ -253,15 +253,15 @@ def test_an_sslrequire_that_httpd_may_not_have_come_to_is_not_said_to_hold() -> 
 
 def test_what_an_if_asks_is_not_asked_once() -> None:
     found = decision(f"SSLRequire {A_IS_1}\n<If \"%{{HTTP:B}} == '1'\">\nSSLRequire -n %{{HTTP:C}}\n</If>").conditions
-    assert [one.is_asked_once for one in found if one.directive.name == "SSLRequire"] == [True, False]
+    assert [one.is_evaluated_once for one in found if one.directive.name == "SSLRequire"] == [True, False]
     found = decision(f"SSLRequire {A_IS_1}\nSatisfy any").conditions
-    assert not any(one.is_asked_once for one in found if one.directive.name == "SSLRequire")
+    assert not any(one.is_evaluated_once for one in found if one.directive.name == "SSLRequire")
 
 
 def test_what_several_directives_set_is_not_asked_once() -> None:
     one, two = "SetEnvIf A ^1$ ok", "SetEnvIf B ^1$ ok"
     for server, is_alone in ((one, True), (f"{one}\n{two}", False)):
         found = decision("Require env ok", server=server).conditions
-        assert {entry.is_asked_once for entry in found if entry.directive.name == "SetEnvIf"} == {is_alone}
+        assert {entry.is_evaluated_once for entry in found if entry.directive.name == "SetEnvIf"} == {is_alone}
     twins = [condition("SetEnvIf", "A 1 e", 1, once=False)]
     assert evaluated(twins, TraceEntry(Kind.VARIABLE, "e", "True"), GRANTED) == {}

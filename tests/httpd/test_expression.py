@@ -12,7 +12,7 @@ A, B, C = (header(name) for name in "abc")
 
 
 def is_unknowable(formula: Formula) -> bool:
-    """Whether a formula is one atom that nobody here can bring about."""
+    """Whether a formula is one UNKNOWABLE atom."""
     return [one.origin for one in variables(formula)] == [Origin.UNKNOWABLE] and isinstance(formula, Atom)
 
 

@@ -1,4 +1,4 @@
-"""Modules that are not httpd's own: what their directives have to do with who is admitted."""
+"""Modules that are not httpd's own, and whether their directives decide about admission."""
 
 import pytest
 
@@ -11,7 +11,7 @@ from tests.dump import dump, places
 
 
 def decided(path: str, mode: str = "optional", server: str = "", inside: str = "Require all granted") -> str | None:
-    """The name of the directive that leaves a place to another module."""
+    """The name of the directive by which another module decides."""
     host = [*([server] if server else []), "DocumentRoot /srv/www"]
     found = places(*host, "<Location /app>", *inside.splitlines(), "</Location>", client=mode)
     site = next(site for site in found if site.path.rstrip("/") == path.rstrip("/"))
@@ -54,7 +54,7 @@ def test_a_misspelled_directive_is_of_no_module(directive: str) -> None:
     assert module_of(directive) is None
 
 
-def test_a_module_that_nobody_knows_decides() -> None:
+def test_an_unknown_module_decides() -> None:
     assert module_named("acme_login").role is Role.ADMISSION
     assert module_named("php8.4").role is Role.CONTENT
 
@@ -78,7 +78,7 @@ def test_a_place_is_left_to_a_module_by_what_it_says(inside: str, by: str | None
     assert decided("/app", inside=inside) == by
 
 
-def test_what_is_said_of_one_place_is_not_said_of_another() -> None:
+def test_a_directive_for_one_place_does_not_count_at_another() -> None:
     assert decided("/", inside=withdrawn_line("SecRule ARGS x deny")) is None
     assert decided("/app", inside=withdrawn_line("SecRule ARGS x deny")) == "SecRule"
     assert decided("/", server=withdrawn_line("SecRule ARGS x deny")) == "SecRule"
@@ -126,7 +126,7 @@ def test_a_section_is_taken_out_to_its_end() -> None:
     assert lines == [withdrawn_line("<Perl>").encode(), b"", b"", b"Last", b""]
 
 
-def test_a_withdrawn_require_grants_nobody() -> None:
+def test_a_withdrawn_require_grants_no_request() -> None:
     assert withdrawn_line("Require claim a:b").startswith("Require env mtls-harness-withdrawn-")
 
 

@@ -1,4 +1,4 @@
-"""Which request headers tell a backend who the client is, and by which other names?"""
+"""Which request headers pass the client's identity to a backend, and under which other names?"""
 
 import pytest
 

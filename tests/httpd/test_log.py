@@ -50,7 +50,7 @@ def test_a_connection_without_a_certificate_is_anonymous() -> None:
     assert log.reason_without({"1B"}, None, certificate=True) is None
 
 
-def test_connections_that_cannot_be_told_apart_need_one_reason() -> None:
+def test_connections_that_cannot_be_distinguished_need_one_reason() -> None:
     lines = [NEW.format("10.0.0.1:5"), NOBODY, NEW.format("10.0.0.1:6"), NOBODY.replace("peer did", "peer perhaps did")]
     assert read(lines).reason_without(set(), None, certificate=False) is None
 
@@ -80,7 +80,7 @@ def test_only_a_verified_certificate_makes_an_identity() -> None:
     }
 
 
-def test_a_request_knows_why_its_own_connection_was_refused() -> None:
+def test_a_request_has_the_reason_of_its_own_connections_refusal() -> None:
     request = "mtls-probe 10.0.0.1:6 a 403 - NONE - mod_ssl/2.4.71 OpenSSL/3.5.9 - /srv/index.html"
     lines = [
         NEW.format("10.0.0.1:5"),
@@ -92,7 +92,7 @@ def test_a_request_knows_why_its_own_connection_was_refused() -> None:
         assert read(order).requests["a"].reason == Reason("AH02276", 10)
 
 
-def test_connections_for_different_sites_are_told_apart_by_the_name_in_the_handshake() -> None:
+def test_connections_for_different_sites_are_distinguished_by_the_server_name() -> None:
     name = (
         "[Mon Nov 23 18:00:00.000000 2026] [ssl:debug] [pid 1:tid 7] [client {0}] ssl.c(1): "
         "AH02043: SSL virtual host for servername {1} found"
@@ -126,7 +126,7 @@ def test_what_a_proxy_asks_of_the_same_server_is_not_the_clients_own_request() -
         assert read([NEW.format("10.0.0.1:5"), *order]).requests["a"].identity == "1B"
 
 
-def test_of_a_refusal_the_log_tells_what_answered_in_its_place() -> None:
+def test_the_log_has_the_error_document_of_a_refusal() -> None:
     request = "mtls-probe 10.0.0.1:6 a 403 - NONE - mod_ssl/2.4.71 OpenSSL/3.5.9 403 /srv/index.html"
     for order in ([request, "mtls-instead a /srv/why.html"], ["mtls-instead a /srv/why.html", request]):
         assert read(order).requests["a"].instead == "/srv/why.html"
@@ -136,7 +136,7 @@ def test_of_a_refusal_the_log_tells_what_answered_in_its_place() -> None:
 RECEIVED = "+93:6b0b:0|GET http%3a//app%3a8000/x HTTP/1.1|Host:app%3a8000|X_User:a%7cb|X-MTLS-Probe:{0}"
 
 
-def test_a_backend_says_what_it_received() -> None:
+def test_the_backends_log_has_the_received_headers() -> None:
     access = "mtls-probe 6H3K {0} 204 passed NONE - mod_ssl/2.4.71 OpenSSL/3.5.9 - proxy:x"
     requests = read([RECEIVED.format("probe-1"), access.format("probe-1"), access.format("probe-2")]).requests
     received = requests["probe-1"].received

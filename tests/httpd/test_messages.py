@@ -60,8 +60,8 @@ LoadModule ssl_module {modules}/mod_ssl.so
 
 
 @pytest.fixture(scope="module")
-def said() -> dict[str, str]:
-    """What httpd says of each."""
+def messages() -> dict[str, str]:
+    """Httpd's message for each wrong line."""
     container = engine().containers.create(
         image("httpd"), entrypoint=["sleep", "600"], network_mode="none", labels={LABEL: owner()}
     )
@@ -77,9 +77,9 @@ def said() -> dict[str, str]:
 
 @pytest.mark.engine
 @pytest.mark.parametrize("wrong", WRONG)
-def test_a_message_of_httpd_is_explained(said: dict[str, str], wrong: str) -> None:
-    message = explained(said[wrong])
-    assert message.startswith(said[wrong] + "\nMeaning: ")
+def test_a_message_of_httpd_is_explained(messages: dict[str, str], wrong: str) -> None:
+    message = explained(messages[wrong])
+    assert message.startswith(messages[wrong] + "\nMeaning: ")
     assert "\nWrite: " in message
     assert WRONG[wrong] in message, message
 

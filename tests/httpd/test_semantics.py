@@ -1,4 +1,4 @@
-"""What httpd does and no manual says: each of these was a disagreement between its answers and the formula."""
+"""Behaviour of httpd that no manual describes: each of these was a disagreement between its answers and the formula."""
 
 import pytest
 
@@ -28,7 +28,7 @@ def rewritten(rules: str) -> Formula:
         ("<Limit HEAD>\nRequire ssl-verify-client\n</Limit>", f"!{GET} || {CERTIFICATE}"),
         ("AllowMethods POST", "%{REQUEST_METHOD} == 'POST'"),
         ("AllowMethods POST\nAllowMethods HEAD", f"%{{REQUEST_METHOD}} == 'POST' || {GET}"),
-        # Without AuthType nobody is asked who they are.
+        # Without AuthType httpd requests no user name.
         ("Require valid-user", "false"),
         # Each Order and Satisfy is about the methods of its <Limit>.
         ("<Limit POST>\nOrder allow,deny\n</Limit>", "%{REQUEST_METHOD} != 'POST'"),
@@ -72,7 +72,7 @@ def test_a_section_comes_to(section: str, expected: str) -> None:
             ["Require all denied", "Require all granted", f"AuthMerging And\nRequire expr {A_IS_1}"],
             A_IS_1,
         ),
-        # What a section says of mod_access_compat replaces all that was said before.
+        # The directives of mod_access_compat in a section replace all earlier ones.
         (["Order allow,deny\nAllow from 10.0.0.0/8\nSatisfy any", "Deny from 192.0.2.0/24"], "!(-R '192.0.2.0/24')"),
         # A section without Require takes the requirement away, if it says how to merge.
         (["Require all denied", "AuthMerging Off"], "true"),
@@ -198,7 +198,7 @@ def test_an_expression_comes_to(text: str, expected: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["osenv('x') == '1'", "note('x') == '1'", "%{TIME_HOUR} == '1'", "-d 'x'"])
-def test_what_nobody_here_knows_stays_open(text: str) -> None:
+def test_an_unknown_value_stays_open(text: str) -> None:
     assert depends_on(parse(text), Origin.UNKNOWABLE)
 
 
@@ -279,7 +279,7 @@ def test_end_ends_the_rewriting_of_what_comes_after_as_well() -> None:
     assert decision(text.format("L")).formula == FALSE, "a circle"
 
 
-def test_nobody_writes_a_subject_as_the_name_of_a_user() -> None:
+def test_a_request_cannot_have_a_subject_as_its_user_name() -> None:
     found = decision(
         "AuthType Basic\nAuthUserFile users\nRequire valid-user", files={"users": b"/CN=anna:x\nbob:x\n"}
     ).formula

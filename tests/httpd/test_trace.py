@@ -144,7 +144,7 @@ def test_what_httpd_escapes_is_read_as_it_stands_in_the_configuration() -> None:
     assert is_about(entry, expression, PLACES)
 
 
-def test_conditions_that_httpd_logs_alike_are_not_told_apart() -> None:
+def test_conditions_with_the_same_log_line_are_not_distinguished() -> None:
     others = (
         condition("RewriteCond", "%{HTTP:X-C} !^letme$", 17),
         condition("SetEnvIf", "X-Other ^b$ tok", 18),

@@ -42,8 +42,8 @@ def examined(
     listed = read(pem(*crls), "crl.pem").crls if crls else ()
     trusted = Trust(read(pem(*authorities), "ca.pem").certificates, listed, **given)
     own = read(pem(*servers), "server.pem").certificates if servers else ()
-    told = read(pem(*named), "named.pem").certificates if named is not None else None
-    return [*facts(Examined(trusted, own, told), datetime.now(UTC))]
+    named_authorities = read(pem(*named), "named.pem").certificates if named is not None else None
+    return [*facts(Examined(trusted, own, named_authorities), datetime.now(UTC))]
 
 
 def ids(found: Sequence[Fact]) -> set[str]:
@@ -60,7 +60,7 @@ def root() -> Authority:
     return Authority.root(subject="Own root")
 
 
-def test_nothing_is_said_of_files_that_are_in_order(root: Authority) -> None:
+def test_there_are_no_findings_about_correct_files(root: Authority) -> None:
     below = root.subauthority(subject="Issuing")
     crls = [root.crl(), below.crl()]
     assert ids(examined([root.certificate, below.certificate], crls, named=[root.certificate])) == set()
@@ -131,15 +131,15 @@ CRLS: dict[str, Callable[[Authority], list[x509.CertificateRevocationList]]] = {
 
 
 @pytest.mark.parametrize("kind", CRLS)
-def test_a_crl_that_refuses_everybody_is_an_error_and_one_of_two_authorities_a_warning(
+def test_a_crl_that_refuses_all_clients_is_an_error_and_one_of_two_authorities_a_warning(
     kind: str, root: Authority
 ) -> None:
     other = Authority.root(subject="Other")
     alone = examined([root.certificate], CRLS[kind](root))
-    beside = examined([root.certificate, other.certificate], [other.crl(), *CRLS[kind](root)])
+    with_other = examined([root.certificate, other.certificate], [other.crl(), *CRLS[kind](root)])
     unused = examined([root.certificate], CRLS[kind](root), revocation=Revocation.NONE)
-    assert ids(alone) == ids(beside) == ids(unused) == {kind}
-    assert [the(found, kind).level for found in (alone, beside, unused)] == [Level.ERROR, Level.WARNING, Level.NOTE]
+    assert ids(alone) == ids(with_other) == ids(unused) == {kind}
+    assert [the(found, kind).level for found in (alone, with_other, unused)] == [Level.ERROR, Level.WARNING, Level.NOTE]
     assert the(alone, kind).where == "crl.pem:1"
 
 
@@ -158,13 +158,13 @@ def test_an_authority_without_a_crl_is_named_where_one_is_needed(root: Authority
 
 
 @pytest.mark.parametrize(
-    ("lasts", "left", "said"), [(90, 5, True), (90, 20, False), (1, 1, False), (8, 6, False), (9, 1, True)]
+    ("lasts", "left", "found"), [(90, 5, True), (90, 20, False), (1, 1, False), (8, 6, False), (9, 1, True)]
 )
 def test_the_end_of_a_crl_is_announced_unless_it_is_renewed_that_often_anyway(
-    root: Authority, lasts: int, left: int, said: bool
+    root: Authority, lasts: int, left: int, found: bool
 ) -> None:
     crl = root.crl(last_update=(left - lasts) * DAY - timedelta(minutes=1), next_update=left * DAY)
-    assert ids(examined([root.certificate], [crl])) == ({"crl_expires_soon"} if said else set())
+    assert ids(examined([root.certificate], [crl])) == ({"crl_expires_soon"} if found else set())
 
 
 def test_only_the_newest_crl_counts(root: Authority) -> None:
@@ -187,7 +187,7 @@ def test_the_depth_is_that_of_the_longest_chain(root: Authority, depth: int, kin
     assert all("`SSLVerifyDepth 2`" in one.remedy for one in found)
 
 
-def test_public_authorities_are_told_by_their_keys_not_their_names(root: Authority) -> None:
+def test_public_authorities_are_recognised_by_key_and_not_by_name(root: Authority) -> None:
     public = public_roots()[5]
     namesake = Authority.root(subject=public.subject)
     assert ids(examined([root.certificate, public])) >= {"public_authority"}
@@ -200,7 +200,7 @@ def test_a_whole_public_bundle_is_one_finding(root: Authority) -> None:
     assert ids(examined([*public, old.certificate], [root.crl()])) <= {"public_authority", "crl_of_unknown_issuer"}
 
 
-def test_the_server_and_its_authority_are_told_from_clients(root: Authority) -> None:
+def test_the_server_and_its_authority_are_distinguished_from_clients(root: Authority) -> None:
     server = root.server(subject="www", names=("www.example.test",)).certificate
     alone = Authority.root(subject="www", key_usage=None)
     assert ids(examined([root.certificate], servers=[server])) == {"server_authority"}
@@ -208,7 +208,7 @@ def test_the_server_and_its_authority_are_told_from_clients(root: Authority) -> 
     assert ids(examined([root.certificate], servers=[Authority.root().server().certificate])) == set()
 
 
-def test_the_names_that_clients_are_told_are_those_of_trusted_authorities(root: Authority) -> None:
+def test_the_names_sent_to_clients_are_those_of_trusted_authorities(root: Authority) -> None:
     other = Authority.root(subject="Other")
     found = examined([root.certificate], named=[other.certificate])
     assert the(found, "named_not_trusted").where == "named.pem:1"
@@ -237,18 +237,18 @@ def test_a_folder_needs_the_names_that_openssl_looks_for(root: Authority) -> Non
     other = Authority.root(subject="Other")
     linked = hashed("ca.d", [root.certificate], [root.crl()])
 
-    def said(files: dict[str, bytes], *, crls: bool = False) -> list[tuple[str, str, str]]:
+    def problems(files: dict[str, bytes], *, crls: bool = False) -> list[tuple[str, str, str]]:
         folder = Folder("ca.d", tuple(read(content, name) for name, content in files.items()))
         return [(one.id, one.level, one.file) for one in folder_facts(folder, crls=crls)]
 
     plain, more = {"ca.d/own.pem": pem(root.certificate)}, {"ca.d/other.pem": pem(other.certificate)}
-    assert said(linked | plain) == said(linked, crls=True) == []
-    assert said(plain) == [("not_hashed", "error", "ca.d")]
-    assert said(linked | more) == [("not_hashed", "warning", "ca.d/other.pem")]
+    assert problems(linked | plain) == problems(linked, crls=True) == []
+    assert problems(plain) == [("not_hashed", "error", "ca.d")]
+    assert problems(linked | more) == [("not_hashed", "warning", "ca.d/other.pem")]
     wrong = {"ca.d/00000000.0": pem(other.certificate)}
-    assert said(linked | wrong) == [("wrong_hash", "warning", "ca.d/00000000.0")]
-    assert said({"ca.d/own.crl": pem(root.crl())}, crls=True) == [("not_hashed", "error", "ca.d")]
+    assert problems(linked | wrong) == [("wrong_hash", "warning", "ca.d/00000000.0")]
+    assert problems({"ca.d/own.crl": pem(root.crl())}, crls=True) == [("not_hashed", "error", "ca.d")]
 
 
-def test_located_things_tell_their_place() -> None:
+def test_a_located_value_has_its_file_and_line() -> None:
     assert Located(b"", "ca.pem", 7).where == "ca.pem:7"

@@ -11,7 +11,7 @@ from harness.pki.ocsp import Register
 
 
 def ask(register: Register, identity: Identity, folder: Path, signer: Identity | None = None) -> str:
-    """What `openssl ocsp` makes of its own answer, given from the files of the register."""
+    """The output of `openssl ocsp` about its own response from the files of the register."""
     for name, content in register.files(signer=signer).items():
         (folder / name.rpartition("/")[2]).write_bytes(content)
     (folder / "cert.pem").write_bytes(identity.certificate.public_bytes(Encoding.PEM))
@@ -43,21 +43,21 @@ def register(tmp_path: Path) -> Register:
 
 
 @pytest.mark.parametrize("listed", ["good", "revoked", "unknown"])
-def test_the_responder_tells_what_the_register_holds(register: Register, tmp_path: Path, listed: str) -> None:
+def test_the_responder_answers_with_the_status_in_the_register(register: Register, tmp_path: Path, listed: str) -> None:
     identity = register.authority.client(subject="alice")
     if listed != "unknown":
         register.issued.append(identity.certificate)
     if listed == "revoked":
         register.revoked.append(identity.certificate)
     register.issued.append(register.authority.client(subject="alice").certificate)
-    said = ask(register, identity, tmp_path)
-    assert "Response verify OK" in said
-    assert f"cert.pem: {listed}" in said
+    output = ask(register, identity, tmp_path)
+    assert "Response verify OK" in output
+    assert f"cert.pem: {listed}" in output
 
 
 def test_an_answer_by_another_client_is_not_believed(register: Register, tmp_path: Path) -> None:
     identity = register.authority.client(subject="alice")
     register.issued.append(identity.certificate)
-    said = ask(register, identity, tmp_path, signer=register.authority.client(subject="mallory"))
-    assert "Response Verify Failure" in said
-    assert "missing ocspsigning usage" in said
+    output = ask(register, identity, tmp_path, signer=register.authority.client(subject="mallory"))
+    assert "Response Verify Failure" in output
+    assert "missing ocspsigning usage" in output

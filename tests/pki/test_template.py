@@ -1,4 +1,4 @@
-"""A client's certificate as the model: what is taken for one, and what is like it."""
+"""A client's certificate as the model: accepted files, and the certificates made like it."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -34,7 +34,7 @@ PEM = Encoding.PEM
 SELF_SIGNED = Authority.root(subject="me", basic_constraints=None).certificate
 
 
-def said(certificate: x509.Certificate) -> list[object]:
+def contents(certificate: x509.Certificate) -> list[object]:
     kinds = (x509.SubjectAlternativeName, x509.ExtendedKeyUsage, x509.KeyUsage, x509.BasicConstraints)
     own = [certificate.extensions.get_extension_for_class(kind).value for kind in kinds]
     return [certificate.subject, certificate.issuer, *own, certificate.extensions.get_extension_for_oid(EXTENSION.oid)]
@@ -44,7 +44,7 @@ def said(certificate: x509.Certificate) -> list[object]:
 def test_a_good_client_is_like_the_model_in_all_but_key_and_time(authorities: tuple[x509.Certificate, ...]) -> None:
     pki = TestPki(3, template=ClientTemplate(like=(ALICE.certificate, ISSUING.certificate), authorities=authorities))
     identity = pki.identity()
-    assert said(identity.certificate) == said(ALICE.certificate)
+    assert contents(identity.certificate) == contents(ALICE.certificate)
     key = identity.certificate.public_key()
     assert isinstance(key, ec.EllipticCurvePublicKey)
     assert isinstance(key.curve, ec.SECP521R1)
@@ -54,11 +54,11 @@ def test_a_good_client_is_like_the_model_in_all_but_key_and_time(authorities: tu
     assert [one.subject for one in identity.chain] == [ISSUING.certificate.subject]
 
 
-def test_a_case_changes_what_it_says_and_nothing_else() -> None:
+def test_a_case_changes_only_the_fields_that_it_names() -> None:
     pki = TestPki(3, template=ClientTemplate(like=(ALICE.certificate, ISSUING.certificate)))
     other = x509.Extension(x509.OCSPNoCheck.oid, False, x509.OCSPNoCheck())
     changed = pki.identity(key=KeyType.ED25519, extensions=(other,)).certificate
-    assert said(changed) == said(ALICE.certificate)
+    assert contents(changed) == contents(ALICE.certificate)
     assert isinstance(changed.public_key(), ed25519.Ed25519PublicKey)
     assert changed.extensions.get_extension_for_class(x509.OCSPNoCheck)
 
@@ -73,10 +73,12 @@ def test_a_client_that_lacks_one_part_has_all_the_others() -> None:
         assert identity
         certificate = identity.certificate
         try:
-            told = said(certificate)
+            own = contents(certificate)
         except x509.ExtensionNotFound:
             return [extension]
-        return [at for at, (mine, model) in enumerate(zip(told, said(ALICE.certificate), strict=True)) if mine != model]
+        return [
+            at for at, (mine, model) in enumerate(zip(own, contents(ALICE.certificate), strict=True)) if mine != model
+        ]
 
     assert differs(Part.ORGANISATION) == [subject]
     assert differs(Part.ISSUER) == [issuer]
@@ -128,7 +130,9 @@ def test_a_certificate_is_read_in_both_forms_its_issuers_after_it(tmp_path: Path
     ],
     ids=["key", "certificate and key", "DER key", "authority", "two", "pfx", "self-signed", "nothing", "damaged"],
 )
-def test_what_is_no_clients_certificate_is_told(tmp_path: Path, content: Callable[[], bytes], message: str) -> None:
+def test_a_file_without_a_clients_certificate_is_refused(
+    tmp_path: Path, content: Callable[[], bytes], message: str
+) -> None:
     file = tmp_path / "client"
     file.write_bytes(content())
     with pytest.raises(PkiError, match=message):

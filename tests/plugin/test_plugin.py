@@ -50,7 +50,7 @@ def test_verdict(mtls_run):
 """
 
 
-def test_a_failure_shows_who_was_admitted_where_and_what_to_write(pytester: pytest.Pytester) -> None:
+def test_a_failure_shows_the_admitted_client_the_site_and_the_remedy(pytester: pytest.Pytester) -> None:
     prepare(pytester, SHOWN, verify="optional")
     result = pytester.runpytest_subprocess()
     text = result.stdout.str()
@@ -118,7 +118,7 @@ def test_an_inconclusive_case_fails(pytester: pytest.Pytester) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "options", "said"),
+    ("change", "options", "output"),
     [
         (lambda folder: (folder / "tox.ini").write_text("[pytest]\n"), [], "Set mtls_config in pytest's ini file"),
         (
@@ -135,14 +135,14 @@ def test_an_inconclusive_case_fails(pytester: pytest.Pytester) -> None:
     ids=["unset", "broken", "missing"],
 )
 def test_a_configuration_that_cannot_be_used_is_an_error_without_a_traceback(
-    pytester: pytest.Pytester, options: list[str], change: object, said: str
+    pytester: pytest.Pytester, options: list[str], change: object, output: str
 ) -> None:
     prepare(pytester)
     assert callable(change)
     change(pytester.path)
     result = pytester.runpytest_subprocess(*options)
     assert result.ret != 0
-    assert said in result.stdout.str()
+    assert output in result.stdout.str()
     assert "Traceback" not in result.stdout.str()
     assert "passed" not in result.parseoutcomes()
 

@@ -95,7 +95,7 @@ def good(**changes: object) -> Client:
 
 
 @pytest.mark.parametrize("tls", TLS_VERSIONS)
-def test_a_good_client_is_admitted_and_leaves_its_mark(tmp_path: Path, tls: Tls) -> None:
+def test_a_good_client_is_admitted_and_its_probe_id_is_logged(tmp_path: Path, tls: Tls) -> None:
     client = good(headers=(("X-Token", "t"), ("Connection", "close")), user="me", query="a=b")
     with serving(tmp_path, status(200)) as (address, asked):
         seen = ask(address, client, tls)
@@ -113,7 +113,7 @@ def test_a_good_client_is_admitted_and_leaves_its_mark(tmp_path: Path, tls: Tls)
     assert "connection" not in request
 
 
-def test_a_status_of_http_2_is_told_from_a_refusal_in_the_handshake(tmp_path: Path) -> None:
+def test_a_status_of_http_2_is_distinguished_from_a_refusal_in_the_handshake(tmp_path: Path) -> None:
     with serving(tmp_path, status(403)) as (address, _):
         seen = ask(address, good())
     assert (seen.outcome, seen.status, seen.alert) == (Outcome.REFUSED_BY_HTTP, 403, None)

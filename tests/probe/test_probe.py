@@ -1,4 +1,4 @@
-"""The client's side against servers of every temper: what it sees, and that it never takes silence for a refusal."""
+"""The client's observations of different servers: a missing answer is never a refusal."""
 
 import socket
 import ssl
@@ -21,7 +21,7 @@ PAGE = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 @contextmanager
 def listening(serve: Callable[[socket.socket], None]) -> Iterator[tuple[str, int]]:
-    """A server on 127.0.0.1 that treats one connection as told."""
+    """A server on 127.0.0.1 that handles one connection with `serve`."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def answer() -> None:
@@ -59,7 +59,7 @@ def tls_server(folder: Path, identity: Identity, answer: bytes = PAGE) -> Callab
     return serve
 
 
-def knock(address: tuple[str, int], client: Client, tls: Tls = "1.3") -> tuple[Outcome, bool, str | None, int | None]:
+def observe(address: tuple[str, int], client: Client, tls: Tls = "1.3") -> tuple[Outcome, bool, str | None, int | None]:
     seen = probe(Endpoint(address, "localhost", 8443, "/", frozenset([SERVER.certificate])), client, tls, "mark")
     return seen.outcome, seen.server_proven, seen.alert, seen.status
 
@@ -67,14 +67,14 @@ def knock(address: tuple[str, int], client: Client, tls: Tls = "1.3") -> tuple[O
 @pytest.mark.parametrize("tls", TLS_VERSIONS)
 def test_a_good_client_is_admitted_by_the_very_server(tmp_path: Path, tls: Tls) -> None:
     with listening(tls_server(tmp_path, SERVER)) as address:
-        assert knock(address, Client(ROOT.client(subject="me")), tls) == (Outcome.ADMITTED, True, None, 200)
+        assert observe(address, Client(ROOT.client(subject="me")), tls) == (Outcome.ADMITTED, True, None, 200)
 
 
 @pytest.mark.parametrize("tls", TLS_VERSIONS)
 def test_a_server_with_another_certificate_is_not_taken_for_it(tmp_path: Path, tls: Tls) -> None:
     other = ROOT.server(subject="localhost", names=("localhost",))
     with listening(tls_server(tmp_path, other)) as address:
-        assert knock(address, Client(ROOT.client(subject="me")), tls) == (Outcome.ADMITTED, False, None, 200)
+        assert observe(address, Client(ROOT.client(subject="me")), tls) == (Outcome.ADMITTED, False, None, 200)
 
 
 @pytest.mark.parametrize(
@@ -82,41 +82,41 @@ def test_a_server_with_another_certificate_is_not_taken_for_it(tmp_path: Path, t
 )
 def test_a_client_without_a_certificate_reads_the_alert(tmp_path: Path, tls: Tls, alert: str) -> None:
     with listening(tls_server(tmp_path, SERVER)) as address:
-        assert knock(address, Client(), tls) == (Outcome.REFUSED_IN_HANDSHAKE, True, alert, None)
+        assert observe(address, Client(), tls) == (Outcome.REFUSED_IN_HANDSHAKE, True, alert, None)
 
 
 @pytest.mark.parametrize("tls", TLS_VERSIONS)
-def test_somebody_elses_key_signs_a_handshake_that_does_not_verify(tmp_path: Path, tls: Tls) -> None:
+def test_another_clients_key_signs_a_handshake_that_does_not_verify(tmp_path: Path, tls: Tls) -> None:
     identity = ROOT.client(subject="me")
     client = Client(identity, key_pem=mismatched_key(identity.certificate, generate(KeyType.P_256)))
     with listening(tls_server(tmp_path, SERVER)) as address:
-        assert knock(address, client, tls) == (Outcome.REFUSED_IN_HANDSHAKE, True, "decrypt_error", None)
+        assert observe(address, client, tls) == (Outcome.REFUSED_IN_HANDSHAKE, True, "decrypt_error", None)
 
 
-def test_a_refusal_by_http_is_told_from_one_in_the_handshake(tmp_path: Path) -> None:
+def test_a_refusal_by_http_is_distinguished_from_one_in_the_handshake(tmp_path: Path) -> None:
     with listening(tls_server(tmp_path, SERVER, PAGE.replace(b"200 OK", b"403 Forbidden"))) as address:
-        assert knock(address, Client(ROOT.client(subject="me"))) == (Outcome.REFUSED_BY_HTTP, True, None, 403)
+        assert observe(address, Client(ROOT.client(subject="me"))) == (Outcome.REFUSED_BY_HTTP, True, None, 403)
 
 
 def test_a_closed_port_is_no_answer() -> None:
-    with socket.socket() as silent:  # As long as it has the port, nobody else listens there.
+    with socket.socket() as silent:  # It occupies the port, so that no server listens there.
         silent.bind(("127.0.0.1", 0))
-        assert knock(silent.getsockname(), Client())[:2] == (Outcome.NO_ANSWER, False)
+        assert observe(silent.getsockname(), Client())[:2] == (Outcome.NO_ANSWER, False)
 
 
 def test_a_server_that_hangs_up_is_no_answer() -> None:
     with listening(lambda connection: connection.close()) as address:
-        assert knock(address, Client())[:2] == (Outcome.NO_ANSWER, False)
+        assert observe(address, Client())[:2] == (Outcome.NO_ANSWER, False)
 
 
 def test_a_server_that_hangs_up_after_the_handshake_is_no_answer(tmp_path: Path) -> None:
     with listening(tls_server(tmp_path, SERVER, b"")) as address:
-        assert knock(address, Client(ROOT.client(subject="me"))) == (Outcome.NO_ANSWER, True, None, None)
+        assert observe(address, Client(ROOT.client(subject="me"))) == (Outcome.NO_ANSWER, True, None, None)
 
 
 def test_a_server_that_speaks_no_tls_is_no_refusal() -> None:
     with listening(lambda connection: connection.sendall(b"HTTP/1.1 403 Forbidden\r\n\r\n")) as address:
-        assert knock(address, Client())[:2] == (Outcome.NO_ANSWER, False)
+        assert observe(address, Client())[:2] == (Outcome.NO_ANSWER, False)
 
 
 @contextmanager
@@ -129,7 +129,7 @@ def resuming(
     (folder / "all.pem").write_bytes(SERVER.certificate_pem() + SERVER.key_pem())
     context.load_cert_chain(folder / "all.pem")
     context.num_tickets = tickets
-    asked: list[str] = []
+    requests: list[str] = []
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def serve() -> None:
@@ -137,16 +137,16 @@ def resuming(
                 connection, _ = listener.accept()
                 with context.wrap_socket(connection, server_side=True) as tls:
                     while (request := tls.recv(4096)) and (answer := next(answers, None)):
-                        asked.append(f"{'resumed' if tls.session_reused else 'new'} {_ending(request)}")
+                        requests.append(f"{'resumed' if tls.session_reused else 'new'} {_ending(request)}")
                         tls.sendall(answer)
-                        if asked[-1].endswith("close"):
+                        if requests[-1].endswith("close"):
                             break
                     with suppress(OSError):
                         tls.unwrap()
 
         thread = threading.Thread(target=serve)
         thread.start()
-        yield listener.getsockname(), asked
+        yield listener.getsockname(), requests
         thread.join(10)
 
 
@@ -161,28 +161,28 @@ CHUNKED = b"HTTP/1.1 403 Forbidden\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nno\
 @pytest.mark.parametrize("tls", TLS_VERSIONS)
 @pytest.mark.parametrize("first", [REFUSED, CHUNKED], ids=["of a known length", "in chunks"])
 def test_a_client_that_resumes_its_own_session_asks_twice_on_it(tmp_path: Path, tls: Tls, first: bytes) -> None:
-    with resuming(tmp_path, iter([REFUSED, first, PAGE])) as (address, asked):
-        seen = knock(address, Client(ROOT.client(subject="me"), resumes=SITE), tls)
+    with resuming(tmp_path, iter([REFUSED, first, PAGE])) as (address, requests):
+        seen = observe(address, Client(ROOT.client(subject="me"), resumes=SITE), tls)
     assert seen == (Outcome.ADMITTED, True, None, 200)
-    assert asked == ["new close", "resumed keep-alive", "resumed close"]
+    assert requests == ["new close", "resumed keep-alive", "resumed close"]
 
 
 @pytest.mark.parametrize("tls", TLS_VERSIONS)
 def test_the_first_request_of_a_resumed_session_is_enough_where_it_is_admitted(tmp_path: Path, tls: Tls) -> None:
-    with resuming(tmp_path, iter([REFUSED, PAGE])) as (address, asked):
-        seen = knock(address, Client(ROOT.client(subject="me"), resumes=SITE), tls)
+    with resuming(tmp_path, iter([REFUSED, PAGE])) as (address, requests):
+        seen = observe(address, Client(ROOT.client(subject="me"), resumes=SITE), tls)
     assert seen == (Outcome.ADMITTED, True, None, 200)
-    assert asked == ["new close", "resumed keep-alive"]
+    assert requests == ["new close", "resumed keep-alive"]
 
 
 def test_without_a_session_the_second_connection_is_an_ordinary_one(tmp_path: Path) -> None:
-    with resuming(tmp_path, iter([REFUSED] * 3), tickets=0) as (address, asked):
-        seen = knock(address, Client(ROOT.client(subject="me"), resumes=SITE))
+    with resuming(tmp_path, iter([REFUSED] * 3), tickets=0) as (address, requests):
+        seen = observe(address, Client(ROOT.client(subject="me"), resumes=SITE))
     assert seen == (Outcome.REFUSED_BY_HTTP, True, None, 403)
-    assert asked == ["new close", "new keep-alive", "new close"]
+    assert requests == ["new close", "new keep-alive", "new close"]
 
 
 def test_a_server_that_closes_after_the_first_request_has_answered_all_the_same(tmp_path: Path) -> None:
     with resuming(tmp_path, iter([REFUSED, REFUSED])) as (address, _):
-        seen = knock(address, Client(ROOT.client(subject="me"), resumes=SITE))
+        seen = observe(address, Client(ROOT.client(subject="me"), resumes=SITE))
     assert seen == (Outcome.REFUSED_BY_HTTP, True, None, 403)

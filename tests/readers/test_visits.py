@@ -1,4 +1,4 @@
-"""With the files of an export, used as its page says, each tool gets into the deployment; without them, none does."""
+"""With the files of an export, used as its page says, the deployment admits each tool; without them, none."""
 
 import re
 

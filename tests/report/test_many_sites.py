@@ -1,4 +1,4 @@
-"""Twenty sites, two of them wrong in the same line and one in another: what a person sees of that."""
+"""Reports of twenty sites, two of them wrong in the same line and one in another."""
 
 import io
 from pathlib import Path

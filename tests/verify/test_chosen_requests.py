@@ -39,9 +39,9 @@ def rewriting(*lines: str) -> Query:
     return location("RewriteEngine on", *lines)
 
 
-def chosen(asked: Query) -> list[dict[str, Any]]:
+def chosen(directives: Query) -> list[dict[str, Any]]:
     """What is written into each request, apart from what is usual; the names of headers in lower case."""
-    return [changes(one.written) for one in asked.chosen_requests]
+    return [changes(one.written) for one in directives.chosen_requests]
 
 
 def changes(written: RequestInput) -> dict[str, Any]:
@@ -71,8 +71,8 @@ def header(name: str, value: str) -> dict[str, Any]:
     ],
 )
 def test_a_request_sets_the_variable_that_grants(line: str, expected: dict[str, Any]) -> None:
-    asked = location(line, "Require env seen", CERTIFICATE)
-    found = [one.directive.line for one in asked.chosen_requests if _is_like(changes(one.written), expected)]
+    directives = location(line, "Require env seen", CERTIFICATE)
+    found = [one.directive.line for one in directives.chosen_requests if _is_like(changes(one.written), expected)]
     assert found == [5]
 
 
@@ -101,9 +101,9 @@ def _is_like(found: dict[str, Any], expected: dict[str, Any]) -> bool:
     ],
 )
 def test_a_request_turns_a_condition_of_a_rewrite(cond: str, expected: dict[str, Any]) -> None:
-    asked = rewriting(UNVERIFIED, f"RewriteCond {cond}", "RewriteRule ^ - [F]")
-    assert expected in chosen(asked)
-    assert {one.directive.line for one in asked.chosen_requests} == {7}
+    directives = rewriting(UNVERIFIED, f"RewriteCond {cond}", "RewriteRule ^ - [F]")
+    assert expected in chosen(directives)
+    assert {one.directive.line for one in directives.chosen_requests} == {7}
 
 
 @pytest.mark.parametrize(
@@ -120,13 +120,15 @@ def test_a_request_turns_an_if_also_where_nothing_follows_from_it(
     condition: str, expected: dict[str, str], *, is_empty: bool
 ) -> None:
     opening = () if is_empty else ("Require all granted",)
-    asked = location(f'<If "{condition}">', *opening, "</If>", *(() if is_empty else (CERTIFICATE,)))
-    assert chosen(asked) == [{"headers": expected}]
+    directives = location(f'<If "{condition}">', *opening, "</If>", *(() if is_empty else (CERTIFICATE,)))
+    assert chosen(directives) == [{"headers": expected}]
 
 
 def test_a_header_has_an_address_of_the_network_that_is_asked_for() -> None:
-    asked = location("<If \"%{HTTP:X-Real-IP} -ipmatch '192.0.2.0/24'\">", "Require all granted", "</If>", CERTIFICATE)
-    (found,) = chosen(asked)
+    directives = location(
+        "<If \"%{HTTP:X-Real-IP} -ipmatch '192.0.2.0/24'\">", "Require all granted", "</If>", CERTIFICATE
+    )
+    (found,) = chosen(directives)
     assert ipaddress.ip_address(found["headers"]["x-real-ip"]) in ipaddress.ip_network("192.0.2.0/24")
 
 
@@ -135,8 +137,8 @@ def test_a_header_has_an_address_of_the_network_that_is_asked_for() -> None:
     ["^localhost$", "=localhost", "^localhost(:443)?$", r"^localhost\.?(:443)?$", "^(localhost|LOCALHOST)(:443)?$"],
 )
 def test_the_name_of_a_site_is_written_in_another_way_that_httpd_takes_for_the_same(pattern: str) -> None:
-    asked = rewriting(f"RewriteCond %{{HTTP_HOST}} {pattern}", *FORBIDDEN)
-    hosts = [one["host"] for one in chosen(asked) if "host" in one]
+    directives = rewriting(f"RewriteCond %{{HTTP_HOST}} {pattern}", *FORBIDDEN)
+    hosts = [one["host"] for one in chosen(directives) if "host" in one]
     same = [host for host in hosts if re.fullmatch(r"(?i)localhost\.?(:\d+)?", host)]
     expression = f"^{pattern[1:]}$" if pattern.startswith("=") else pattern
     assert any(search(expression, host) is None for host in same)
@@ -151,7 +153,7 @@ def test_the_name_of_a_site_is_written_in_another_way_that_httpd_takes_for_the_s
         "SetEnvIf X-Inside ^yes$ not_asked_for",
     ],
 )
-def test_what_no_request_decides_is_not_written(line: str) -> None:
+def test_a_value_that_no_request_decides_is_not_sent(line: str) -> None:
     assert chosen(location(line, "Require env seen", CERTIFICATE)) == []
 
 
@@ -165,9 +167,9 @@ def test_a_password_is_not_written() -> None:
 
 
 def test_the_same_is_written_once() -> None:
-    asked = location("SetEnvIf X-Inside ^yes$ a", "SetEnvIf X-Inside ^yes$ b", "Require env a b", CERTIFICATE)
-    assert chosen(asked) == [header("x-inside", "yes")]
-    assert [one.directive.line for one in asked.chosen_requests] == [5]
+    directives = location("SetEnvIf X-Inside ^yes$ a", "SetEnvIf X-Inside ^yes$ b", "Require env a b", CERTIFICATE)
+    assert chosen(directives) == [header("x-inside", "yes")]
+    assert [one.directive.line for one in directives.chosen_requests] == [5]
 
 
 def test_where_any_peer_is_believed_the_address_is_written() -> None:
@@ -244,19 +246,21 @@ def test_a_method_is_chosen_that_needs_no_certificate(lines: tuple[str, ...], me
     ],
     ids=["environment", "conditions", "if", "variables", "one text"],
 )
-def test_what_is_asked_together_is_written_together(lines: tuple[str, ...]) -> None:
+def test_values_that_are_required_together_are_sent_together(lines: tuple[str, ...]) -> None:
     assert {"headers": {"x-a": "a", "x-b": "b"}} in chosen(query(*lines))
 
 
-def test_what_one_alternative_asks_for_is_written_alone() -> None:
+def test_the_request_for_one_alternative_has_only_its_values() -> None:
     found = chosen(rewriting("RewriteCond %{HTTP:X-A} =a [OR]", "RewriteCond %{HTTP:X-B} =b", *UNLESS))
     assert found == [header("x-a", "a"), header("x-b", "b")]
 
 
 def test_a_rewrite_of_a_section_sets_no_variable_that_its_require_sees() -> None:
     """The rules of a section run last (mod_rewrite, fixup)."""
-    asked = rewriting("RewriteCond %{HTTP:X-A} =a", "RewriteRule ^ - [E=inside:1]", "Require env inside", CERTIFICATE)
-    assert not asked.request_grants()
+    directives = rewriting(
+        "RewriteCond %{HTTP:X-A} =a", "RewriteRule ^ - [E=inside:1]", "Require env inside", CERTIFICATE
+    )
+    assert not directives.request_grants()
 
 
 @pytest.mark.parametrize(

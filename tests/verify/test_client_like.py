@@ -1,4 +1,4 @@
-"""A rule that cannot be read needs a client that it lets in: his certificate is the model, all else is as always."""
+"""A rule that cannot be read needs the certificate of an admitted client (`--client-like`) as the model."""
 
 from pathlib import Path
 
@@ -96,11 +96,11 @@ def test_a_client_of_an_authority_that_is_not_trusted_is_refused_as_a_model(tmp_
     )
     file = tmp_path / "alice.crt"
     file.write_bytes(client(root, "Acme").certificate.public_bytes(Encoding.PEM))
-    told = CliRunner().invoke(main, ["verify", str(config), "--client-like", str(file)])
-    assert told.exit_code == 2
-    assert "issued by CN=Corp issuing" in told.output
-    assert "CN=Corp root" in told.output
-    assert "append" in told.output
+    result = CliRunner().invoke(main, ["verify", str(config), "--client-like", str(file)])
+    assert result.exit_code == 2
+    assert "issued by CN=Corp issuing" in result.output
+    assert "CN=Corp root" in result.output
+    assert "append" in result.output
     file.write_bytes(client(root, "Acme").key_pem())
-    told = CliRunner().invoke(main, ["verify", str(config), "--client-like", str(file)])
-    assert (told.exit_code, "private key, which is not read" in told.output) == (2, True)
+    result = CliRunner().invoke(main, ["verify", str(config), "--client-like", str(file)])
+    assert (result.exit_code, "private key, which is not read" in result.output) == (2, True)

@@ -1,4 +1,4 @@
-"""What httpd's trace showed of each condition, which client is made for the rest, and why none was."""
+"""The coverage of conditions by httpd's trace, the clients for the values not seen, and the reasons without one."""
 
 import pytest
 

@@ -26,7 +26,7 @@ FAKE_USER = ("SSLOptions +FakeBasicAuth", "AuthType Basic", "AuthUserFile users"
 
 
 def query(*lines: str, client: str = "require", files: dict[str, bytes] | None = None) -> Query:
-    """The questions about the site whose lines these are, from the fourth on; `files` are those of CONFIG."""
+    """The queries on a site with these lines, from the fourth on; `files` are those of CONFIG."""
     whole = dump("<VirtualHost *:443>", "SSLEngine on", f"SSLVerifyClient {client}", *lines, "</VirtualHost>")
     (site,) = sites(
         parse(whole, {"/site.conf": "site.conf"}), complete=False, files=lambda path: (files or {}).get(path, b"")
@@ -343,7 +343,7 @@ def test_a_client_comes_from_where_it_must_and_else_from_outside(
         ((*ANY_PASSWORD, "Anonymous *", "Require valid-user"), "require", USER),
     ],
 )
-def test_a_client_knows_the_password_that_is_wanted_beside_the_certificate(
+def test_a_client_has_the_password_that_is_required_with_the_certificate(
     lines: tuple[str, ...], client: str, user: str
 ) -> None:
     assert good(*lines, client=client).request.user == user
@@ -361,7 +361,7 @@ def test_a_client_knows_the_password_that_is_wanted_beside_the_certificate(
         ("AuthType Basic", "AuthBasicProvider ldap", *all_of("Require valid-user", CERTIFICATE)),
     ],
 )
-def test_a_client_knows_no_password_that_is_not_wanted_or_stands_in_no_file(lines: tuple[str, ...]) -> None:
+def test_a_client_has_no_password_that_is_not_required_or_in_no_file(lines: tuple[str, ...]) -> None:
     assert good(*lines, client="optional").request.user == ""
 
 
@@ -380,7 +380,9 @@ def test_a_client_knows_no_password_that_is_not_wanted_or_stands_in_no_file(line
         (("RewriteEngine on", "RewriteCond %{HTTP:X-Key} ^a$", "RewriteRule ^ - [F]"), USUAL),
     ],
 )
-def test_a_client_writes_what_a_rule_wants_of_every_client(lines: tuple[str, ...], request_input: RequestInput) -> None:
+def test_a_client_sends_the_header_that_a_rule_requires_of_every_client(
+    lines: tuple[str, ...], request_input: RequestInput
+) -> None:
     found = good(*lines, client="optional").request
     assert found == RequestInput(**{**vars(request_input), "address": OUTSIDE})
 
@@ -395,7 +397,7 @@ def test_a_client_writes_what_a_rule_wants_of_every_client(lines: tuple[str, ...
         ((CERTIFICATE,), None),
     ],
 )
-def test_where_anybody_may_read_a_client_that_writes_needs_the_certificate(
+def test_where_reading_is_public_a_writing_client_needs_the_certificate(
     lines: tuple[str, ...], method: str | None
 ) -> None:
     assert good(*lines, client="optional").writing_method == method

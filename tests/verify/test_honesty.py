@@ -1,4 +1,4 @@
-"""The verifier held against configurations that are known to be wrong: each hole must show, in its case and line."""
+"""Configurations with known holes: the verifier must find each one, by its case and in its line."""
 
 import shutil
 from collections import Counter

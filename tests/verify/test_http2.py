@@ -1,4 +1,4 @@
-"""A good client that speaks HTTP/2: what becomes of it is proved beside the same client's HTTP/1.1."""
+"""A good client over HTTP/2: its outcome is compared with that of the same client over HTTP/1.1."""
 
 from pathlib import Path
 
@@ -55,7 +55,7 @@ def test_http_2_is_not_asked_for_where_it_is_not_offered(tmp_path: Path) -> None
     assert seen(run(tmp_path, "SSLVerifyClient require", protocols="http/1.1")) == []
 
 
-def test_a_server_that_offers_http_2_and_does_not_speak_it_locks_nobody_out(tmp_path: Path) -> None:
+def test_a_server_that_offers_http_2_without_speaking_it_refuses_no_client(tmp_path: Path) -> None:
     text = (Path(__file__).parents[1] / "configurations" / "correct" / "whole_file.conf").read_text()
     (tmp_path / "httpd.conf").write_text(text.replace("SSLEngine on", "SSLEngine on\n    Protocols h2 http/1.1"))
     found = verify(Target.from_path(tmp_path / "httpd.conf"), only=lambda case: case.id in CASES)

@@ -1,4 +1,4 @@
-"""A condition that nobody here can bring about, and that may admit a client without a certificate: no verdict."""
+"""No verdict with an untestable condition that may admit a client without a certificate."""
 
 from pathlib import Path
 
@@ -61,7 +61,7 @@ def test_a_constant_beside_it_hides_nothing(tmp_path: Path, lines: tuple[str, ..
         (f'<If "{NIGHT}">', "Require all denied", "</If>", "<Else>", CERTIFICATE, "</Else>"),
     ],
 )
-def test_beside_the_certificate_it_admits_nobody_else(tmp_path: Path, lines: tuple[str, ...]) -> None:
+def test_in_addition_to_the_certificate_it_admits_no_other_client(tmp_path: Path, lines: tuple[str, ...]) -> None:
     found = run(tmp_path, *lines)
     assert found.verdict(strict=True) == "pass", found.trouble
 

@@ -75,7 +75,7 @@ def test_a_responder_that_dies_proves_nothing(site: Path) -> None:
     assert {entry.verdict for entry in refused} == {Verdict.INCONCLUSIVE}
 
 
-def test_an_answer_that_nobody_checks_is_found_in_its_line(site: Path) -> None:
+def test_an_unchecked_ocsp_response_is_found_in_its_line(site: Path) -> None:
     site.write_text(SITE.replace("SSLOCSPEnable on", "SSLOCSPEnable on\n    SSLOCSPNoVerify on"))
     run = verify(Target.from_path(site), only=lambda case: case.family == "ocsp")
     intruders = {result.probe.case.id for result in run.results if result.verdict is Verdict.INTRUDER}

@@ -79,7 +79,7 @@ def prove(tmp_path: Path) -> Prove:
 
     def verified(text: str, policy: str = EXAMPLE, *authorities: Authority) -> Run:
         (tmp_path / "etc").mkdir()
-        debian = next(one for one in corpus() if one.said["layout"] == "debian")
+        debian = next(one for one in corpus() if one.properties["layout"] == "debian")
         config, _ = debian.lay_out(tmp_path / "etc", text)
         pem = b"".join(one.certificate.public_bytes(Encoding.PEM) for one in (authorities or (STAFF,)))
         (tmp_path / "etc" / "staff.crt").write_bytes(pem)
@@ -171,7 +171,7 @@ def test_a_place_that_the_configuration_leaves_open_is_probed_and_fails(prove: P
     assert errors(run) == {"SSLVerifyClient optional"}
 
 
-def test_nobody_means_not_even_where_there_is_no_page(prove: Prove) -> None:
+def test_admit_nobody_includes_paths_without_a_page(prove: Prove) -> None:
     policy = '[[site]]\nurl = "https://www.example.test/reports/*"\nadmit = "nobody"\n'
     run = prove(SOUND, policy)
     assert ("valid.p256", "/reports/") in found(run, Verdict.INTRUDER)

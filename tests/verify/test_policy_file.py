@@ -1,4 +1,4 @@
-"""What can be wrong in a policy: each said with its line, and with what was probably meant."""
+"""Errors in a policy: each message has the line, and a suggestion."""
 
 from pathlib import Path
 
@@ -52,7 +52,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         (GOOD + "tls = [\n", "is not TOML"),
     ],
 )  # fmt: skip
-def test_what_is_wrong_is_said_with_its_line(tmp_path: Path, text: str, words: str) -> None:
+def test_an_error_is_reported_with_its_line(tmp_path: Path, text: str, words: str) -> None:
     with pytest.raises(PolicyError) as caught:
         read(policy(tmp_path, text))
     assert words in str(caught.value)

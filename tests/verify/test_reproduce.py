@@ -89,8 +89,8 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kept]:
         discard(seen[0].container)
 
 
-def told(result: Result) -> str:
-    """What the command must print: the status of the answer, nothing of one where there is none."""
+def expected_output(result: Result) -> str:
+    """The output that the command must have: the status, or 000 without one."""
     return str(result.observed.status) if result.observed.status else "000"
 
 
@@ -107,7 +107,7 @@ def test_each_line_prints_what_the_run_saw(kept: Kept) -> None:
         count += 1
         printed = kept.printed(result)
         status = re.match(r"HTTP/1\.\d (\d+)", printed)
-        if (status[1] if status else printed or "000") != told(result):
+        if (status[1] if status else printed or "000") != expected_output(result):
             wrong.append(f"{result.probe.case.id} {result.evidence()}: {printed!r}\n{command(result)}")
     assert wrong == [], "\n".join(wrong)
     assert count > 60

@@ -1,4 +1,4 @@
-"""What admits a client without a certificate: nothing, an address, a request, what nobody here can choose, or all."""
+"""Grants for a client without a certificate: none, by address, by request, untestable, or for all clients."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -18,7 +18,7 @@ AT_NIGHT = "%{TIME_HOUR} -gt 20"
 
 
 class Grant(StrEnum):
-    """By what a client without a certificate may be admitted."""
+    """A grant for a client without a certificate."""
 
     NOTHING = "nothing"
     ADDRESS = "address"
@@ -36,14 +36,14 @@ def location(*lines: str, client: str = "optional") -> Query:
     return query("<Location />", *lines, "</Location>", client=client)
 
 
-def grants(asked: Query) -> set[Grant]:
+def grants(directives: Query) -> set[Grant]:
     """What admits a client without a certificate. Where all are admitted, a request has no say."""
-    if asked.opens_to_all:
-        return {Grant.ALL, *([Grant.UNTESTABLE] if asked.untestable_grants() else [])}
+    if directives.opens_to_all:
+        return {Grant.ALL, *([Grant.UNTESTABLE] if directives.untestable_grants() else [])}
     kinds = {
-        Grant.ADDRESS: asked.address_grants(),
-        Grant.UNTESTABLE: asked.untestable_grants(),
-        Grant.WORDS: asked.request_grants(),
+        Grant.ADDRESS: directives.address_grants(),
+        Grant.UNTESTABLE: directives.untestable_grants(),
+        Grant.WORDS: directives.request_grants(),
     }
     return {kind for kind, conditions in kinds.items() if conditions} or {Grant.NOTHING}
 
@@ -71,10 +71,10 @@ def rewriting(*conditions: str) -> tuple[str, ...]:
         (("Require ldap-group cn=ops", CERTIFICATE), {5}),
     ],
 )
-def test_what_nobody_can_choose_may_be_as_good_as_a_certificate(lines: tuple[str, ...], responsible: set[int]) -> None:
-    asked = location(*lines)
-    assert grants(asked) == {Grant.UNTESTABLE}
-    assert {one.directive.line for one in asked.untestable_grants()} == responsible
+def test_an_untestable_condition_may_replace_a_certificate(lines: tuple[str, ...], responsible: set[int]) -> None:
+    directives = location(*lines)
+    assert grants(directives) == {Grant.UNTESTABLE}
+    assert {one.directive.line for one in directives.untestable_grants()} == responsible
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_where_the_certificate_is_wanted_all_the_same_nothing_else_admits(lines:
         rewriting(UNVERIFIED, "RewriteCond %{HTTP:X-Key} !=open"),
     ],
 )
-def test_a_header_that_httpd_takes_away_before_it_looks_admits_nobody(lines: tuple[str, ...]) -> None:
+def test_a_header_that_httpd_removes_early_admits_no_client(lines: tuple[str, ...]) -> None:
     assert grants(query("RequestHeader unset X-Key early", *lines)) == {Grant.NOTHING}
     assert grants(query("RequestHeader unset X-Key", *lines)) == {Grant.WORDS}, "that is too late"
 
@@ -132,8 +132,8 @@ def test_a_header_that_httpd_takes_away_before_it_looks_admits_nobody(lines: tup
     ],
 )
 def test_where_the_handshake_wants_the_certificate_no_rule_admits_a_client_without(lines: tuple[str, ...]) -> None:
-    asked = location(*lines, client="require")
-    assert (asked.address_grants(), asked.untestable_grants(), asked.request_grants()) == ([], [], [])
+    directives = location(*lines, client="require")
+    assert (directives.address_grants(), directives.untestable_grants(), directives.request_grants()) == ([], [], [])
 
 
 @pytest.mark.parametrize(
@@ -148,9 +148,9 @@ def test_where_the_handshake_wants_the_certificate_no_rule_admits_a_client_witho
     ],
 )
 def test_an_address_may_be_as_good_on_purpose(lines: tuple[str, ...], responsible: set[int]) -> None:
-    asked = location(*lines)
-    assert grants(asked) == {Grant.ADDRESS}
-    assert {one.directive.line for one in asked.address_grants()} == responsible
+    directives = location(*lines)
+    assert grants(directives) == {Grant.ADDRESS}
+    assert {one.directive.line for one in directives.address_grants()} == responsible
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_an_address_may_be_as_good_on_purpose(lines: tuple[str, ...], responsibl
         ("Order deny,allow", "Deny from all", "Allow from 10.1", CERTIFICATE),
     ],
 )
-def test_an_address_beside_the_certificate_admits_nobody(lines: tuple[str, ...]) -> None:
+def test_an_address_in_addition_to_the_certificate_admits_no_other_client(lines: tuple[str, ...]) -> None:
     assert grants(location(*lines)) == {Grant.NOTHING}
 
 
@@ -182,9 +182,9 @@ def test_an_address_beside_the_certificate_admits_nobody(lines: tuple[str, ...])
     ],
 )
 def test_what_is_written_is_for_the_probes_to_show(lines: tuple[str, ...], responsible: set[int]) -> None:
-    asked = location(*lines)
-    assert grants(asked) == {Grant.WORDS}
-    assert {one.directive.line for one in asked.request_grants()} == responsible
+    directives = location(*lines)
+    assert grants(directives) == {Grant.WORDS}
+    assert {one.directive.line for one in directives.request_grants()} == responsible
 
 
 @pytest.mark.parametrize(
@@ -203,7 +203,7 @@ def test_what_is_written_is_for_the_probes_to_show(lines: tuple[str, ...], respo
         (f'<If "{AT_NIGHT}">', GRANTED, "</If>"),
     ],
 )
-def test_what_is_given_to_all_shows_itself(lines: tuple[str, ...]) -> None:
+def test_a_grant_for_all_is_found_by_the_probes(lines: tuple[str, ...]) -> None:
     assert grants(location(*lines)) == {Grant.ALL}
 
 
@@ -229,12 +229,12 @@ def test_a_grant_that_is_not_tested_is_no_pass(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("other", ["Require ip 10.0.0.0/8", "Require expr \"%{HTTP:X-Key} == 'open'\""])
-def test_another_way_in_does_not_hide_what_nobody_can_choose(other: str) -> None:
-    asked = location("<RequireAny>", other, f'Require expr "{AT_NIGHT}"', CERTIFICATE, "</RequireAny>")
-    assert [one.directive.line for one in asked.untestable_grants()] == [7]
+def test_another_grant_does_not_hide_an_untestable_one(other: str) -> None:
+    directives = location("<RequireAny>", other, f'Require expr "{AT_NIGHT}"', CERTIFICATE, "</RequireAny>")
+    assert [one.directive.line for one in directives.untestable_grants()] == [7]
 
 
-def test_what_nobody_can_choose_does_not_matter_beside_an_address_that_it_does_not_admit() -> None:
+def test_an_untestable_condition_does_not_count_with_an_address_that_is_not_admitted() -> None:
     night = ("<RequireAll>", f'Require expr "{AT_NIGHT}"', CERTIFICATE, "</RequireAll>")
-    asked = location("<RequireAny>", "Require ip 10.0.0.0/8", *night, "</RequireAny>")
-    assert asked.untestable_grants() == []
+    directives = location("<RequireAny>", "Require ip 10.0.0.0/8", *night, "</RequireAny>")
+    assert directives.untestable_grants() == []

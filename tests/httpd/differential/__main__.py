@@ -28,8 +28,8 @@ def main() -> None:
         click.echo(f"Failed with {error!r}:\n{rule.text}")
     for rule, request in tally.lost[: options.show]:
         click.echo(f"No answer to {request}:\n{rule.text}")
-    for said in sorted(tally.refused, key=len)[: options.show]:
-        click.echo(f"Refused: {said}")
+    for reason in sorted(tally.refused, key=len)[: options.show]:
+        click.echo(f"Refused: {reason}")
     for name, count in tally.unknown.most_common(options.show):
         click.echo(f"Undecided {count} times by {name}")
     spent = time.monotonic() - start

@@ -90,7 +90,7 @@ def compact(formula: Formula) -> str:
 
 @dataclass
 class Tally:
-    """What became of all rules so far."""
+    """The results of all rules so far."""
 
     rules: int = 0
     refused: list[str] = field(default_factory=list)
@@ -195,7 +195,7 @@ def compare(server: BatchServer, generated: Generated, tally: Tally, seed: int) 
     rules, usual = [rule for rule, _ in generated], [requests for _, requests in generated]
     batch = server.load([rule.text for rule in rules])
     chance = random.Random(seed)
-    tally.refused += [f"{said}\n{rules[number].text}" for number, said in batch.refused.items()]
+    tally.refused += [f"{reason}\n{rules[number].text}" for number, reason in batch.refused.items()]
     asked: list[tuple[int, Request]] = []
     decisions: dict[int, Decision] = {}
     for number, host in batch.hosts.items():
@@ -249,7 +249,7 @@ def _seen(decision: Decision, trace: Trace) -> Iterator[tuple[Condition, bool]]:
     for condition, value in Index(decision.conditions, Places({})).evaluated(trace).items():
         kind = condition.directive.arguments.lower().removeprefix("not ").split(" ")[0]
         of_user = condition.directive.kind == "require" and kind in OF_USERS
-        if condition.is_asked_once and (value or not of_user):
+        if condition.is_evaluated_once and (value or not of_user):
             yield condition, value
 
 

@@ -100,8 +100,8 @@ class BatchServer:
         self._stop()
         self.container.exec_run(["rm", "-f", "/run/error.log"])
         refused: dict[int, str] = {}
-        while (said := self._refusal(rules, refused)) is not None:
-            number, words = said
+        while (refusal := self._refusal(rules, refused)) is not None:
+            number, words = refusal
             refused[number] = words
         _, dump, _ = self._httpd("-t", "-D", "DUMP_CONFIG")
         whole = parse(dump, {})
@@ -114,18 +114,18 @@ class BatchServer:
         return Batch(main, hosts, refused)
 
     def _refusal(self, rules: Sequence[str], without: Collection[int]) -> tuple[int, str] | None:
-        """The first rule that httpd refuses, with its words; it may name no line, then it is searched for."""
+        """The first rule that httpd refuses, and the error; without a line in the error it is found by bisection."""
         text, first = _configuration(rules, without)
         _put(self.container, {_CONFIGURATION: text.encode()})
-        code, _, said = self._httpd("-t")
+        code, _, errors = self._httpd("-t")
         if code == 0:
             return None
-        if found := re.search(r"on line (\d+) of|^(?:.*\.conf):(\d+):", said, re.MULTILINE):
+        if found := re.search(r"on line (\d+) of|^(?:.*\.conf):(\d+):", errors, re.MULTILINE):
             line = int(found[1] or found[2])
-            return max(number for number, at in first.items() if at <= line), said.strip()
+            return max(number for number, at in first.items() if at <= line), errors.strip()
         numbers = [*first]
         if len(numbers) == 1:
-            return numbers[0], said.strip()
+            return numbers[0], errors.strip()
         half = {*numbers[: len(numbers) // 2]}
         return self._refusal(rules, {*without, *half}) or self._refusal(rules, {*without, *numbers} - half)
 
@@ -136,8 +136,8 @@ class BatchServer:
         return done.exit_code or 0, output, errors
 
     def _start(self) -> None:
-        code, _, said = self._httpd("-k", "start")
-        assert code == 0, said
+        code, _, errors = self._httpd("-k", "start")
+        assert code == 0, errors
         self._await("test -s /run/httpd.pid")
 
     def _stop(self) -> None:
