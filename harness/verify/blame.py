@@ -74,7 +74,8 @@ _REMEDIES = {
     _WRITTEN: "Do not decide by client-supplied headers, or by other parts of the request. Require the certificate:"
     " `Require ssl-verify-client`.",
     _NAMELESS: "Write `%{{SSL:SSL_CLIENT_VERIFY}}` here. Without `SSL:` this variable is always empty in mod_rewrite.",
-    _NOBODY.lower(): "Write `Require all denied` here: the policy admits no client.",
+    _NOBODY.lower(): "Write `Require all denied` into the <Location> or <Directory> of this path: the policy admits no"
+    " client.",
     _RULE.lower(): "Require in `Require expr` exactly what the subject must contain, such as"
     " `Require expr \"%{{SSL_CLIENT_S_DN_OU}} == 'Operations'\"`.",
     "sslprotocol": "Name exactly the policy's versions in `SSLProtocol` here, such as `SSLProtocol -all +TLSv1.3`.",
