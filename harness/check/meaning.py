@@ -1,4 +1,43 @@
-"""Why does a finding about a real file matter?"""
+"""What does a finding about a real file say, and why does it matter?"""
+
+FACTS = {
+    "authority_expired": "An authority has expired.",
+    "authority_expires_soon": "An authority expires in less than 30 days.",
+    "authority_not_yet_valid": "An authority is not valid yet.",
+    "authority_without_client_auth": "The extendedKeyUsage of an authority does not contain clientAuth.",
+    "client_refused": "The real client is refused with the real files.",
+    "crl_expired": "A CRL has expired.",
+    "crl_expires_soon": "A CRL expires soon: less than 7 days and less than a third of its time are left.",
+    "crl_missing": "An authority has no CRL, and SSLCARevocationCheck requires one.",
+    "crl_not_yet_valid": "A CRL is not valid yet.",
+    "crl_of_another_key": "A CRL has the name of an authority, and is signed by another key.",
+    "crl_of_unknown_issuer": "The issuer of a CRL is none of the authorities.",
+    "crl_superseded": "A newer CRL of the same issuer is beside this one.",
+    "depth_larger_than_needed": "SSLVerifyDepth is larger than the chains of the authorities need.",
+    "depth_too_small": "SSLVerifyDepth is smaller than the chains of the authorities need.",
+    "duplicate": "A file contains the same block twice.",
+    "incomplete_chain": "An intermediate is among the authorities, and its root is missing.",
+    "leaf_certificate": "A certificate among the authorities is no authority.",
+    "missing": "A file that the configuration names was not examined: it is not here, or not readable.",
+    "named_not_trusted": "SSLCADNRequestFile names an authority that is not trusted.",
+    "no_reference": "No virtual host verifies clients by a file of authorities.",
+    "not_hashed": "A file in a folder of SSLCACertificatePath or SSLCARevocationPath has no name by its hash.",
+    "not_pem": "A file is DER, not PEM.",
+    "not_readable": "httpd's user may not read a file that httpd opens for a request.",
+    "public_authority": "An authority for clients is one that browsers trust, or one below it.",
+    "server_authority": "An authority for clients issues servers as well.",
+    "server_certificate": "The server's own certificate is among the authorities for clients.",
+    "ticket_key_committed": "A key for session tickets is in git.",
+    "ticket_key_guessable": "A key for session tickets is not random.",
+    "ticket_key_length": "A key for session tickets does not have 48 bytes.",
+    "trusted_not_named": "SSLCADNRequestFile does not name a trusted authority.",
+    "uncertain": "Only httpd can decide whether a part of the configuration applies.",
+    "unreadable": "A block of a file is damaged.",
+    "weak_digest": "A certificate is signed with a weak digest.",
+    "weak_key": "A certificate has a weak key.",
+    "wrong_hash": "A file in a folder of SSLCACertificatePath or SSLCARevocationPath has the name of another hash.",
+}
+"""What is found, by the second part of the finding's id, `files.…`."""
 
 FILES = {
     "authority_expired": "Every client of this authority is refused.",
@@ -37,4 +76,4 @@ FILES = {
     "weak_key": "OpenSSL refuses it by default since 3.2, and on Debian, Ubuntu and Red Hat.",
     "wrong_hash": "OpenSSL opens only the files that have the hash of the name it looks for.",
 }
-"""By the second part of the finding's id, `files.…`."""
+"""Why it matters, by the same."""

@@ -18,6 +18,10 @@ INSTEAD = "mtls-instead"
 """Opens each line about what answered in the place of what was asked for (ErrorDocument)."""
 
 _NEW = "AH01964: "
+_STARTED = "AH00489: "
+# As much as ServerTokens tells. A run in which every handshake is refused has no line in the access log.
+_VERSION = re.compile(r"\b(OpenSSL|Apache)/(\S+)")
+_PRODUCTS = {"Apache": "httpd", "OpenSSL": "openssl"}
 # The subject comes from the client and may contain anything, so only the last one of these fields counts.
 _SERIAL = re.compile(r"AH0227[56]: Certificate Verification.* / serial: (?P<serial>[0-9A-F]+) / notbefore: ")
 _VERIFICATION = re.compile(r"(?P<ah>AH02276): Certificate Verification: Error \((?P<number>\d+)\): ")
@@ -158,6 +162,8 @@ class LogReader:
             self.traces.setdefault(parsed.client, []).append(entry)
         if parsed.module == "ssl":
             self._add_connection(parsed)
+        elif parsed.message.startswith(_STARTED) and "unknown" in self.versions.values():
+            self.versions |= {_PRODUCTS[name]: number for name, number in _VERSION.findall(parsed.message)}
 
     def _add_access(self, line: str) -> None:
         if found := _ACCESS.match(line):

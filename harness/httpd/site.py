@@ -105,7 +105,7 @@ def sites(
         host.bypasses = {} if host.required else {one.path: one for one in bypasses(host)}
     to_open = tuple(dict.fromkeys(host.listener for host in hosts if host.listener not in listeners))
     if not any(host.tls for host in hosts):
-        raise ConfigurationError("It has no virtual host with `SSLEngine on`: there is nothing to test over TLS.")
+        raise ConfigurationError(_without_tls(hosts))
     names, coverage_gaps = _names(hosts)
     hosts = [host for host in hosts if names[host]]
     more = {host: [url for name in names[host] for url in further(name, host.port, host.tls)] for host in hosts}
@@ -245,6 +245,13 @@ def _shared(site: Site, claimed: Mapping[str, Guard]) -> Site:
             return replace(site, guard=replace(guard, bypassed_by=guard.mapping))
     granting = guard.mapping or guard.granting_directive
     return replace(site, guard=replace(guard, requirement=other.requirement, granting_directive=granting))
+
+
+def _without_tls(hosts: Iterable[VirtualHost]) -> str:
+    """Say that no host speaks TLS, and which one is meant to."""
+    said = "It has no virtual host with `SSLEngine on`: there is nothing to test over TLS."
+    meant = next((host.where for host in hosts if any(host.where.find("SSLCertificateFile"))), None)
+    return f"{said}\n{meant.file}:{meant.line}: write `SSLEngine on` into this virtual host." if meant else said
 
 
 def _behind(backend_url: str, names: Mapping[VirtualHost, list[str]]) -> Iterator[str]:

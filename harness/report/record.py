@@ -43,12 +43,18 @@ def compared(run: Run, file: Path) -> tuple[Run, list[str]]:
         level="error",
         site="",
         cases=(),
-        message=f"Differs from the record {file} in {len(changed)} lines, such as `{changed[-1]}`.",
+        message=f"Differs from the record {file} in {len(changed)} lines, such as `{_telling(changed)}`.",
         remedy="Intended? Delete the record, and the next run writes a new one. Otherwise undo the change.",
         file="",
         line=0,
     )
     return replace(run, findings=(*run.findings, finding)), ["", f"Differences from the record {file}:", *found]
+
+
+def _telling(changed: list[str]) -> str:
+    """The line to show of all that changed: a newly admitted client, else any that is new, else the last."""
+    new = [line for line in changed if line.startswith("+")]
+    return next((line for line in new if ": admitted" in line), (new or changed)[-1])
 
 
 def differences(run: Run, file: Path) -> list[str]:

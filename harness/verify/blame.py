@@ -31,6 +31,7 @@ _DOCUMENT = "errordocument"
 _KINDS = "SSLOpenSSLConfCmd"
 _IN_THE_CLEAR = "in the clear"
 _IN_PART = "a redirect of some"
+_NO_ENGINE = "no SSLEngine"
 _RESUMED = "a resumed session"
 _BY_CONNECTION = "a rule about the connection"
 _NO_RESPONDER = "a certificate without a responder"
@@ -62,6 +63,8 @@ _REMEDIES = {
     _KINDS.lower(): "Add the types of keys and signatures of your clients here.",
     _IN_THE_CLEAR: "Serve only a redirect to the HTTPS site here. Give the backend of a local proxy an address of its"
     " own, such as `Listen 127.0.0.1:8080`.",
+    _NO_ENGINE.lower(): "Write `SSLEngine on` into this virtual host. Without it, httpd serves plain HTTP here, and"
+    " ignores the other SSL directives.",
     _IN_PART: "Redirect every path to the HTTPS site, such as `Redirect permanent / https://www.example.org/`. What"
     " this line leaves out is served without TLS.",
     "require": "Write `Require ssl-verify-client` here, alone or in <RequireAll>, and outside <Limit>.",
@@ -71,7 +74,8 @@ _REMEDIES = {
     _WRITTEN: "Do not decide by client-supplied headers, or by other parts of the request. Require the certificate:"
     " `Require ssl-verify-client`.",
     _NAMELESS: "Write `%{{SSL:SSL_CLIENT_VERIFY}}` here. Without `SSL:` this variable is always empty in mod_rewrite.",
-    _NOBODY.lower(): "Write `Require all denied` here: the policy admits no client.",
+    _NOBODY.lower(): "Write `Require all denied` into the <Location> or <Directory> of this path: the policy admits no"
+    " client.",
     _RULE.lower(): "Require in `Require expr` exactly what the subject must contain, such as"
     " `Require expr \"%{{SSL_CLIENT_S_DN_OU}} == 'Operations'\"`.",
     "sslprotocol": "Name exactly the policy's versions in `SSLProtocol` here, such as `SSLProtocol -all +TLSv1.3`.",
@@ -169,6 +173,8 @@ def _in_the_clear(guard: Guard) -> tuple[str, Directive]:
     sent = guard.redirect_to_tls
     if sent and sent.kind.startswith("redirect") and guard.mapping and "proxypass" in guard.mapping.kind:
         return _IN_THE_CLEAR, guard.mapping  # httpd maps it before mod_alias redirects.
+    if not sent and any(guard.section.find("SSLCertificateFile")) and not guard.has("SSLEngine"):
+        return _NO_ENGINE, guard.section
     return (_IN_PART, sent) if sent else (_IN_THE_CLEAR, guard.section)
 
 
@@ -205,6 +211,8 @@ def _granting(result: Result) -> tuple[str, Directive]:
     """Return what admits a client without a certificate: a password, the condition that decided by httpd's trace, or
     where no request was refused the section that grants to all."""
     guard = result.probe.site.guard
+    if result.probe.client.user and guard.satisfy_any and not guard.fake_basic_auth:
+        return "Satisfy", guard.responsible("Satisfy")
     if result.probe.client.user:
         name = "AuthBasicProvider" if ANYBODY in guard.arguments("AuthBasicProvider") else "AuthUserFile"
         return name, guard.responsible(name)

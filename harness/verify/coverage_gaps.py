@@ -80,7 +80,7 @@ def _unread(rule: Directive) -> CoverageGap:
 
 def _unknown_users(site: Site) -> CoverageGap:
     where = site.guard.responsible("AuthUserFile")
-    what = f"which users {where.arguments} knows: here it knows the good client alone"
+    what = f"the users of {where.arguments}: CONFIG lacks this file, and here it has only the valid client"
     return CoverageGap(what, where.file, where.line)
 
 

@@ -14,7 +14,7 @@ from harness.outcome import Verdict
 from harness.probe import HTTP_1_1, HTTP_2, SITE
 from harness.verify.blame import blamed_directive, identity_remedy, remedy, trusts_no_authority
 from harness.verify.judgement import Result
-from harness.verify.plan import UNAUTHENTICATED, PlannedProbe
+from harness.verify.plan import CONTROL, UNAUTHENTICATED, PlannedProbe
 from harness.verify.reproduce import command, requested_path
 
 _ORDER = ("error", "warning", "note")
@@ -253,6 +253,8 @@ def about_nothing(rules: Iterable[Directive]) -> tuple[Finding, ...]:
 
 
 def _finding(results: list[Result], depth: int | None) -> Finding:
+    if results[0].verdict is Verdict.INTRUDER:  # The policy admits nobody: the valid client shows it best.
+        results = sorted(results, key=lambda one: one.probe.case.id != CONTROL)
     first, verdict, level = results[0].probe, results[0].verdict, results[0].level or ""
     blamed, where = blamed_directive(results[0])
     cases = tuple(dict.fromkeys(entry.probe.case.id for entry in results))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from harness.cases import catalogue
-from harness.check.meaning import FILES
+from harness.check.meaning import FACTS, FILES
 from harness.outcome import Verdict
 
 
@@ -236,10 +236,9 @@ _UNKNOWN = Kind(
 )
 
 
-def _file(finding: str, meaning: str) -> Kind:
-    fact = finding.replace("_", " ")
+def _file(fact: str, meaning: str) -> Kind:
     return Kind(
-        f"About a real file: {fact}.",
+        fact,
         meaning,
         "Run `mtls-harness check FILE` on the file that the finding names.",
         "The finding says what to change in which file.",
@@ -275,7 +274,7 @@ def kinds() -> Mapping[str, Kind]:
         {f"{family}.{Verdict.INTRUDER}": _INTRUDERS.get(family, _ADMITTED_BY_NOBODY) for family in families}
         | {f"{family}.{Verdict.LOCKED_OUT}": _locked_out(family) for family in families}
         | {f"{family}.{Verdict.OTHERWISE}": _otherwise(family) for family in families}
-        | {f"files.{finding}": _file(finding, meaning) for finding, meaning in FILES.items()}
+        | {f"files.{finding}": _file(FACTS[finding], meaning) for finding, meaning in FILES.items()}
         | _OTHERS
     )
 

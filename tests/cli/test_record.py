@@ -83,6 +83,15 @@ def test_a_site_that_newly_stands_open_is_a_difference(config: Path) -> None:
     assert "+https://beside.test:443/ absent.none TLS 1.3: admitted as nobody (2xx)" in done.stdout
 
 
+def test_the_message_shows_a_newly_admitted_client(config: Path) -> None:
+    record = recorded(config)
+    record.write_text(record.read_text() + "https://www.example.test:443/ zzz TLS 1.3: refused in the handshake\n")
+    weaken(config, CHECK, "SSLCARevocationCheck none")
+    done = command("verify", config, "--record", record, *FEW)
+    shown = "`+https://www.example.test:443/ revocation.revoked_leaf TLS 1.2: admitted as itself (2xx)`"
+    assert f"Differs from the record {record} in 5 lines, such as {shown}." in " ".join(done.stdout.split())
+
+
 def test_an_inconclusive_run_neither_writes_a_record_nor_matches_one(config: Path) -> None:
     weaken(config, "SSLVerifyClient require", "SSLVerifyClient require\n    RewriteEngine on\n    RewriteRule .* - [F]")
     record = config.with_name("who.txt")

@@ -80,9 +80,9 @@ def exists(named: str) -> bool:
     if words[0] == "make":
         dry = ["make", "--dry-run", *(word for word in words[1:] if "=" not in word)]
         return subprocess.run(dry, cwd=ROOT, capture_output=True, check=False).returncode == 0
-    options = {word for word in words if word.startswith("-")}
-    if words[0] in options:
-        return options <= options(main) | options_of_pytest()
+    used = {word for word in words if word.startswith("-")}
+    if words[0] in used:
+        return used <= options(main) | options_of_pytest()
     command: click.Command = main
     for word in words[1:]:
         if not isinstance(command, click.Group):
@@ -90,7 +90,7 @@ def exists(named: str) -> bool:
         if (found := command.get_command(click.Context(command), word)) is None:
             return False
         command = found
-    return options <= options(command)
+    return used <= options(command)
 
 
 def options(command: click.Command) -> set[str]:

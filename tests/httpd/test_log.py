@@ -1,5 +1,7 @@
 """httpd's log, read back: lines as httpd 2.4.71 writes them."""
 
+import pytest
+
 from harness.httpd.log import read
 from harness.outcome import LogEntry, Reason
 
@@ -67,6 +69,23 @@ def test_a_request_of_http_2_is_one_of_its_connection_though_another_thread_hand
     log = read(lines)
     assert log.requests["a"] == LogEntry("1B", None, 403, False, "/srv/")
     assert len(log.connections) == 1
+
+
+STARTED = "[Mon Nov 23 18:00:00.000000 2026] [mpm_event:notice] [pid 1:tid 1] AH00489: {} configured -- resuming"
+
+
+@pytest.mark.parametrize(
+    ("tokens", "versions"),
+    [
+        ("Apache/2.4.71 (Debian) OpenSSL/3.5.9", {"httpd": "2.4.71", "openssl": "3.5.9"}),
+        ("Apache/2.4.71 (Debian)", {"httpd": "2.4.71", "openssl": "unknown"}),
+        ("Apache", {"httpd": "unknown", "openssl": "unknown"}),
+    ],
+)
+def test_the_versions_are_known_from_the_start_where_no_request_was_served(
+    tokens: str, versions: dict[str, str]
+) -> None:
+    assert read([STARTED.format(tokens)]).versions == versions
 
 
 def test_only_a_verified_certificate_makes_an_identity() -> None:

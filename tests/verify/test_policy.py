@@ -178,6 +178,18 @@ def test_admit_nobody_includes_paths_without_a_page(prove: Prove) -> None:
     assert errors(run) == {"Require ssl-verify-client"}
 
 
+def test_nobody_names_the_valid_client_and_a_line_that_httpd_accepts(prove: Prove) -> None:
+    """`Require` is not allowed in a virtual host, so it goes into a section."""
+    plain = re.sub(r"    <Location.*</Location>\n", "", SOUND, flags=re.DOTALL)
+    run = prove(
+        plain.replace("SSLVerifyClient optional", "SSLVerifyClient require"),
+        '[[site]]\nurl = "https://www.example.test/reports/*"\nadmit = "nobody"\n',
+    )
+    (finding,) = (one for one in run.findings if one.level == "error")
+    assert (finding.id, finding.cases[0]) == ("valid.intruder", "valid.p256")
+    assert "`Require all denied` into the <Location> or <Directory> of this path" in finding.remedy
+
+
 @pytest.mark.parametrize(
     ("policy", "words"),
     [
