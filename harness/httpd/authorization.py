@@ -159,8 +159,11 @@ def _request(place: Place, path: str, environment: Environment, trail: _Trail) -
     ways = rewriting.ways(path)
     followed = here.branch({})
     conditions = _followed(followed, rewriting, ways)
+    only = len(ways) == 1
     on = any_of(
-        condition if way.unknown else all_of((condition, _Sections(place, followed, path, way, trail).formula()))
+        condition
+        if way.unknown
+        else all_of((condition, _Sections(place, followed, path, way, trail, is_only_way=only).formula()))
         for condition, way in zip(conditions, ways, strict=True)
         # What is no path is a bad request.
         if way.path is not None and way.path.startswith("/")
@@ -184,8 +187,10 @@ def _engine(place: Place, path: str, environment: Environment) -> Formula:
 
 def _followed(environment: Environment, rewriting: Rewriting, ways: Sequence[Way]) -> list[Formula]:
     """Take up what rules have looked at and set; returns when each way through them is gone."""
+    # After a redirect that ends no list, the rules see a URL.
+    redirects = [rule for rule in rewriting.rules if rule.redirects and not rule.flags.keys() & {"L", "END"}]
     for directive, formula in rewriting.conditions:
-        environment.note(directive, formula)
+        environment.note(directive, formula, is_asked_once=not redirects)
     environment.failing += map(environment.resolved, rewriting.failing)
     found = [environment.resolved(way.condition) for way in ways]
     for condition, name, value in rewriting.environment:
@@ -234,7 +239,9 @@ def _chosen(chain: Sequence[Directive], reached: Formula, environment: Environme
 class _Sections:
     """The sections that cover a path, which the rules of the server have led to somewhere."""
 
-    def __init__(self, place: Place, environment: Environment, path: str, way: Way, trail: _Trail) -> None:
+    def __init__(
+        self, place: Place, environment: Environment, path: str, way: Way, trail: _Trail, *, is_only_way: bool = True
+    ) -> None:
         assert way.path is not None
         self.place, self.trail, self.ends = place, trail, way.ends
         self.url = way.path if way.passes_through else path
@@ -250,7 +257,8 @@ class _Sections:
         self.covering = [*(Section(level) for level in place.levels), *place.sections(self.url, self.content)]
         entries = (entry for section in self.covering for part in section.body for entry in (part, *walk(part)))
         by_any = any(entry.kind == "satisfy" and entry.value == "any" for entry in entries)
-        self.reader = Reader(self.environment, place.files, self.url, place.intended, by_any)
+        # Another way through the rules may lead to other sections.
+        self.reader = Reader(self.environment, place.files, self.url, place.intended, by_any or not is_only_way)
         self.settings: dict[str, Directive] = {}
 
     def formula(self) -> Formula:

@@ -146,7 +146,9 @@ class State:
             # A user is asked for, and nothing says which: httpd answers with 500.
             known = settings["authtype"].arguments != CONDITIONAL
             granted = all_of((self.authorization.present if known else unknowable(CONDITIONAL), granted))
-        access = all_of((self.access.value, self.requirements, self.methods.value))
+        # These modules come before mod_ssl: what they deny never comes to SSLVerifyClient and SSLRequire.
+        before = all_of((self.access.value, self.methods.value))
+        access = all_of((before, self.certificate.value, self.requirements))
         # StrictRequire has a say where a user is asked for, and only there.
         strict = any_of((negated(self.strict.value), self.requirements, unknowable("SSLOptions +StrictRequire")))
         alone = all_of((granted, strict)) if _is_authenticated(settings) else granted
@@ -154,8 +156,11 @@ class State:
             # Where access is denied, mod_ssl may not have come to the name of the user.
             unnamed = substituted(alone, {variable(words(named.arguments)[0]): ("",)})
             alone = any_of((unnamed, all_of((alone, unknowable("SSLUserName where access is denied")))))
+        # A client without a certificate is refused with its connection, or with a status that Satisfy any forgives.
+        refused = unknowable("SSLVerifyClient beside Satisfy any")
+        alone = all_of((alone, any_of((negated(before), self.certificate.value, refused))))
         checked = either(self.satisfy_any.value, any_of((access, alone)), all_of((access, granted)))
-        return all_of((self.certificate.value, checked, self.not_redirected))
+        return all_of((checked, self.not_redirected))
 
 
 def either_state(condition: Formula, then: State, otherwise: State) -> State:
@@ -189,15 +194,15 @@ class Reader:
     files: Files
     url: str
     intended: bool = False
-    is_satisfied_by_any: bool = False
-    """Whether `Satisfy any` stands in any of the sections."""
+    may_be_left_out: bool = False
+    """Whether httpd may not come to an SSLRequire: `Satisfy any` stands in a section, or a rule leads elsewhere."""
 
     def state(self, section: Section, settings: Settings) -> State:
         """What the directives of one section come to."""
         entries = [*flat(section.body)]
         by_name = {entry.kind: entry for entry in entries if not entry.body}
         required = Requirements(self.environment, self.files, self.intended)
-        once = section.kind != "if" and not self.is_satisfied_by_any
+        once = section.kind != "if" and not self.may_be_left_out
         found = State(authorization=required.of_section(section.body, settings))
         if by_name.keys() & _ACCESS:
             access, satisfy_any = required.access(section.body), required.satisfy_any(section.body)

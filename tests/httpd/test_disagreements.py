@@ -68,6 +68,22 @@ def test_the_words_of_ssloptions_add_up(options: str, faked: bool) -> None:
     assert (BY_SUBJECT in variables(found)) is faked
 
 
+@pytest.mark.parametrize(
+    ("section", "without_certificate"),
+    [
+        # What denies before mod_ssl keeps httpd from asking for the certificate.
+        ("SSLVerifyClient require\nDeny from all\nSatisfy any", True),
+        ("SSLVerifyClient require\nAllowMethods PUT\nSatisfy any", True),
+        ("SSLVerifyClient require\nDeny from all\nSatisfy any\nRequire all denied", False),
+        ("SSLVerifyClient require\nSatisfy any", None),
+        ("SSLVerifyClient require", False),
+    ],
+)
+def test_satisfy_any_forgives_that_a_certificate_is_missing(section: str, without_certificate: bool | None) -> None:
+    values = {variable("SSL_CLIENT_VERIFY"): "NONE", variable("REQUEST_METHOD"): "GET"}
+    assert holds(decision(section).formula, values) is without_certificate
+
+
 # --- rules
 @pytest.mark.parametrize(
     ("rule", "kind", "folder", "expected"),
