@@ -187,7 +187,9 @@ def rewrites(writer: Writer) -> str:
 
 def rewrites_of_folder(writer: Writer) -> str:
     """Several RewriteRules of a section, which may have a base."""
-    return f"{writer.pick('', '', '', '', 'RewriteBase /a', 'RewriteBase /')}\n{rewrites(writer)}".strip()
+    base, found = writer.pick("", "", "", "", "RewriteBase /a", "RewriteBase /"), rewrites(writer)
+    # Beside a base, the path of a file is taken for a URL's, at which there is nothing.
+    return f"{base}\n{found.replace(f'{ROOT}/', '/')}" if base else found
 
 
 def setter(writer: Writer) -> str:
