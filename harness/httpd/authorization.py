@@ -152,7 +152,9 @@ def _request(place: Place, path: str, environment: Environment, trail: _Trail) -
     here.take(entry for level in place.levels for entry in flat(level))
     intended = place.intended and server_rules(place.levels)
     engine = FALSE if trail.ended else TRUE if intended else _engine(place, path, here)
-    off = all_of((negated(engine), _Sections(place, here, path, Way(TRUE, path, ends=trail.ended), trail).formula()))
+    off: Formula = FALSE
+    if engine != TRUE:
+        off = _Sections(place, here, path, Way(TRUE, path, ends=trail.ended), trail).formula()
     if engine == FALSE:
         return off
     rewriting = Rewriting(server_rules(place.levels), {**place.known, "REQUEST_URI": path}, of_server=True)
@@ -185,12 +187,14 @@ def _engine(place: Place, path: str, environment: Environment) -> Formula:
     return found
 
 
-def _followed(environment: Environment, rewriting: Rewriting, ways: Sequence[Way]) -> list[Formula]:
+def _followed(
+    environment: Environment, rewriting: Rewriting, ways: Sequence[Way], *, once: bool = True
+) -> list[Formula]:
     """Take up what rules have looked at and set; returns when each way through them is gone."""
     # After a redirect that ends no list, the rules see a URL.
     redirects = [rule for rule in rewriting.rules if rule.redirects and not rule.flags.keys() & {"L", "END"}]
     for directive, formula in rewriting.conditions:
-        environment.note(directive, formula, is_asked_once=not redirects)
+        environment.note(directive, formula, is_asked_once=once and not redirects)
     environment.failing += map(environment.resolved, rewriting.failing)
     found = [environment.resolved(way.condition) for way in ways]
     for condition, name, value in rewriting.environment:
@@ -243,7 +247,7 @@ class _Sections:
         self, place: Place, environment: Environment, path: str, way: Way, trail: _Trail, *, is_only_way: bool = True
     ) -> None:
         assert way.path is not None
-        self.place, self.trail, self.ends = place, trail, way.ends
+        self.place, self.trail, self.ends, self.is_only_way = place, trail, way.ends, is_only_way
         self.url = way.path if way.passes_through else path
         # A rule of the server may lead to a file: then no other module maps the path.
         is_file = way.path != path and not way.passes_through and names_a_file(way.path)
@@ -312,7 +316,7 @@ class _Sections:
         rewriting = Rewriting(rule_set.rules, {**self.place.known, "REQUEST_URI": self.url}, rule_set.folder)
         ways = rewriting.ways(subject)
         environment = self.environment.branch({})
-        conditions = _followed(environment, rewriting, ways)
+        conditions = _followed(environment, rewriting, ways, once=self.is_only_way)
         parts: list[Formula] = []
         for condition, way in zip(conditions, ways, strict=True):
             if way.unknown:

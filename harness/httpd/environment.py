@@ -230,7 +230,9 @@ class Environment:
                 last, before = attribute, self.branch({})
             if kind == "setenvifexpr":
                 formula, groups = parse_with_groups(expression, before=UNCLEARED)
-                found = [(formula, groups)]
+                # It is evaluated once, before any of its variables is set.
+                formula = self.resolved(formula)
+                found = [(formula, tuple((self.resolved(when), match) for when, match in groups))]
                 if is_uncleared(formula):
                     self.failing.append(all_of((condition, formula)))
             else:

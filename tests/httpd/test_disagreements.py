@@ -168,6 +168,17 @@ def test_a_group_in_memory_that_is_not_cleared_leaves_the_whole_request_open() -
     assert decision(server=matched).formula == FALSE
 
 
+def test_a_setenvifexpr_is_evaluated_once_for_all_its_variables() -> None:
+    server = "SetEnvIfExpr \"-z reqenv('one')\" one two"
+    assert decision("Require env two", server=server).formula == TRUE
+
+
+def test_sections_that_the_rules_of_the_server_lead_away_from_have_no_conditions() -> None:
+    server = "RewriteEngine on\nRewriteRule ^ /srv/b [L]"
+    found = at(f"SSLRequire {A_IS_1}", "directory", "/", server=server)
+    assert not [one for one in found.conditions if one.directive.name == "SSLRequire"]
+
+
 def test_an_expression_for_names_of_headers_is_open_for_other_names() -> None:
     one, other = header("x-a"), Variable("another header that ^X-[A]$ names", Origin.REQUEST)
     found = decision("Require env ok", server="SetEnvIf ^X-[A]$ ^1$ ok").formula

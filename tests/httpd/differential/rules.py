@@ -169,8 +169,7 @@ def rewrite(writer: Writer) -> str:
         *("-", "-", "-", "-", "-", "-", "/c/f.txt", "/a/g.txt", "/h.txt?x=1", "/c/f.txt?"),
         *("g.txt", "c/f.txt", f"{ROOT}/c/f.txt", "f.txt?x=1"),
     )
-    if "N=" in flags or (flags == "PT" and target.startswith(ROOT)):
-        # The path of a file is no URL's.
+    if "N=" in flags:
         target = "/c/f.txt"
     conditions = writer.several(0, 3, condition)
     if any(" expr " in one for one in conditions):
@@ -187,9 +186,7 @@ def rewrites(writer: Writer) -> str:
 
 def rewrites_of_folder(writer: Writer) -> str:
     """Several RewriteRules of a section, which may have a base."""
-    base, found = writer.pick("", "", "", "", "RewriteBase /a", "RewriteBase /"), rewrites(writer)
-    # Beside a base, the path of a file is taken for a URL's, at which there is nothing.
-    return f"{base}\n{found.replace(f'{ROOT}/', '/')}" if base else found
+    return f"{writer.pick('', '', '', '', 'RewriteBase /a', 'RewriteBase /')}\n{rewrites(writer)}".strip()
 
 
 def setter(writer: Writer) -> str:
@@ -254,7 +251,11 @@ def rules(draw: Draw) -> tuple[GeneratedRule, list[Request]]:
 def rule(writer: Writer) -> GeneratedRule:
     """Everything in one virtual host."""
     parts = writer.several(1, 3, lambda one: one.write(section, section, setter, rewrites, conditional))
-    return GeneratedRule("\n".join(parts), writer.pick(*[PATHS[0]] * 8, *PATHS))
+    text = "\n".join(parts)
+    if "RewriteBase" in text or "[PT]" in text:
+        # Both take the path of a file for a URL's, at which there is nothing.
+        text = text.replace(f" {ROOT}/c/f.txt [", " /c/f.txt [")
+    return GeneratedRule(text, writer.pick(*[PATHS[0]] * 8, *PATHS))
 
 
 def requests(writer: Writer) -> list[Request]:
