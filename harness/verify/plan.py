@@ -7,12 +7,12 @@ from harness.cases import Case, catalogue
 from harness.cases.valid import LARGE
 from harness.httpd.directive import Directive
 from harness.httpd.guard import Guard
-from harness.httpd.identity import IdentityHeader, backend, identity_headers
+from harness.httpd.identity import IdentityHeader
 from harness.httpd.site import Site
 from harness.outcome import Expectation, Tls, admitted, refused_anyhow, refused_by_rule
 from harness.pki.template import names_responder
 from harness.pki.testbed import TestPki
-from harness.probe import ALIAS, IDENTITY_HEADER, NEIGHBOUR, OTHER_SPELLINGS, SITE, Client
+from harness.probe import ALIAS, NEIGHBOUR, SITE, Client
 from harness.verify.client import Query
 from harness.verify.coverage_clients import Unseen
 from harness.verify.policy import NO_POLICY, Policy, Promise
@@ -42,7 +42,7 @@ _ANOTHER_HOST = "routing.another_host"
 _IN_THE_CLEAR = {UNAUTHENTICATED, "absent.with_post", _WRITTEN, _ANOTHER_HOST}
 """The clients sent without TLS where something is promised: a redirect may be for some of them only."""
 _CHECK = "SSLCARevocationCheck"
-_IDENTITY = "identity"
+IDENTITY = "identity"
 """The family about the identity that a backend receives."""
 _REVOKED = {"revocation", "ocsp"}
 """The families that are about who was revoked."""
@@ -121,49 +121,18 @@ class Planner:
             planned
             for site in places
             for case in filter(only, catalogue())
-            if case.id != EACH_CONDITION and case.family != _IDENTITY
+            if case.id != EACH_CONDITION and case.family != IDENTITY
             if _can_be_asked(case, self.pki(site), site, self.query(site))
             and _is_asked(case, self.policy.promise_for(site))
-            for tls in self._over(case, site)
+            for tls in self.versions_at(case, site)
             for planned in self._probes(case, site, tls)
         ]
-
-    def forging(
-        self, places: Sequence[Site], *, only: Callable[[Case], bool] = lambda _case: True
-    ) -> list[PlannedProbe]:
-        """Plan the clients that forge the identity which httpd passes on, at every site that leads to the backend."""
-        headers: dict[str, dict[str, IdentityHeader]] = {}
-        for site in places:
-            for header in identity_headers(site.guard.directives):
-                headers.setdefault(backend(site.content), {}).setdefault(header.name, header)
-        cases = [case for case in catalogue() if case.family == _IDENTITY and only(case)]
-        return [
-            PlannedProbe(case, site, tls, client, self._next_id(), _is_forged(client), case.expected, identity=one)
-            for site in places
-            if backend(site.content)
-            for one in headers.get(backend(site.content), {}).values()
-            for case in cases
-            for tls in (self._over(case, site) if site.tls else self.versions[:1])
-            if (client := self._forging(case, site, one))
-        ]
-
-    def _forging(self, case: Case, site: Site, header: IdentityHeader) -> Client | None:
-        """Build a client that forges this header; None where it would not get as far as a request."""
-        if case.expected.admitted != site.guard.in_handshake and (site.guard.in_handshake or not site.tls):
-            return None
-        client = self._build(case, site)
-        if client is None:
-            return None
-        names = {IDENTITY_HEADER: (header.name,), OTHER_SPELLINGS: header.other_spellings}
-        written = [(names.get(name, (name,)), names.get(value, (value,))[0]) for name, value in client.headers]
-        own = tuple((name, value) for spelled, value in written for name in spelled)
-        return replace(client, headers=own) if own or not client.headers else None
 
     def controls(self, places: Iterable[Site]) -> list[PlannedProbe]:
         """Plan the control at every site over every version, except where the policy admits no client."""
         (control,) = (case for case in catalogue() if case.id == CONTROL)
         open_to_some = [site for site in places if not _closed(self.policy.promise_for(site))]
-        over = ((site, tls) for site in open_to_some for tls in self._over(control, site))
+        over = ((site, tls) for site in open_to_some for tls in self.versions_at(control, site))
         return [planned for site, tls in over for planned in self._probes(control, site, tls)]
 
     def unauthenticated(self, places: Iterable[Site]) -> list[PlannedProbe]:
@@ -195,16 +164,16 @@ class Planner:
             if wanted.by_request:
                 expected = _expected(case, site, promise)
             promised = self._is_promised(case, site, client) if wanted.by_request else identity is None
-            for tls in self._over(case, site):
+            for tls in self.versions_at(case, site):
                 triggered_by = wanted.condition.directive
-                yield PlannedProbe(case, site, tls, client, self._next_id(), promised, expected, triggered_by)
+                yield PlannedProbe(case, site, tls, client, self.next_id(), promised, expected, triggered_by)
 
     def must_speak(self, planned: PlannedProbe) -> bool:
         """Whether the policy wants this version of TLS here: else a server that does not speak it breaks no promise."""
         promise = self.policy.promise_for(planned.site)
         return promise is not None and planned.tls in promise.tls
 
-    def _over(self, case: Case, site: Site) -> Iterator[Tls]:
+    def versions_at(self, case: Case, site: Site) -> Iterator[Tls]:
         """Yield the versions that are wanted at the site; for the client that speaks the others, those."""
         promise = self.policy.promise_for(site)
         wanted = promise.tls if promise and promise.tls else self.versions
@@ -215,9 +184,10 @@ class Planner:
         for number, (client, triggered_by) in enumerate(self._clients(case, site)):
             promised = self._is_promised(case, site, client)
             handshake = self._handshake(case, site, tls, client, number)
-            yield PlannedProbe(case, site, tls, client, self._next_id(), promised, expected, triggered_by, handshake)
+            yield PlannedProbe(case, site, tls, client, self.next_id(), promised, expected, triggered_by, handshake)
 
-    def _next_id(self) -> str:
+    def next_id(self) -> str:
+        """Return an id that no other probe of the run has."""
         self.count += 1
         return f"probe-{self.count}"
 
@@ -240,7 +210,7 @@ class Planner:
         """Build the client of a case, or one for each thing that a line asks for: that with the line."""
         if case.id != _WRITTEN:
             yield from ((client, None) for client in self._all(case, site))
-        elif client := self._build(case, site):
+        elif client := self.build(case, site):
             for chosen in self.query(site).chosen_requests:
                 made = (
                     self.query(site).good_client.request.without_credentials().applied(chosen.written.applied(client))
@@ -252,9 +222,9 @@ class Planner:
         if case.issued_by == NEIGHBOUR:
             for other in self._neighbours(site):
                 if other.guard.handshake != "none" and self.pki(other).store != self.pki(site).store:
-                    yield from self._named(self._build(case, other), [other.name])
+                    yield from self._named(self.build(case, other), [other.name])
             return
-        client = self._build(case, site)
+        client = self.build(case, site)
         if client and case.id == OTHERS:
             yield from (replace(client, identity=self.pki(site).identity(other)) for other in self.pki(site).others)
         elif client and client.asks_for == NEIGHBOUR:
@@ -264,7 +234,7 @@ class Planner:
         elif client:
             yield client
 
-    def _build(self, case: Case, site: Site) -> Client | None:
+    def build(self, case: Case, site: Site) -> Client | None:
         """Build a client; None where there is none of its kind, or where it lacks what the rules at a place demand."""
         pki = self.pki(site)
         pki.begin(case.id, self._kinds.setdefault(_kind(site), len(self._kinds)))
@@ -293,11 +263,6 @@ class Planner:
                 trust = (*other.guard.arguments(_TRUST[0]), *other.guard.arguments(_TRUST[1]))
                 kinds.setdefault((other.guard.handshake, *trust), other)
         return kinds.values()
-
-
-def _is_forged(client: Client) -> bool:
-    """Whether a client without a certificate writes itself an identity."""
-    return client.identity is None and bool(client.headers)
 
 
 def _kind(site: Site) -> str:

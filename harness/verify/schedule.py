@@ -9,6 +9,7 @@ from harness.cases import Case, catalogue
 from harness.httpd.site import Site
 from harness.outcome import Observation, Outcome
 from harness.verify.coverage_clients import Unseen
+from harness.verify.identity_probes import identity_probes
 from harness.verify.judgement import OTHER_VERSION
 from harness.verify.plan import EACH_CONDITION, NothingToDoError, PlannedProbe, Planner
 
@@ -56,7 +57,7 @@ class Schedule:
             # A site that denies all clients has no control; without TLS, no client can be authenticated.
             closed=planner.unauthenticated(site for site in claimed if site.id not in ids),
             unclaimed=planner.unauthenticated(site for site in sites if not site.guard.requirement),
-            forging=planner.forging(sites, only=only),
+            forging=identity_probes(planner, sites, only=only),
             chases=any(only(case) for case in catalogue() if case.id == EACH_CONDITION),
         )
 
