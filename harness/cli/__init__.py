@@ -12,7 +12,7 @@ _COMMANDS = {
     "check": "Examine real certificates, CRLs and configurations, without Docker.",
     "compare": "Show which clients NEW admits that OLD refuses, and which it no longer admits.",
     "demo": "Visit the reference deployment with a real browser, and show which clients are admitted.",
-    "explain": "Explain why a client is refused, or until when it is admitted, by files alone: no server, no Docker.",
+    "explain": "Explain why a client is refused, by its files or by an error message: no server, no Docker.",
     "findings": "List the kinds of finding, or explain one in full.",
     "pki": "Manage a certificate authority: issue, revoke, export.",
     "verify": "Prove which clients CONFIG admits, and which it refuses.",

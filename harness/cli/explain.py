@@ -1,4 +1,4 @@
-"""`mtls-harness explain`: why a client is refused, by the files of the client and of the server."""
+"""`mtls-harness explain`: why a client is refused, by the files of the client and of the server, or by a message."""
 
 import json
 import sys
@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from harness.cli.client_file import client_of
 from harness.cli.ending import no_traceback
+from harness.cli.error_message import explain_message
 from harness.cli.output import report_option
 from harness.explain.client import Explanation
 from harness.explain.client import explain as explain_client
@@ -27,19 +29,21 @@ _MARKS = {True: "ok ", False: "NO ", None: "?  "}
 
 
 @click.command()
-@click.option("--client", required=True, type=_PATH, metavar="FILE", help="The client: .pfx, PEM or DER.")
+@click.option("--error", metavar="TEXT", help="A message of a client or of httpd; - reads a log from standard input.")
+@click.option("--client", type=_PATH, metavar="FILE", help="The client: .pfx, PEM or DER.")
 @click.option("--key", type=_PATH, metavar="FILE", help="Key of --client, if it is in another file.")
 @click.option("--password-file", type=_PATH, metavar="FILE", help="Password (- is stdin; or set MTLS_PASSWORD).")
-@click.option(
-    "--ca", required=True, multiple=True, type=_PATH, metavar="FILE", help="File of SSLCACertificateFile (repeatable)."
-)
+@click.option("--ca", multiple=True, type=_PATH, metavar="FILE", help="File of SSLCACertificateFile (repeatable).")
 @click.option("--crl", multiple=True, type=_PATH, metavar="FILE", help="File of SSLCARevocationFile (repeatable).")
 @click.option("--revocation", type=_MODES, help="SSLCARevocationCheck; by default chain if there is a --crl.")
 @click.option("--depth", type=click.IntRange(0, 100), default=1, show_default=True, help="SSLVerifyDepth.")
 @click.option("--server-version", metavar="TEXT", help="As in its header: Apache/2.4.62 (Debian) OpenSSL/3.0.15")
 @report_option("json", "Write the result as JSON")
+@click.pass_context
 def explain(
-    client: Path,
+    context: click.Context,
+    error: str | None,
+    client: Path | None,
     key: Path | None,
     password_file: Path | None,
     ca: tuple[Path, ...],
@@ -49,11 +53,16 @@ def explain(
     server_version: str | None,
     json_file: Path | None,
 ) -> None:
-    """Explain why a client is refused, or until when it is admitted, by files alone: no server, no Docker.
+    """Explain why a client is refused, by its files or by an error message: no server, no Docker.
 
     Exit codes: 0 admitted; 1 refused, and explained; 2 wrong command line or file; 3 not recognised.
     """
     with no_traceback():
+        if error is not None:
+            _only_a_message(context)
+            sys.exit(explain_message(error, json_file))
+        if client is None or not ca:
+            raise click.UsageError("Give --client FILE and --ca FILE, or --error TEXT.")
         version = _version(server_version)
         authorities = tuple(one for file in ca for one in _contents(file, "certificate"))
         crls = tuple(one for file in crl for one in _contents(file, "CRL"))
@@ -65,6 +74,12 @@ def explain(
     if json_file:
         write(json_file, json.dumps(_data(found), indent=2, ensure_ascii=False) + "\n")
     sys.exit(_EXIT[found.admitted])
+
+
+def _only_a_message(context: click.Context) -> None:
+    given = [name for name in context.params if context.get_parameter_source(name) is ParameterSource.COMMANDLINE]
+    if others := [f"--{name.replace('_', '-')}" for name in given if name not in {"error", "json_file"}]:
+        raise click.UsageError(f"--error explains a message alone. Remove {', '.join(others)}.")
 
 
 def _version(text: str | None) -> ServerVersion:
