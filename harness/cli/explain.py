@@ -77,8 +77,8 @@ def explain(
 
 
 def _only_a_message(context: click.Context) -> None:
-    given = [name for name in context.params if context.get_parameter_source(name) is ParameterSource.COMMANDLINE]
-    if others := [f"--{name.replace('_', '-')}" for name in given if name not in {"error", "json_file"}]:
+    options = [name for name in context.params if context.get_parameter_source(name) is ParameterSource.COMMANDLINE]
+    if others := [f"--{name.replace('_', '-')}" for name in options if name not in {"error", "json_file"}]:
         raise click.UsageError(f"--error explains a message alone. Remove {', '.join(others)}.")
 
 

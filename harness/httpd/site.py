@@ -248,10 +248,10 @@ def _shared(site: Site, claimed: Mapping[str, Guard]) -> Site:
 
 
 def _without_tls(hosts: Iterable[VirtualHost]) -> str:
-    """Say that no host speaks TLS, and which one is meant to."""
-    said = "It has no virtual host with `SSLEngine on`: there is nothing to test over TLS."
+    """The message that no virtual host uses TLS, with the host that probably should."""
+    message = "It has no virtual host with `SSLEngine on`: there is nothing to test over TLS."
     meant = next((host.where for host in hosts if any(host.where.find("SSLCertificateFile"))), None)
-    return f"{said}\n{meant.file}:{meant.line}: write `SSLEngine on` into this virtual host." if meant else said
+    return f"{message}\n{meant.file}:{meant.line}: write `SSLEngine on` into this virtual host." if meant else message
 
 
 def _behind(backend_url: str, names: Mapping[VirtualHost, list[str]]) -> Iterator[str]:

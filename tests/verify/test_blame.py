@@ -38,5 +38,5 @@ def test_a_remedy_never_tells_to_write_what_is_there(blamed: str, directive: str
 def test_a_remedy_names_the_section_that_does_not_cover_the_path() -> None:
     rule = ('<Location "/var/www/html">', "Require ssl-verify-client", "</Location>")
     guard = site("DocumentRoot /var/www/html", "SSLVerifyClient optional", *rule).guard
-    said = "`Require ssl-verify-client` is in a section that does not cover this path."
-    assert remedy("Require", guard, 2).startswith(said)
+    start = "`Require ssl-verify-client` is in a section that does not cover this path."
+    assert remedy("Require", guard, 2).startswith(start)

@@ -13,6 +13,6 @@ def test_each_fact_has_its_reason() -> None:
 
 @pytest.mark.parametrize("finding", sorted(FILES))
 def test_a_kind_about_a_real_file_says_its_own_fact(finding: str) -> None:
-    told = kind(f"files.{finding}")
-    assert (told.what, told.why) == (FACTS[finding], FILES[finding])
-    assert told.what.endswith(".")
+    found = kind(f"files.{finding}")
+    assert (found.what, found.why) == (FACTS[finding], FILES[finding])
+    assert found.what.endswith(".")
