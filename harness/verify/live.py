@@ -168,7 +168,7 @@ def _look(site: Site, tls: Tls, server_ca: Path | None) -> ServerHandshake:
     try:
         shown = look((site.name, site.port), site.name, tls, trusted=server_ca)
     except (OSError, socket.gaierror) as error:
-        raise ServerError(f"Nobody answers at {site.url}: {error}") from None
+        raise ServerError(f"No server answers at {site.url}: {error}") from None
     except SSL.Error:
         raise ServerError(f"{server_ca} holds no certificate that could vouch for a server.") from None
     if shown.certificate is None and shown.alert != OTHER_VERSION:
@@ -305,8 +305,8 @@ def _trouble(
 ) -> str | None:
     if not credentials.control:
         return (
-            "No client is known that must get in, so no refusal means anything. Name one (--client and --key), or an "
-            "authority that can issue one (--ca and --ca-key)."
+            "No client is known that must be admitted, so no refusal proves anything. Name one (--client and --key), or"
+            " an authority that can issue one (--ca and --ca-key)."
         )
     control = next((planned for planned in controls if planned.control_key not in answers), None)
     if control is None:
@@ -316,6 +316,6 @@ def _trouble(
     if not seen.server_proven and seen.status is not None:
         what = "another server answered than the first time"
     return (
-        f"The control, a client that must get in, did not at {control.site.url} over TLS {control.tls} ({what}), so no "
-        "refusal means anything."
+        f"The control, a client that must be admitted, was not at {control.site.url} over TLS {control.tls} ({what}),"
+        " so no refusal proves anything."
     )

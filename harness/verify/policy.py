@@ -30,7 +30,7 @@ class PolicyError(Exception):
 class Promise:
     """What must be true of the sites whose URL matches: an entry of the policy, and its line there.
 
-    `subject` are attributes that a client must have in its subject to get in; `authority` is who must have issued it,
+    `subject` are attributes that the subject of an admitted client must have; `authority` is who must have issued it,
     by its distinguished name or by a file of CONFIG. What is None or empty is left to the configuration's own claims.
     """
 
@@ -241,7 +241,7 @@ class _Reader:
             self._fail(self._line("tls", number), "`tls` needs a URL that begins with https.")
         if read["admit"] != "clients":
             for key in read.keys() & {"authority", "subject", "revocation"}:
-                message = f'`{key}` says which clients get in, so it needs admit = "clients".'
+                message = f'`{key}` says which clients are admitted, so it needs admit = "clients".'
                 self._fail(self._line(key, number), message)
         return Promise(line=self._line("url", number), **read)
 

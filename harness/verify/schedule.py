@@ -124,13 +124,13 @@ def _shuffled(probes: list[PlannedProbe], seed: int | None) -> list[PlannedProbe
 def _why_empty(sites: Sequence[Site]) -> str:
     if not any(site.guard.requirement for site in sites):
         return (
-            "The configuration asks for a client certificate nowhere, so it promises nothing that could be proved. "
-            "Write `SSLVerifyClient require` in the virtual host that only clients with a certificate are to enter."
+            "The configuration asks for a client certificate nowhere, so it promises nothing that can be proved. "
+            "Write `SSLVerifyClient require` in the virtual host that must admit only clients with a certificate."
         )
     if all(site.guard.denies_all for site in sites if site.guard.requirement):
         return (
-            "Nobody is let in at any place that was found, so it cannot be proved that good clients are.\n"
-            "If some are, name a place of theirs by --policy FILE, as docs/policy.md says."
+            "No site of the configuration admits a client, so it cannot be proved that valid clients are admitted.\n"
+            "If one does, name its path with --policy FILE (docs/policy.md)."
         )
     known = "".join(f"\n{site.url}" for site in sites)
     return (

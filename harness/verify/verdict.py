@@ -65,11 +65,13 @@ def trouble(
 def _unexplained(control: Result) -> str:
     planned, seen = control.probe, control.observed
     what = seen.alert or seen.error or f"status {seen.status}"
-    more = "\nIf a rule wants more than could be read, name a client that it lets in with --client-like."
+    more = "\nIf a rule requires more than was read, name a client that it admits: --client-like."
     if seen.status == NO_PASSWORD:
-        more = "\nA password is wanted as well, which only a file (AuthType Basic, AuthUserFile) could be given here."
+        more = (
+            "\nThe site also requests a password. The run can only supply one by a file (AuthType Basic, AuthUserFile)."
+        )
     return (
-        f"The control, a client with everything in order, did not get in at {planned.site.url} "
-        f"over TLS {planned.tls} ({seen.outcome}: {what}), so no refusal means anything."
+        f"The control, a valid client, was not admitted at {planned.site.url} "
+        f"over TLS {planned.tls} ({seen.outcome}: {what}), so no refusal proves anything."
         f"{more if seen.status and (planned.site.guard.rules or seen.status == NO_PASSWORD) else ''}"
     )

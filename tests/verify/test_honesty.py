@@ -156,7 +156,7 @@ def test_a_server_that_refuses_the_control_for_another_reason_proves_nothing(wea
     target = weakened("LuaScope thread", elsewhere.replace(">R", ">\n R").replace("<", "\n<"))
     run = verify(target, only=lambda case: case.family == "validity")
     assert run.verdict() == "inconclusive"
-    assert "did not get in" in (run.trouble or "")
+    assert "was not admitted" in (run.trouble or "")
     refused = [entry for entry in run.results if entry.observed.outcome is Outcome.REFUSED_IN_HANDSHAKE]
     assert refused
     assert {entry.verdict for entry in refused} == {Verdict.INCONCLUSIVE}

@@ -38,7 +38,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         (GOOD + 'authority = ""\n', ":5: `authority` must be"),
         (GOOD + "revocation = true\n", ":5: `revocation` must be one of"),
         (GOOD.replace("https://", ""), ":3: `url` must be a URL with a scheme"),
-        (GOOD.replace("clients", "nobody") + 'subject = "O=c"\n', ":5: `subject` says which clients get in"),
+        (GOOD.replace("clients", "nobody") + 'subject = "O=c"\n', ":5: `subject` says which clients are admitted"),
         (GOOD.replace("https", "http") + 'tls = ["1.3"]\n', ":5: `tls` needs a URL that begins with https."),
         ('[[site]]\nadmit = "anyone"\n', ":1: this [[site]] lacks `url`."),
         ('[[site]]\nurl = "https://a/"\n', ":1: this [[site]] lacks `admit`."),
