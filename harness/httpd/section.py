@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import PurePosixPath
 
-from harness.httpd.conditions import CONDITIONS, PathCondition, conjuncts, split_by_path
+from harness.httpd.conditions import CONDITIONS, PathCondition, conjuncts, exceptions, split_by_path
 from harness.httpd.directive import COMMAND_LINE, Directive
 from harness.httpd.formula import Not
 from harness.httpd.path_sample import example, examples, matching, passes
@@ -136,6 +136,10 @@ class Conditional(Section):
     def example(self) -> str | None:
         """Make a path that passes all tests; None where none could be made."""
         return example(self.condition.path)
+
+    def exempt(self) -> list[str]:
+        """Make the paths that its tests leave out by name."""
+        return [path for left_out in exceptions(self.condition.path) for path in examples(left_out)]
 
 
 def sections(body: Iterable[Directive], within: Section | None = None, *, split: bool = True) -> Iterator[Section]:

@@ -11,7 +11,7 @@ from harness.httpd.foreign import decides
 from harness.httpd.guard import USERS, Guard, denies_all, granting_directive, opens, replaced, wants_to_know
 from harness.httpd.layout import SNIPPET, CoverageGap
 from harness.httpd.rewrite_rule import Rule, rules
-from harness.httpd.section import Section, below, join, merged, paths, sections
+from harness.httpd.section import Conditional, Section, below, join, merged, paths, sections
 from harness.httpd.url_map import Mapping, mappings
 
 # The directives that make a section a place of its own: they admit or refuse clients.
@@ -133,7 +133,14 @@ class VirtualHost:
         handshake."""
         guarded = [path for _, path in self.covered]
         around = [] if self.required else self.mapped_paths
-        return list(dict.fromkeys(["/", *guarded, *self.bypasses, *around]))
+        exempt = [] if self.required else self._exempt
+        return list(dict.fromkeys(["/", *guarded, *self.bypasses, *around, *exempt]))
+
+    @property
+    def _exempt(self) -> list[str]:
+        """The paths that a condition leaves out of a rule about certificates."""
+        asking = (one for one in self.sections if isinstance(one, Conditional) and self.asks_in(one))
+        return [path for section in asking for path in section.exempt()]
 
     @property
     def mapped_paths(self) -> list[str]:

@@ -5,10 +5,11 @@ from dataclasses import replace
 import pytest
 
 from harness.httpd.conditions import exceptions, split_by_path, without_decision
-from harness.httpd.directive import Directive, walk
+from harness.httpd.directive import Directive, parse, walk
 from harness.httpd.rewrite import condition_formula
 from harness.httpd.rewrite_rule import rules
 from harness.httpd.section import Section, sections
+from harness.httpd.site import sites
 
 VERIFIED = "%{SSL_CLIENT_VERIFY} != 'SUCCESS'"
 NOT_VERIFIED = Directive("RewriteCond", "%{SSL:SSL_CLIENT_VERIFY} !=SUCCESS", "site.conf", 1)
@@ -201,3 +202,24 @@ def test_a_condition_whose_else_decides_does_too() -> None:
         "Else",
     ]
     assert undeciding(Directive("", "", "", 0, (only, condition("", "Else")))) == []
+
+
+def test_a_path_that_a_rule_leaves_out_is_a_site_without_a_claim() -> None:
+    lines = (
+        "Listen 443",
+        "<VirtualHost *:443>",
+        "  ServerName a.test",
+        "  SSLEngine on",
+        "  SSLVerifyClient optional",
+        "  RewriteEngine on",
+        "  RewriteCond %{REQUEST_URI} !^/login",
+        "  RewriteCond %{SSL:SSL_CLIENT_VERIFY} !=SUCCESS",
+        "  RewriteRule ^ - [F]",
+        "</VirtualHost>",
+    )
+    dump = "\n".join(
+        f"#   {number}:\n{line}" if not line.startswith("</") else line for number, line in enumerate(lines, 1)
+    )
+    found = {site.path: site.guard.requirement for site in sites(parse(f"# In file: /x\n{dump}\n", {})).places}
+    assert found.keys() == {"/", "/login"}
+    assert (found["/login"], found["/"] is None) == (None, False)
