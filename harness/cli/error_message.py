@@ -38,7 +38,7 @@ def _standard_input() -> str:
     content = sys.stdin.buffer.read(LIMIT + 1)
     if len(content) > LIMIT:
         raise click.UsageError(
-            f"--error: standard input has more than {LIMIT >> 20} MiB. Give the lines of one connection, such as"
+            f"--error: standard input has more than {LIMIT >> 10} KiB. Give the lines of one connection, such as"
             " `tail -n 1000 error.log`."
         )
     return content.decode(errors="replace")

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from harness.explain.symptoms import SYMPTOMS
 from harness.explain.symptoms.symptom import Symptom
 
-LIMIT = 1 << 20
+LIMIT = 1 << 18
 """Bytes of text that are examined: the lines of some hundred connections."""
+_LINE = 1 << 13
+"""Characters of a line that are examined: httpd's own lines are not longer (MAX_STRING_LEN)."""
 _HINT = re.compile(
     r"\bAH\d{5}\b|alert number \d+|\bx509[^\n]{0,40}|\b\w*ERR_\w+|\b\w*_ERROR_\w+|\bHTTP/\d(?:\.\d)? \d{3}\b"
     r"|error:[0-9A-F]{8}:[^\n]{0,80}|curl: \(\d+\)",
@@ -28,7 +30,7 @@ def recognise(text: str) -> tuple[Recognised, ...]:
     """The known messages of a text, each once. What tells most stands first: the order of SYMPTOMS."""
     found: dict[str, Recognised] = {}
     for number, line in enumerate(text.splitlines(), 1):
-        known = next((one for one in SYMPTOMS if one.pattern.search(line)), None)
+        known = next((one for one in SYMPTOMS if one.pattern.search(line[:_LINE])), None)
         if known and known.id not in found:
             found[known.id] = Recognised(known, number, line.strip())
     return tuple(found[one.id] for one in SYMPTOMS if one.id in found)

@@ -61,7 +61,7 @@ def test_of_an_unknown_error_its_number_is_observed() -> None:
     [
         (("--error", ""), None, "the text is empty"),
         (("--error", "-"), " \n", "the text is empty"),
-        (("--error", "-"), "x" * (LIMIT + 1), "more than 1 MiB"),
+        (("--error", "-"), "x" * (LIMIT + 1), "more than 256 KiB"),
         (("--error", "x", "--ca", "ca.crt", "--depth", "2"), None, "Remove --ca, --depth."),
         ((), None, "Give --client FILE and --ca FILE, or --error TEXT."),
     ],
@@ -77,6 +77,12 @@ def test_a_log_cannot_write_to_the_terminal() -> None:
     assert done.exit_code == 1
     assert "\x1b" not in done.output
     assert "\x07" not in done.output
+
+
+@pytest.mark.timeout(60)
+def test_no_text_takes_long() -> None:
+    for words in ("SSL Library Error:", "TLS handshake error from ", "alert "):
+        assert ids(words * (LIMIT // len(words))) == []
 
 
 def test_httpds_reason_comes_before_the_clients_alert() -> None:

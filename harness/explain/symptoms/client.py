@@ -40,6 +40,20 @@ SYMPTOMS = (
         source="Chromium, net/base/net_error_list.h",
     ),
     symptom(
+        "client.wget_alert",
+        "wget (GnuTLS)",
+        r"A TLS fatal alert has been received",
+        "The server sent an alert, and the program does not tell which.",
+        Cause(
+            "Any of the causes for which a server refuses a client.",
+            "`curl --cert client.crt --key client.key URL` names the alert; `mtls-harness explain --error` its causes.",
+            "See that alert.",
+        ),
+        *NONE_SENT[:1],
+        *_ANY_BAD,
+        source="measured with wget 1.25",
+    ),
+    symptom(
         "client.ios_required",
         "iOS, macOS",
         r"NSURLErrorDomain[^\n]*-1206|\b-1206\b|requires a client certificate",
@@ -51,7 +65,8 @@ SYMPTOMS = (
     symptom(
         "client.java_no_suitable",
         "Java",
-        r"no suitable certificate found|No X\.509 certificate for client authentication|continuing without client auth",
+        r"no suitable certificate found|No X\.509 cert selected"
+        r"|No X\.509 certificate for client authentication|continuing without client auth",
         "Java was asked for a certificate and sent none.",
         _KEYSTORE,
         source="jetty.project#3477; Ecwid/consul-api#67",

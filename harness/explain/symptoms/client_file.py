@@ -105,10 +105,11 @@ SYMPTOMS = (
         source="curl/curl#12029, curl/curl#11652",
     ),
     _file(
-        "python_pem",
-        "Python",
-        r"\[SSL\] PEM lib|\[SSL: (?:NO_START_LINE|BAD_BASE64_DECODE)|Could not find the TLS certificate file",
-        "Python's ssl cannot read the file of `cert`. Nothing was sent to the server.",
+        "pem",
+        "Python, Node",
+        r"ERR_OSSL_PEM_|\[SSL\] PEM lib|\[SSL: (?:NO_START_LINE|BAD_BASE64_DECODE)"
+        r"|Could not find the TLS certificate file",
+        "The program cannot read its certificate or key. Nothing was sent to the server.",
         _NOT_PEM,
         _PASSWORD,
         _PATH,

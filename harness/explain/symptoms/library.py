@@ -40,6 +40,18 @@ SYMPTOMS = (
         source="measured with curl 8.14 and httpd 2.4",
     ),
     symptom(
+        "library.server_name",
+        "OpenSSL, Java, Node, browsers",
+        r"no alternative certificate subject name matches|Hostname mismatch"
+        r"|IP address mismatch|name in the certificate does not match|ERR_TLS_CERT_ALTNAME_INVALID"
+        r"|does not match (?:target host|certificate)|No (?:subject alternative|name matching)"
+        r"|ERR_CERT_COMMON_NAME_INVALID|subject name .* does not match|SSL_ERROR_BAD_CERT_DOMAIN"
+        r"|hostname \S+ doesn't match|certificate's owner does not match",
+        "The server's certificate is for another name. The client's certificate is not the reason.",
+        WRONG_NAME,
+        source="RFC 9525",
+    ),
+    symptom(
         "library.server_not_trusted",
         "OpenSSL, GnuTLS, Java, Go",
         r"CERTIFICATE_VERIFY_FAILED|certificate verify failed|SSL certificate problem|curl: \(60\)"
@@ -58,17 +70,6 @@ SYMPTOMS = (
         ),
         WRONG_NAME,
         source="psf/requests#6896; curl: libcurl-errors, 60",
-    ),
-    symptom(
-        "library.server_name",
-        "OpenSSL, Java, Node, browsers",
-        r"no alternative certificate subject name matches|Hostname mismatch|ERR_TLS_CERT_ALTNAME_INVALID"
-        r"|does not match (?:target host|certificate)|No (?:subject alternative|name matching)"
-        r"|ERR_CERT_COMMON_NAME_INVALID|subject name .* does not match|SSL_ERROR_BAD_CERT_DOMAIN"
-        r"|hostname \S+ doesn't match|certificate's owner does not match",
-        "The server's certificate is for another name. The client's certificate is not the reason.",
-        WRONG_NAME,
-        source="RFC 9525",
     ),
     symptom(
         "library.protocol",
