@@ -49,16 +49,16 @@ SYMPTOMS = (
         "Compare `openssl x509 -noout -pubkey -in server.crt` with `openssl pkey -pubout -in server.key`.",
     ),
     _start(
-        "AH02561|AH02562|AH02564|AH02572",
-        "httpd does not start: it cannot use the server's certificate or key.",
-        "The path is wrong, the file is not PEM or in the wrong order, or the key is encrypted.",
-        "The server's certificate first, then its intermediates; the key without a pass phrase.",
-    ),
-    _start(
         "AH02578|AH02580",
         "httpd does not start: the pass phrase of the server's key is wrong or cannot be asked for.",
         "SSLPassPhraseDialog builtin has no terminal at boot.",
         "`SSLPassPhraseDialog exec:/path/program`, or a key without a pass phrase.",
+    ),
+    _start(
+        "AH02561|AH02562|AH02564|AH02572",
+        "httpd does not start: it cannot use the server's certificate or key.",
+        "The path is wrong, the file is not PEM or in the wrong order, or the key is encrypted.",
+        "The server's certificate first, then its intermediates; the key without a pass phrase.",
     ),
     _start(
         "AH01909",
