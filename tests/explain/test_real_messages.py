@@ -75,7 +75,7 @@ def recognised(machine: Machine, typed: str, expected: str) -> None:
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
-@pytest.mark.parametrize(("host", "client"), REFUSALS, ids="-".join)
+@pytest.mark.parametrize(("host", "client"), REFUSALS, ids=str)
 def test_the_alert_for_a_bad_certificate(machine: Machine, program: str, host: str, client: str) -> None:
     recognised(machine, command(program, host, client), f"alert.{REFUSALS[host, client][0]}")
 
