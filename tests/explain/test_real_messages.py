@@ -21,7 +21,7 @@ PROGRAMS = {
     "curl": ("curl -sS --cacert ca.crt {client} https://{h}.test:8443/", CLIENT),
     "openssl": (
         f"{REQUEST} | {S_CLIENT} -connect {{h}}.test:8443 -servername {{h}}.test {{client}}",
-        "-cert {c}.crt -key {c}.key",
+        "-cert {c}.crt -key {c}.key -cert_chain {c}.crt",
     ),
     "gnutls": (
         f"{REQUEST} | gnutls-cli --x509cafile ca.crt {{client}} -p 8443 {{h}}.test",
