@@ -38,6 +38,9 @@ mutants: $(READY) ## Weaken every correct configuration, one directive at a time
 differential: $(READY) ## Compare generated access rules with the answers of httpd
 	@$(BIN)/python -m tests.httpd.differential $(ARGS)
 
+messages: $(READY) ## Compare what `explain --error` knows with the messages of curl, wget, Java and others
+	@$(BIN)/pytest tests/explain/real_messages.py $(ARGS)
+
 lint: $(READY) ## Check style and types
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
@@ -55,4 +58,4 @@ $(READY): requirements.txt pyproject.toml
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-.PHONY: help verify up down demo test docs bench mutants differential lint clean
+.PHONY: help verify up down demo test docs bench mutants differential messages lint clean
