@@ -90,7 +90,7 @@ def test_a_syntax_error_in_httpds_own_words_with_the_users_file_and_line(tmp_pat
 def test_a_module_that_is_not_there_is_named(tmp_path: Path) -> None:
     config, _ = CORPUS["correct/required_debian"].lay_out(tmp_path)
     (config / "mods-enabled" / "wsgi.load").write_text("LoadModule wsgi_module /usr/lib/apache2/modules/mod_wsgi.so\n")
-    assert_message(verify(config), 0, "mods-enabled/wsgi.load", "behind mod_wsgi", "--image", "PASS")
+    assert_message(verify(config), 0, "mods-enabled/wsgi.load", "behind mod_wsgi", "PASS")
 
 
 @pytest.mark.engine

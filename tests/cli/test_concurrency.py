@@ -20,7 +20,13 @@ def test_ten_runs_at_once_come_to_their_own_verdicts_and_leave_nothing(tmp_path:
     with contextlib.ExitStack() as stack:
         runs = [
             stack.enter_context(
-                started("verify", *([str(tmp_path / "conf")] if number % 2 else []), "-k", "absent.none", "--quiet")
+                started(
+                    "verify",
+                    *([str(tmp_path / "conf")] if number % 2 else ["--reference"]),
+                    "-k",
+                    "absent.none",
+                    "--quiet",
+                )
             )
             for number in range(AT_ONCE)
         ]

@@ -133,7 +133,7 @@ def test_a_content_handler_that_is_not_there_leaves_the_verdict(tmp_path: Path) 
     (config / "mods-enabled" / "acme.load").write_text("LoadModule jk_module /usr/lib/apache2/modules/mod_acme_jk.so\n")
     file = config / name
     file.write_text(file.read_text().replace("SSLEngine on", "SSLEngine on\n    JkMount /shop/* tomcat"))
-    done = verify(config, "--offline")
+    done = verify(config, "--offline", "-v")
     assert_message(done, 0, "mod_acme_jk", "application behind mod_jk", "JkMount (line", "--image", "PASS")
 
 
@@ -168,7 +168,7 @@ def test_where_another_module_decides_elsewhere_the_others_have_their_verdict(
 ) -> None:
     sso = ("    <Location /sso>", "    AuthType shibboleth", "    Require ssl-verify-client", "    Require valid-user")
     lines = (*sso, "    </Location>", "    <Location /machines>", f"    {rule}", "    </Location>")
-    done = verify(site(tmp_path, *lines, text=OPTIONAL), "--offline", "-k", "absent or p256")
+    done = verify(site(tmp_path, *lines, text=OPTIONAL), "--offline", "-v", "-k", "absent or p256")
     assert_message(done, code, "Not tested: who is admitted at https://www.example.test:443/sso/", "443/machines/")
 
 

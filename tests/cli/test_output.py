@@ -237,7 +237,8 @@ def test_the_policy_accepts_one_finding_at_one_line_for_a_reason(unchecked: Path
     assert result["suppressions"] == [{"kind": "external", "status": "accepted", "justification": "until May"}]
     policy.write_text(entry.format(finding["line"] + 1))
     done = verify(unchecked, *FEW, "--strict", "--policy", policy)
-    assert (done.returncode, f"{policy}:2 accepts" in "".join(done.stdout.split("\n  "))) == (1, False)
+    # A long path is wrapped within itself.
+    assert (done.returncode, f"{policy}:2accepts" in "".join(done.stdout.split())) == (1, True)
     assert "this run has no such finding" in " ".join(done.stdout.split())
 
 

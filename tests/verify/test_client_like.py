@@ -103,4 +103,4 @@ def test_a_client_of_an_authority_that_is_not_trusted_is_refused_as_a_model(tmp_
     assert "append" in result.output
     file.write_bytes(client(root, "Acme").key_pem())
     result = CliRunner().invoke(main, ["verify", str(config), "--client-like", str(file)])
-    assert (result.exit_code, "private key, which is not read" in result.output) == (2, True)
+    assert (result.exit_code, "private key, which is not needed" in result.output) == (2, True)

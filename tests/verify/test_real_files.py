@@ -72,7 +72,7 @@ def test_a_crl_that_has_ended_fails_the_run_and_junit_says_so(tmp_path: Path) ->
     assert [(one.id, one.level) for one in of_files(found)] == [("files.crl_expired", "error")]
     assert found.verdict() == "fail"
     report = ElementTree.fromstring(FORMATS["junit"](found, False))
-    (test,) = report.findall(".//testcase[@name='files.crl_expired']")
+    (test,) = report.findall(".//testcase[@classname='files.crl_expired']")
     assert test.find("failure") is not None
 
 

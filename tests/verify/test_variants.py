@@ -32,9 +32,8 @@ def test_a_client_without_a_certificate_is_refused_by_http_and_other_clients_as_
     assert (run.verdict(strict=True), run.trouble) == ("pass", None)
     # The page and its style sheet are open to all, and the run says so.
     assert {(entry.id, entry.level) for entry in run.findings} == {("exposure.open_to_all", "note")}
-    assert [entry.message for entry in run.findings] == [
-        f"`GET {path}` is answered without a certificate." for path in ("/welcome/index.html", "/x.css")
-    ]
+    urls = {site.id: site.path for site in run.sites}
+    assert {urls[site] for entry in run.findings for site in entry.sites} == {"/welcome/", "/x.css"}
     refused = {entry.observed.outcome for entry in run.results if entry.probe.case.id == "absent.none"}
     assert refused == {Outcome.REFUSED_BY_HTTP}
     assert len(run.results) > 100
