@@ -68,7 +68,8 @@ def test_java_without_the_key_store(reader: Reader) -> None:
     lines = [line for line in reader.typed("Java", "Install").splitlines() if "keyStore" not in line]
     code, shown = java(reader, "\n".join(lines))
     assert code == 1
-    assert re.search(KEPT_OUT, shown)
+    # Over TLS 1.3 Java may still write when the alert arrives: it then reports the end of the connection.
+    assert re.search(f"{KEPT_OUT}|Connection reset", shown)
 
 
 def test_java_without_the_truststore_does_not_trust_the_server(reader: Reader) -> None:
