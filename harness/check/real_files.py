@@ -246,7 +246,7 @@ def _of_ticket_key(file: RealFile) -> Iterator[Fact]:
         text = "The ticket key is no random number: anybody can make a session that is admitted without a certificate."
         yield Fact("ticket_key_guessable", Level.ERROR, text, remedy, file.name, 1)
     elif _is_committed(Path(file.name)):
-        text = "The ticket key is in a git repository: whoever reads it can make a session of any client."
+        text = "The ticket key is in a git repository: anyone who reads it can make a session of any client."
         yield Fact("ticket_key_committed", Level.WARNING, text, f"{remedy}. Do not commit it.", file.name, 1)
     elif size > _TICKET_KEY:
         text = f"The ticket key has {size} bytes. Only the first {_TICKET_KEY} count."

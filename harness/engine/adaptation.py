@@ -14,7 +14,7 @@ from harness.engine.filesystem import Filesystem
 from harness.engine.httpd_image import HttpdImage
 from harness.httpd import obsolete
 from harness.httpd.directive import Directive, walk
-from harness.httpd.foreign import ForeignModule, Role, module_named, module_of
+from harness.httpd.foreign import TO_TEST, ForeignModule, Role, module_named, module_of
 from harness.httpd.layout import ConfigurationError, CoverageGap, Layout
 from harness.httpd.stand_in import stand_in
 from harness.httpd.withdrawn import directive_at, withdraw
@@ -30,7 +30,6 @@ _NO_MATCH = re.compile(r"No matches for the wildcard '([^']+)' in '([^']+)'")
 STOCK = re.compile(r"/(conf\.modules\.d|mods-enabled|mods-available)/[^/]*$|/(ports|extra/httpd-(mpm|default))\.conf$")
 """Files of a distribution that load modules, or that say how httpd runs: the skeleton has the like."""
 _HANDLER = "a stand-in answers in its place"
-_MORE = "To test it as well, name an image that has the module: --image IMAGE."
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,7 @@ class _Change:
     text: str
     file: str
     line: int
-    remedy: str = _MORE
+    remedy: str = TO_TEST
 
 
 @dataclass
@@ -98,7 +97,7 @@ class Adaptation:
         the files that changed."""
         changed: dict[str, bytes] = {}
         for entry in walk(configuration):
-            path = next((path for path, name in self.layout.origin.items() if name == entry.file), "")
+            path = self.layout.path_of(entry.file) or ""
             if entry.kind == "sslciphersuite" and path in filesystem.files and not _has_suites(entry.words):
                 remedy = "`SSLCipherSuite HIGH:!aNULL`, for example."
                 text = f"{entry.name} {entry.arguments}"
@@ -142,7 +141,7 @@ class Adaptation:
         for one in self.missing:
             yield CoverageGap(f"the file {one.path}, which is not in CONFIG", one.file, one.line)
 
-    def _note(self, reason: str, text: str, path: str, line: int, remedy: str = _MORE) -> None:
+    def _note(self, reason: str, text: str, path: str, line: int, remedy: str = TO_TEST) -> None:
         origin = self.layout.origin.get(path, path)
         self._changes.append(_Change(reason, text.strip(), origin, line, remedy))
 

@@ -8,6 +8,9 @@ from enum import Enum, auto
 from harness.httpd.directive import Directive
 from harness.httpd.guard import Guard
 
+TO_TEST = "To test it as well, name an image that has the module: --image IMAGE."
+"""What to do where a module that this httpd does not have keeps something from being tested."""
+
 
 class Role(Enum):
     """What a directive of a foreign module does.

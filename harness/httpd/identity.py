@@ -3,13 +3,13 @@
 import itertools
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from harness.httpd.backend import backend
 from harness.httpd.directive import Directive
 
 _SETTING = {"set", "add", "append", "merge", "setifempty"}
 _IDENTITY = re.compile(r"SSL_CLIENT_|REMOTE_USER")
-_BACKEND = re.compile(r"\w+://[^/]+")
 _SEPARATORS = "-_"
 
 
@@ -45,10 +45,10 @@ def identity_headers(directives: Iterable[Directive]) -> tuple[IdentityHeader, .
     return tuple(found.values())
 
 
-def backend(content: str) -> str:
-    """The backend of what a site serves, as `http://app:8000`; "" for files."""
-    found = _BACKEND.match(content)
-    return found[0].lower() if found else ""
+def backend_url(content: str) -> str:
+    """The backend of what a site serves, as `http://app:8000`; "" for files, and behind a Unix socket."""
+    found = backend(content)
+    return str(replace(found, path="")) if found and found.host and not found.socket else ""
 
 
 def _variable(name: str) -> str:

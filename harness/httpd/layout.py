@@ -84,6 +84,10 @@ class Layout:
                 named |= {int(port) for _, port in _addresses(addresses) if port.isdigit()}
         return (*sorted(port for port in {*named, *self.port_substitutes} if 0 < port < 1 << 16),) or (443,)
 
+    def path_of(self, file: str) -> str | None:
+        """The path in the container of a file that the user names so; None for another file."""
+        return next((path for path, name in self.origin.items() if name == file), None)
+
     def named(self, words: str) -> str:
         """Name every file of the copy in a message as the user knows it."""
         for path in sorted(self.origin, key=len, reverse=True):

@@ -59,11 +59,6 @@ class Rule:
         return _REFERENCE.search(self.substitution) is not None
 
     @property
-    def denies(self) -> bool:
-        """Whether it answers by an error's status."""
-        return self.status is not None and self.status >= 400
-
-    @property
     def expression(self) -> str:
         """Its pattern as a regular expression, without the `!` before it."""
         return self.in_its_case(self.pattern.removeprefix("!"))

@@ -46,7 +46,7 @@ _TEMPLATES = Environment(
 def render(run: Run, strict: bool) -> str:
     """Write the page: verdict, findings, coverage, and the matrix of cases and sites with each probe's evidence."""
     verdict = run.verdict(strict=strict)
-    knocked = Counter(result.probe.site.id for result in run.results)
+    probed = Counter(result.probe.site.id for result in run.results)
     expected = Counter(entry.probe.site.id for entry in run.results if entry.verdict is Verdict.AS_EXPECTED)
     return _TEMPLATES.get_template("page.html.j2").render(
         run=run,
@@ -54,12 +54,12 @@ def render(run: Run, strict: bool) -> str:
         headline=headline(run, strict=strict),
         probes=probes(run),
         listings=listings(run),
-        sites=[site for site in run.sites if site.id in knocked],
-        knocked=knocked,
+        sites=[site for site in run.sites if site.id in probed],
+        probed=probed,
         expected=expected,
         worst={
             site: min((_kind(one) for one in run.results if one.probe.site.id == site), key=_WORST_FIRST.index)
-            for site in knocked
+            for site in probed
         },
         groups=grouped(run),
         families=_families(run),

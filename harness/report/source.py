@@ -23,7 +23,7 @@ def text_of(target: Target, file: str) -> list[str]:
         return target.path(file).read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         layout = target.layout
-    inside = next((path for path, name in layout.origin.items() if name == file), None) if layout else None
+    inside = layout.path_of(file) if layout else None
     return layout.files[inside].decode(errors="replace").splitlines() if layout and inside else []
 
 

@@ -216,7 +216,7 @@ _OTHERS: dict[str, Kind] = {
     ),
     "trust.server_certificate": Kind(
         "The server's own certificate is also an authority for clients.",
-        "Whoever has the key on the web server can issue clients.",
+        "Anyone with the key on the web server can issue clients.",
         _NOTHING,
         "Name in SSLCACertificateFile an authority whose key is not on the web server.",
         f"{_MOD_SSL}SSLCACertificateFile",

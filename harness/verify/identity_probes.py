@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from harness.cases import Case, catalogue
-from harness.httpd.identity import IdentityHeader, backend, identity_headers
+from harness.httpd.identity import IdentityHeader, backend_url, identity_headers
 from harness.httpd.site import Site
 from harness.probe import IDENTITY_HEADER, OTHER_SPELLINGS, Client
 from harness.verify.plan import IDENTITY, PlannedProbe, Planner
@@ -14,16 +14,16 @@ def identity_probes(
     planner: Planner, places: Sequence[Site], *, only: Callable[[Case], bool] = lambda _case: True
 ) -> list[PlannedProbe]:
     """Plan these clients at every site that leads to a backend for which some site sets an identity header."""
+    proxied = [(site, url) for site in places if (url := backend_url(site.content))]
     headers: dict[str, dict[str, IdentityHeader]] = {}
-    for site in places:
+    for site, url in proxied:
         for header in identity_headers(site.guard.directives):
-            headers.setdefault(backend(site.content), {}).setdefault(header.name, header)
+            headers.setdefault(url, {}).setdefault(header.name, header)
     cases = [case for case in catalogue() if case.family == IDENTITY and only(case)]
     return [
         PlannedProbe(case, site, tls, client, planner.next_id(), _is_forged(client), case.expected, identity=one)
-        for site in places
-        if backend(site.content)
-        for one in headers.get(backend(site.content), {}).values()
+        for site, url in proxied
+        for one in headers.get(url, {}).values()
         for case in cases
         for tls in (planner.versions_at(case, site) if site.tls else planner.versions[:1])
         if (client := _client(planner, case, site, one))

@@ -275,8 +275,7 @@ class Provisioner:
 
     def _certificates_in(self, file: str) -> list[x509.Certificate]:
         """Read the certificates in a file of CONFIG, named as the configuration does or by its path in CONFIG."""
-        origin = self.sandbox.layout.origin
-        inside = next((path for path, name in origin.items() if name == file), self.sandbox.absolute(file))
+        inside = self.sandbox.layout.path_of(file) or self.sandbox.absolute(file)
         return certificates_in(self.sandbox.config_file(inside))
 
     def _from_config(self, paths: Iterable[str]) -> bytes:

@@ -48,11 +48,11 @@ class RunResults:
 def run_results(schedule: Schedule, observed: Mapping[str, Observation], log: Log, traces: Traces) -> RunResults:
     """Judge all probes of a run."""
     probes = [*schedule.missed, *schedule.probes, *schedule.closed]
-    judgements = judge_all(probes, (*schedule.before, *schedule.after), observed, log)
+    controls = (*schedule.before, *schedule.after)
+    judgements = judge_all(probes, controls, observed, log)
     refused = judgements.controls_refused
     redirected = tuple(one for one in refused if _is_redirect(one))
     without_guard = {one.probe.control_key for one in redirected}
-    controls = (*schedule.before, *schedule.after)
     forged = judge_identities(schedule.forging, controls, observed, log)
     explained = traces.explained((*judgements.results, *forged))
     return RunResults(

@@ -3,11 +3,9 @@
 from collections.abc import Iterable, Iterator
 
 from harness.httpd.directive import Directive
-from harness.httpd.foreign import deciding_directive
+from harness.httpd.foreign import TO_TEST, deciding_directive
 from harness.httpd.layout import CoverageGap
 from harness.httpd.site import Site
-
-MORE = "To test it as well, name an image that has the module: --image IMAGE."
 
 
 def undecided(places: Iterable[Site]) -> list[tuple[Site, Directive]]:
@@ -23,7 +21,7 @@ def gaps(found: Iterable[tuple[Site, Directive]]) -> Iterator[CoverageGap]:
         urls.setdefault(entry, []).append(site.url)
     for entry, named in urls.items():
         what = f"who is admitted at {', '.join(named)}: `{entry.name} {entry.arguments}` leaves that to another module"
-        yield CoverageGap(what, entry.file, entry.line, MORE)
+        yield CoverageGap(what, entry.file, entry.line, TO_TEST)
 
 
 def no_verdict(found: Iterable[tuple[Site, Directive]]) -> str | None:
@@ -35,4 +33,4 @@ def no_verdict(found: Iterable[tuple[Site, Directive]]) -> str | None:
     )
     if not named:
         return None
-    return f"Not decided: who is admitted at {named}. A module decides there that this httpd does not have. {MORE}"
+    return f"Not decided: who is admitted at {named}. A module decides there that this httpd does not have. {TO_TEST}"

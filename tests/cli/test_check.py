@@ -240,13 +240,13 @@ def test_permissions_decide_who_reads(tmp_path: Path) -> None:
     for folder in (tmp_path, *tmp_path.parents):
         if folder.stat().st_uid == os.getuid() and folder != Path("/tmp") and folder.is_relative_to("/tmp"):
             folder.chmod(0o755)
-    stranger = User("x", 64000, frozenset())
+    other_user = User("x", 64000, frozenset())
     group = User("g", 64000, frozenset({path.stat().st_gid}))
     path.chmod(0o640)
-    assert why_not_readable(path, stranger) == "its permissions are -rw-r-----"
+    assert why_not_readable(path, other_user) == "its permissions are -rw-r-----"
     assert why_not_readable(path, group) is None
     path.chmod(0o604)
-    assert why_not_readable(path, stranger) is None
+    assert why_not_readable(path, other_user) is None
     assert why_not_readable(path, group) == "its permissions are -rw----r--"
     assert why_not_readable(path, User("root", 0, frozenset())) is None
 

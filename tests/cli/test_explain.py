@@ -118,8 +118,8 @@ def test_the_order_of_a_pem_file_counts(files: Files) -> None:
 
 
 def test_an_issuer_name_without_the_right_key_is_distinguished_from_a_missing_issuer(files: Files) -> None:
-    stranger = Authority.root(subject="Own root")
-    done = files.explain(files.pem(stranger.client(subject="anna")))
+    own_root = Authority.root(subject="Own root")
+    done = files.explain(files.pem(own_root.client(subject="anna")))
     assert (done.exit_code, "another key than the authority of that name" in done.output) == (1, True)
 
 

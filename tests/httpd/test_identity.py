@@ -3,7 +3,7 @@
 import pytest
 
 from harness.httpd.directive import Directive
-from harness.httpd.identity import backend, identity_headers
+from harness.httpd.identity import backend_url, identity_headers
 
 
 def header(arguments: str) -> Directive:
@@ -38,5 +38,5 @@ def test_the_spellings_are_those_of_one_variable() -> None:
 
 
 def test_a_backend_is_named_without_the_path() -> None:
-    assert backend("http://App:8000/x/y") == "http://app:8000"
-    assert backend("/var/www/html/") == ""
+    assert backend_url("http://App:8000/x/y") == "http://app:8000"
+    assert backend_url("/var/www/html/") == ""
