@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TypeVar
 
 import pytest
@@ -17,6 +18,20 @@ from tests.waiting import until
 # A shell's background job ignores SIGINT, and hands that on to everything it starts, tests included.
 _COMMAND = ["env", "--default-signal=INT", sys.executable, "-m", "harness"]
 _Found = TypeVar("_Found")
+
+
+def completed(*arguments: str | Path, stdin: str | None = None) -> "subprocess.CompletedProcess[str]":
+    """Run a command to its end; it never ends in a traceback."""
+    done = subprocess.run(
+        [sys.executable, "-m", "harness", *map(str, arguments)],
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert "Traceback" not in done.stderr
+    return done
 
 
 @contextmanager

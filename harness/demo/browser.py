@@ -1,8 +1,6 @@
 """How is a browser operated as a person does it: certificates imported, screen read, keys pressed?"""
 
-import io
 import secrets
-import tarfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -11,6 +9,7 @@ from typing import Literal, TypeVar, cast
 
 from harness.demo.accessibility_tree import Screen, read
 from harness.engine import APIError, Container
+from harness.engine.archive import private_archive
 from harness.engine.client import LABEL, ServerError, engine
 from harness.engine.images import image
 
@@ -116,13 +115,7 @@ class BrowserSession:
 
     def put(self, files: Mapping[str, bytes]) -> None:
         """Write files into the visitor's home folder, readable only by the visitor."""
-        stream = io.BytesIO()
-        with tarfile.open(fileobj=stream, mode="w") as archive:
-            for name, content in files.items():
-                entry = tarfile.TarInfo(name)
-                entry.size, entry.mode, entry.uid, entry.gid = len(content), 0o600, _USER, _USER
-                archive.addfile(entry, io.BytesIO(content))
-        self.container.put_archive(_HOME, stream.getvalue())
+        self.container.put_archive(_HOME, private_archive(files, _USER))
 
     def _run(self, *command: str, check: bool = True) -> bytes:
         try:

@@ -1,7 +1,5 @@
 """How does the reference deployment's httpd run with other files, as locked down as it is shipped?"""
 
-import io
-import tarfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,6 +9,7 @@ from docker.models.containers import Container
 from docker.models.volumes import Volume
 from docker.types import Healthcheck
 
+from harness.engine.archive import private_archive
 from harness.engine.client import LABEL, ServerError, engine, owned
 
 HOME = "/etc/httpd"
@@ -30,13 +29,7 @@ class ReferenceContainer:
 
     def put(self, files: Mapping[str, bytes], through: Container) -> None:
         """Copy files below `HOME`; only httpd's user can read them (0600; folders 0700)."""
-        stream = io.BytesIO()
-        with tarfile.open(fileobj=stream, mode="w") as archive:
-            for name, content in files.items():
-                entry = tarfile.TarInfo(name)
-                entry.size, entry.mode, entry.uid, entry.gid = len(content), 0o600, _USER, _USER
-                archive.addfile(entry, io.BytesIO(content))
-        through.put_archive(HOME, stream.getvalue())
+        through.put_archive(HOME, private_archive(files, _USER))
 
     def container(self, *arguments: str, ports: bool = False, network: str | None = None) -> Container:
         """Create, not start, a container as locked down as the reference deployment's.

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from harness.pki import Authority
 from harness.verify import REFERENCE
+from tests.command import completed
 from tests.configurations.corpus import HERE
 
 SOUND = (HERE / "correct" / "required_snippet.conf").read_text()
@@ -21,16 +22,7 @@ COMMAND = [sys.executable, "-m", "harness"]
 
 
 def verify(*arguments: str | Path, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [*COMMAND, "verify", *map(str, arguments)],
-        input=stdin,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert "Traceback" not in done.stderr
-    return done
+    return completed("verify", *arguments, stdin=stdin)
 
 
 @pytest.fixture

@@ -1,7 +1,5 @@
 """One machine with httpd, whose virtual hosts refuse for different reasons, and with the programs that it refuses."""
 
-import io
-import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,6 +12,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from docker.models.containers import Container
 
 from harness.engine import LABEL, engine, image
+from harness.engine.archive import private_archive
 from harness.engine.client import discard, owner
 from harness.pki import Authority, Identity, KeyType
 from harness.pki.forge import tampered_signature
@@ -197,13 +196,7 @@ def files() -> dict[str, bytes]:
 
 
 def put(container: Container, content: dict[str, bytes]) -> None:
-    stream = io.BytesIO()
-    with tarfile.open(fileobj=stream, mode="w") as archive:
-        for name, text in content.items():
-            entry = tarfile.TarInfo(name)
-            entry.size, entry.mode, entry.uid, entry.gid = len(text), 0o600, OWNER, OWNER
-            archive.addfile(entry, io.BytesIO(text))
-    container.put_archive(HOME, stream.getvalue())
+    container.put_archive(HOME, private_archive(content, OWNER))
 
 
 @pytest.fixture(scope="session")
