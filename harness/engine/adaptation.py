@@ -6,7 +6,7 @@ httpd names one obstacle at a time: a directive that it does not know, a module 
 import fnmatch
 import re
 import ssl
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
@@ -95,14 +95,27 @@ class Adaptation:
     def leave_out_suites(self, configuration: Directive, filesystem: Filesystem) -> dict[str, bytes]:
         """Leave out each SSLCipherSuite that names no suite OpenSSL still has, which keeps httpd from starting; returns
         the files that changed."""
+        found = [
+            entry
+            for entry in walk(configuration)
+            if entry.kind == "sslciphersuite" and self.layout.path_of(entry.file) in filesystem.files
+            if not _has_suites(entry.words)
+        ]
+        for entry in found:
+            remedy = "`SSLCipherSuite HIGH:!aNULL`, for example."
+            path, text = self.layout.path_of(entry.file) or "", f"{entry.name} {entry.arguments}"
+            self._note("cipher suites that OpenSSL no longer has", text, path, entry.line, remedy)
+        return self.leave_out(found, filesystem)
+
+    def leave_out(self, entries: Iterable[Directive], filesystem: Filesystem) -> dict[str, bytes]:
+        """Put a comment in place of each of these directives that is in a file of the copy; returns the files that
+        changed."""
         changed: dict[str, bytes] = {}
-        for entry in walk(configuration):
-            path = self.layout.path_of(entry.file) or ""
-            if entry.kind == "sslciphersuite" and path in filesystem.files and not _has_suites(entry.words):
-                remedy = "`SSLCipherSuite HIGH:!aNULL`, for example."
-                text = f"{entry.name} {entry.arguments}"
-                self._note("cipher suites that OpenSSL no longer has", text, path, entry.line, remedy)
-                changed[path] = filesystem.files[path] = withdraw(filesystem.files[path], entry.line, f"# {text}")
+        for entry in entries:
+            path = self.layout.path_of(entry.file) or entry.file
+            if content := filesystem.files.get(path):
+                text = f"# {entry.name} {entry.arguments}"
+                changed[path] = filesystem.files[path] = withdraw(content, entry.line, text)
         return changed
 
     def check(self) -> None:

@@ -21,7 +21,7 @@ from harness.engine.server import Httpd, published
 from harness.engine.shell import Shell
 from harness.engine.supplement import absolute, add_content, add_missing, site_pages
 from harness.httpd import htaccess
-from harness.httpd.directive import Directive, Places, parse
+from harness.httpd.directive import Directive, parse
 from harness.httpd.layout import ConfigurationError, CoverageGap, Layout
 from harness.httpd.messages import essential, explained
 from harness.httpd.site import Sites
@@ -84,11 +84,7 @@ class Sandbox:
         configuration = self._resolved(shell)
         self.adaptation.check()
         self._put(shell, self.adaptation.leave_out_suites(configuration, self._filesystem))
-        for entry in observation.log_levels(configuration):
-            places = Places(self.layout.origin, self._filesystem.files)
-            if changed := places.without(entry):
-                self._filesystem.files |= dict([changed])
-                self._put(shell, dict([changed]))
+        self._put(shell, self.adaptation.leave_out(observation.log_levels(configuration), self._filesystem))
         if overrides := [*htaccess.overrides(configuration, self.layout.files)]:
             configuration = self._resolved(shell, htaccess.lines(overrides))
         return configuration

@@ -74,17 +74,6 @@ class Places:
         found = _of_a_macro(content, int(macro[1])).get(line, line) if macro else _first_line(content, line)
         return self.origin.get(path, path), found
 
-    def without(self, entry: Directive) -> tuple[str, bytes] | None:
-        """Return the path and the content of a directive's file, with a comment in its place; None where the file is
-        not among these."""
-        path = next((path for path, name in self.origin.items() if name == entry.file), entry.file)
-        lines = self.files.get(path, b"").splitlines(keepends=True)
-        if not 0 < entry.line <= len(lines):
-            return None
-        # A comment goes on where a backslash continues it.
-        lines[entry.line - 1] = b"#" + lines[entry.line - 1]
-        return path, b"".join(lines)
-
 
 def walk(section: Directive) -> Iterator[Directive]:
     """Yield every directive inside a section, at any depth."""
